@@ -1,0 +1,37 @@
+# make demo    set everything up, then run the main job on the bundled real songs
+# make test    set everything up, then pass the tests
+# make lint    set everything up, then check style, types and the layers
+# make bench   print the benchmarks' tables
+
+BIN := .venv/bin
+
+.PHONY: demo test lint bench format clean
+
+demo: .venv/.ready
+	$(BIN)/dssgan demo
+
+test: .venv/.ready
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: .venv/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+bench: .venv/.ready
+	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/separate.py
+	$(BIN)/python benchmarks/evaluation.py
+
+format: .venv/.ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv demo runs sweeps separated results
+
+# The stamp is written last, so an installation that was cut short starts again.
+.venv/.ready: pyproject.toml constraints.txt tools/setup.sh
+	./tools/setup.sh
+	touch $@

@@ -1,0 +1,1 @@
+"""Files in, files out, and changes of rate and channels."""

@@ -1,0 +1,132 @@
+"""Decoding through the ffmpeg and ffprobe programs: whatever libsndfile does not read."""
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from shutil import which
+
+import numpy as np
+
+from dssgan.audio.info import MOST_FRAMES_PER_BYTE, Audio, AudioInfo, UnrecognisedError
+from dssgan.errors import AudioError
+
+_BYTES_PER_SAMPLE = 4  # f32le
+_COUNTING_FRAMES = 1 << 18
+_DROP_BYTES = 1 << 20
+# Only MP4 and its kin tell places to the sample. There a seek goes one second too far back, for a transform codec needs
+# what comes before; elsewhere (WebM counts milliseconds, WMA and raw streams guess) a seek may land 90 ms off, so the
+# beginning is decoded and dropped.
+_EXACT_FORMAT = "mov,"
+# "file:" so that a name is never taken for an option or an address; and nothing that a playlist names is fetched
+_ONLY_LOCAL = ("-protocol_whitelist", "file,pipe")
+
+
+def _program(name: str, path: Path) -> str:
+    found = which(name)
+    if found is None:
+        raise AudioError(f"{path}: only ffmpeg reads this kind of file; install ffmpeg (apt-get install ffmpeg)")
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _probe(path: Path, _size: int, _changed_ns: int) -> tuple[dict[str, str], ...]:
+    # size and time of change belong to the key: a file that was replaced is probed again
+    command = [_program("ffprobe", path), "-v", "warning", *_ONLY_LOCAL, "-select_streams", "a"]
+    command += [
+        "-show_entries",
+        "stream=index,sample_rate,channels,duration:format=duration,format_name",
+        "-of",
+        "json",
+    ]
+    result = subprocess.run([*command, f"file:{path}"], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+    if result.returncode:
+        reason = result.stderr.decode(errors="replace").strip().splitlines()
+        raise UnrecognisedError(reason[-1].removeprefix(f"file:{path}: ") if reason else "ffprobe failed")
+    answer = json.loads(result.stdout)
+    whole = {"duration": "N/A"} | answer.get("format", {})
+    # raw streams (.aac, .ac3) tell no length, and what ffprobe guesses from the bit rate can be seconds off
+    guessed = {"duration": "N/A"} if b"Estimating duration" in result.stderr else {}
+    streams = [{key: str(value) for key, value in stream.items()} for stream in answer.get("streams", [])]
+    return tuple(whole | stream | guessed for stream in streams)
+
+
+def audio_streams(path: Path) -> tuple[dict[str, str], ...]:
+    """Ask ffprobe for a file's audio streams.
+
+    Returns:
+        For each stream: index, sample_rate, channels, duration and the file's format_name, as text.
+
+    Raises:
+        UnrecognisedError: ffprobe does not know the file.
+        AudioError: ffprobe is not installed.
+    """
+    status = path.stat()
+    return _probe(path, status.st_size, status.st_mtime_ns)
+
+
+class FfmpegDecoder:
+    """One audio stream of a file that ffmpeg reads."""
+
+    def __init__(self, path: Path, stem: int | None) -> None:
+        self._path = path
+        self._number = stem or 0
+        streams = audio_streams(path)
+        if not streams:
+            raise UnrecognisedError("it holds no audio")
+        if not 0 <= self._number < len(streams):
+            raise AudioError(f"{path}: has {len(streams)} audio streams, none numbered {self._number}; choose another")
+        stream = streams[self._number]
+        rate, channels = int(stream.get("sample_rate", 0)), int(stream.get("channels", 0))
+        if rate <= 0 or channels <= 0:
+            raise UnrecognisedError("its audio stream has no sample rate")
+        self.info = AudioInfo(rate, channels, 0)
+        self._seeks_exactly = stream.get("format_name", "").startswith(_EXACT_FORMAT)
+        told = stream["duration"]
+        num_frames = None if told == "N/A" else round(float(told) * rate)
+        if num_frames is None or num_frames > path.stat().st_size * MOST_FRAMES_PER_BYTE:
+            num_frames = sum(block.shape[1] for block in self.blocks(0, _COUNTING_FRAMES))
+        self.info = AudioInfo(rate, channels, num_frames)
+
+    def blocks(self, start_frame: int, block_frames: int) -> Iterator[Audio]:
+        rate, channels = self.info.sample_rate, self.info.channels
+        seek_frame = max(0, start_frame - rate) if self._seeks_exactly else 0
+        seek = ["-ss", f"{seek_frame / rate:.6f}"] if seek_frame else []
+        drop_bytes = (start_frame - seek_frame) * _BYTES_PER_SAMPLE * channels
+        command = [_program("ffmpeg", self._path), "-v", "error", "-nostdin", *_ONLY_LOCAL, *seek]
+        command += ["-i", f"file:{self._path}", "-map", f"0:a:{self._number}"]
+        command += ["-f", "f32le", "-ar", str(rate), "-ac", str(channels), "pipe:1"]
+        frame_bytes = _BYTES_PER_SAMPLE * channels
+        with tempfile.TemporaryFile() as messages:  # a pipe that nobody empties would block ffmpeg
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=messages, stdin=subprocess.DEVNULL)
+            assert process.stdout is not None
+            try:
+                while drop_bytes and (dropped := process.stdout.read(min(drop_bytes, _DROP_BYTES))):
+                    drop_bytes -= len(dropped)
+                while data := process.stdout.read(block_frames * frame_bytes):
+                    whole = len(data) - len(data) % frame_bytes
+                    frames = np.frombuffer(data[:whole], dtype="<f4").reshape(-1, channels)
+                    yield np.ascontiguousarray(frames.T, dtype=np.float32)  # (frames, channels) -> (channels, frames)
+                if process.wait():
+                    messages.seek(0)
+                    reason = messages.read().decode(errors="replace").strip().splitlines()[-1:] or ["ffmpeg failed"]
+                    raise AudioError(f"{self._path}: corrupt ({reason[0]}); replace it by an intact copy")
+            finally:  # also when the reader has enough and closes this generator
+                process.stdout.close()
+                process.kill()
+                process.wait()
+
+    def close(self) -> None:
+        """Nothing stays open between blocks."""
+
+
+def open_file(path: Path, stem: int | None) -> FfmpegDecoder:
+    """Open an audio stream with ffmpeg.
+
+    Raises:
+        UnrecognisedError: ffmpeg does not read this file.
+        AudioError: ffmpeg is not installed, or there is no such stream.
+    """
+    return FfmpegDecoder(path, stem)

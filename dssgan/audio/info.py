@@ -1,0 +1,55 @@
+"""What a decoder offers, whatever library stands behind it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Audio = NDArray[np.float32]
+
+# The densest real coding is FLAC's constant subframe: 65,535 samples in some 14 bytes. A header that claims more than
+# this is broken, or does not know its length (a streamed FLAC says 2^63 - 1).
+MOST_FRAMES_PER_BYTE = 8192
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """The shape of a file's audio.
+
+    Attributes:
+        sample_rate: Hz.
+        channels: number of channels.
+        num_frames: samples per channel. Exact for what libsndfile reads; for the containers that ffmpeg reads it is
+            the container's word and may differ from what is decoded by a few milliseconds.
+    """
+
+    sample_rate: int
+    channels: int
+    num_frames: int
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return self.num_frames / self.sample_rate
+
+
+class UnrecognisedError(Exception):
+    """This decoder does not know the file's format, or knows it and finds it broken; another one may do better."""
+
+
+class Decoder(Protocol):
+    """One open file."""
+
+    info: AudioInfo
+
+    def blocks(self, start_frame: int, block_frames: int) -> Iterator[Audio]:
+        """Decode from a position to the end of what is really there, (channels, at most block_frames) at a time."""
+
+    def close(self) -> None:
+        """Let go of the file."""
+
+
+Opener = Callable[[Path, int | None], Decoder]

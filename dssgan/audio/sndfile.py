@@ -1,0 +1,98 @@
+"""Decoding through libsndfile: wav, flac, Ogg Vorbis and mp3, by seeking.
+
+Every excerpt is the very samples that decoding from the beginning would give, whatever that takes: parts of one song
+that are read one by one must not drift apart.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from dssgan.audio import vorbis
+from dssgan.audio.info import MOST_FRAMES_PER_BYTE, Audio, AudioInfo, UnrecognisedError
+from dssgan.errors import AudioError
+
+_DROP_FRAMES = 1 << 18
+# An mp3 frame may hold data of those before it, and its filters remember some: eight frames of 1152 samples fill both
+_MP3_PREROLL_FRAMES = 16 * 1152
+# names of the header that tells an mp3's length; it stands within its first frame, which is at most 2881 bytes long
+_MP3_LENGTH_TAGS = (b"Xing", b"Info", b"VBRI")
+_MP3_FIRST_FRAME_BYTES = 4096
+
+
+class SoundFileDecoder:
+    """One file that libsndfile reads."""
+
+    def __init__(self, path: Path, stem: int | None) -> None:
+        if stem is not None:
+            raise UnrecognisedError("libsndfile reads single streams")
+        self._path = path
+        try:
+            self._handle = soundfile.SoundFile(path)
+        except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: headerless formats, such as .raw
+            raise UnrecognisedError(str(error)) from error
+        self.info = AudioInfo(int(self._handle.samplerate), int(self._handle.channels), int(self._handle.frames))
+        if reason := self._misread():
+            self._handle.close()
+            raise UnrecognisedError(reason)
+
+    def _misread(self) -> str:
+        """Say what libsndfile 1.2.2 does not read rightly, and ffmpeg does; empty where all is well."""
+        if self._handle.subtype == "OPUS":  # most Opus files fail somewhere inside
+            return "Opus is left to ffmpeg"
+        if self._handle.format == "MP3" and not _tells_length(self._path):  # it guesses, and drops what is beyond
+            return "an mp3 that does not tell its length is left to ffmpeg"
+        if self.info.num_frames > self._path.stat().st_size * MOST_FRAMES_PER_BYTE:  # it cannot reach the true end
+            return "its header claims more samples than it can hold"
+        return ""
+
+    def blocks(self, start_frame: int, block_frames: int) -> Iterator[Audio]:
+        try:
+            drop_frames = self._seek_before(start_frame)
+            while drop_frames and (dropped := len(self._read(min(drop_frames, _DROP_FRAMES)))):
+                drop_frames -= dropped
+            while len(block := self._read(block_frames)):
+                yield np.ascontiguousarray(block.T)  # (frames, channels) -> (channels, frames)
+        except soundfile.LibsndfileError as error:
+            message = str(error).removesuffix(".")
+            raise AudioError(f"{self._path}: corrupt ({message}); replace it by an intact copy") from error
+
+    def _read(self, num_frames: int) -> Audio:
+        frames: Audio = self._handle.read(num_frames, dtype="float32", always_2d=True)
+        return frames
+
+    def _seek_before(self, frame: int) -> int:
+        """Go to a place from which decoding is exact, and tell how many frames before the wanted one it is."""
+        if self._handle.subtype == "VORBIS":
+            self._handle.close()
+            spliced = vorbis.open_before(self._path, self.info.num_frames, frame)
+            self._handle, begins = spliced if spliced is not None else (soundfile.SoundFile(self._path), 0)
+            return frame - begins
+        reach = _MP3_PREROLL_FRAMES if self._handle.format == "MP3" else 0
+        self._handle.seek(max(0, frame - reach))
+        return min(frame, reach)
+
+    def close(self) -> None:
+        self._handle.close()
+
+
+def _tells_length(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(10)
+        if start[:3] == b"ID3":  # its length: four bytes of seven bits
+            file.seek(10 + sum(byte << shift for byte, shift in zip(start[6:10], (21, 14, 7, 0), strict=True)))
+        else:
+            file.seek(0)
+        first = file.read(_MP3_FIRST_FRAME_BYTES)
+    return any(tag in first for tag in _MP3_LENGTH_TAGS)
+
+
+def open_file(path: Path, stem: int | None) -> SoundFileDecoder:
+    """Open a file with libsndfile.
+
+    Raises:
+        UnrecognisedError: libsndfile does not read this file.
+    """
+    return SoundFileDecoder(path, stem)

@@ -1,0 +1,100 @@
+"""Native Instruments' .stem.mp4: one file, the mix and its stems as audio streams."""
+
+import json
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from dssgan.audio import ffmpeg
+from dssgan.audio.info import UnrecognisedError
+from dssgan.errors import AudioError
+
+SUFFIX = ".stem.mp4"
+_MOST_METADATA_BYTES = 1 << 20
+_HEADER_BYTES = 8  # an MP4 box: four bytes of length, four of kind
+
+
+def is_stem_file(path: Path) -> bool:
+    """Say whether a file's name is that of a stem file."""
+    return path.name.lower().endswith(SUFFIX)
+
+
+def open_file(path: Path, stem: int | None) -> ffmpeg.FfmpegDecoder:
+    """Open one stream of a stem file.
+
+    stempeg itself decodes from the beginning and holds the whole result, so it is asked for the streams alone and the
+    samples come by seeking.
+
+    Args:
+        path: the stem file.
+        stem: 0 or None the mix, 1 and up the stems.
+
+    Raises:
+        UnrecognisedError: this is not a stem file.
+        AudioError: there is no such stem.
+    """
+    if not is_stem_file(path):
+        raise UnrecognisedError("not a stem file")
+    return ffmpeg.open_file(path, stem)
+
+
+def stem_names(path: Path) -> tuple[str, ...]:
+    """Read what a stem file calls its streams.
+
+    Args:
+        path: a .stem.mp4 file.
+
+    Returns:
+        One name a stream, "mix" first. From the metadata that Native Instruments defines (box moov/udta/stem, JSON);
+        else the streams' titles; else "stem 1" and so on.
+
+    Raises:
+        AudioError: the file cannot be read.
+    """
+    import stempeg  # imports ffmpeg's bindings, which few commands need
+
+    try:
+        num_streams = len(ffmpeg.audio_streams(path))  # before stempeg, whose own errors name no cause
+        titles = list(stempeg.Info(str(path)).title_streams)
+    except (OSError, UnrecognisedError) as error:
+        raise AudioError(f"{path}: is no readable stem file ({error}); replace it by an intact copy") from error
+    told = _native_instruments_names(path)
+    names = []
+    for number in range(1, num_streams):
+        title = str(titles[number] or "") if number < len(titles) else ""
+        names.append(told[number - 1] if number <= len(told) else title or f"stem {number}")
+    return ("mix", *names)
+
+
+def _native_instruments_names(path: Path) -> list[str]:
+    with path.open("rb") as file:
+        end = path.stat().st_size
+        start = 0
+        for kind in (b"moov", b"udta", b"stem"):
+            box = _find_box(file, kind, start, end)
+            if box is None:
+                return []
+            start, end = box
+        file.seek(start)
+        data = file.read(min(end - start, _MOST_METADATA_BYTES))
+    try:
+        metadata: Any = json.loads(data)
+        return [str(stem["name"]) for stem in metadata["stems"]]
+    except (ValueError, KeyError, TypeError):  # somebody else's "stem" box
+        return []
+
+
+def _find_box(file: BinaryIO, kind: bytes, start: int, end: int) -> tuple[int, int] | None:
+    position = start
+    while position + _HEADER_BYTES <= end:
+        file.seek(position)
+        header = file.read(_HEADER_BYTES)
+        size, body = int.from_bytes(header[:4], "big"), position + _HEADER_BYTES
+        if size == 1:  # the length follows in 64 bits
+            size, body = int.from_bytes(file.read(8), "big"), body + 8
+        stop = end if size == 0 else position + size
+        if stop < body or stop > end:  # broken: never walk backwards or past the parent
+            return None
+        if header[4:] == kind:
+            return body, stop
+        position = stop
+    return None

@@ -1,0 +1,81 @@
+"""The short-time Fourier transform, for signals of any length."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class STFT(nn.Module):
+    """Transform waveforms to complex spectrograms and back without loss.
+
+    A Hann window, centred frames, zeros beyond both ends. Always computed in float32, whatever the autocast around it:
+    bfloat16 has 8 bits of mantissa, 16-bit audio wants 16.
+
+    Args:
+        n_fft: window length, samples.
+        hop_samples: stride between frames, samples; at most half the window.
+    """
+
+    window: Tensor
+
+    def __init__(self, n_fft: int, hop_samples: int) -> None:
+        super().__init__()
+        if not 0 < hop_samples <= n_fft // 2:
+            raise ValueError(f"hop_samples must be between 1 and n_fft / 2 = {n_fft // 2}, but it is {hop_samples}")
+        self.n_fft = n_fft
+        self.hop_samples = hop_samples
+        self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
+
+    @property
+    def num_bins(self) -> int:
+        """Frequency bins, DC and Nyquist included."""
+        return self.n_fft // 2 + 1
+
+    def forward(self, wave: Tensor) -> Tensor:
+        """Transform waveforms.
+
+        Args:
+            wave: (..., samples), any length of at least one sample.
+
+        Returns:
+            Complex spectrogram, (..., bins, frames), with ceil(samples / hop) + 1 frames.
+        """
+        with torch.autocast(wave.device.type, enabled=False):
+            # a whole number of hops, so that the inverse never divides by the foot of a single window
+            padded = functional.pad(wave.float(), (0, -wave.shape[-1] % self.hop_samples))
+            rows = padded.reshape(-1, padded.shape[-1])
+            spectrogram = torch.stft(
+                rows, self.n_fft, self.hop_samples, window=self.window, center=True, pad_mode="constant",
+                return_complex=True,
+            )  # fmt: skip
+        return spectrogram.reshape(*wave.shape[:-1], *spectrogram.shape[-2:])
+
+    def inverse(self, spectrogram: Tensor, num_samples: int) -> Tensor:
+        """Transform spectrograms back.
+
+        Args:
+            spectrogram: complex, (..., bins, frames), as many frames as `forward` gives for `num_samples`.
+            num_samples: length of the waveform, samples.
+
+        Returns:
+            Waveform, (..., samples), float32.
+        """
+        with torch.autocast(spectrogram.device.type, enabled=False):
+            length = num_samples + -num_samples % self.hop_samples
+            rows = spectrogram.to(torch.complex64).reshape(-1, *spectrogram.shape[-2:])
+            wave = torch.istft(rows, self.n_fft, self.hop_samples, window=self.window, center=True, length=length)
+        return wave.reshape(*spectrogram.shape[:-2], length)[..., :num_samples]
+
+
+def magnitude(spectrogram: Tensor) -> Tensor:
+    """Take magnitudes with a derivative everywhere.
+
+    |z| has none at z = 0, where silence lives; the floor lies 120 dB below a magnitude of 1.
+
+    Args:
+        spectrogram: complex, any shape.
+
+    Returns:
+        sqrt(|spectrogram|^2 + 1e-12), the same shape, real.
+    """
+    return (spectrogram.real.square() + spectrogram.imag.square() + 1e-12).sqrt()

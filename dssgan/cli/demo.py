@@ -1,0 +1,124 @@
+"""`dssgan demo`: the whole chain on the bundled songs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dssgan.cli.options import data_option, quiet_option, settings_argument
+
+if TYPE_CHECKING:
+    from dssgan.cli.terminal import Terminal
+    from dssgan.data.dataset import Track
+    from dssgan.inference.separator import SeparatedFile
+
+
+@click.command()
+@settings_argument
+@data_option
+@click.option("-o", "--output", default="demo", show_default=True, type=click.Path(path_type=Path))
+@click.option("--trials", default=6, show_default=True, type=click.IntRange(1), help="Trials of the sweep.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the search and the training.")
+@quiet_option
+def command(settings: tuple[str, ...], data: Path | None, output: Path, trials: int, seed: int, quiet: bool) -> None:
+    """Run the main job, start to finish: search, combine, test, separate.
+
+    A sweep over alpha, beta and the architecture with early stopping; the best separators as one ensemble, fitted on
+    the validation song; the test song opened once and scored; and its drums and the rest written as wav files. Takes
+    some minutes on two cores.
+    """
+    import os
+
+    from dssgan.cli.scores import show_scores
+    from dssgan.cli.sweep import run_and_show
+    from dssgan.cli.terminal import Terminal
+    from dssgan.data.dataset import Dataset
+    from dssgan.ensembling.build import build_ensemble
+    from dssgan.ensembling.ensemble import Recipe, save_recipe
+    from dssgan.errors import ModelError
+    from dssgan.evaluation.campaign import run_campaign
+    from dssgan.evaluation.methods import Method, MixMethod, ModelMethod
+
+    terminal = Terminal(quiet=quiet)
+    folder = unused(output)
+    dataset = Dataset.load(data)
+
+    terminal.heading(f"1 of 4  Search: {trials} trials over alpha, beta and the architecture")
+    sweep = run_and_show(terminal, "quick", dataset, folder / "sweep", settings=settings, trials=trials, seed=seed)
+    bundles = [trial.bundle for trial in sweep.trials if trial.bundle is not None]
+    if not bundles:
+        raise ModelError(f"{folder}: no trial gave a separator; see {folder / 'sweep' / 'trials.csv'}")
+
+    terminal.heading("2 of 4  Combine: members, weights per band and bleed gate, fitted on the validation song")
+    with terminal.progress("Separating the validation song") as progress:
+        built = build_ensemble(bundles, dataset, folder / "ensemble.yaml", progress=progress.advance_to)
+    members = [f"ensemble/{name}" for name in built.members]
+    average = folder / "average.yaml"
+    save_recipe(average, Recipe.model_validate({"members": members, "postprocess": [{"name": "mixture_consistency"}]}))
+
+    terminal.heading("3 of 4  Test: the test song, opened once, with BSS Eval v4")
+    methods: dict[str, Method] = {
+        "mix": MixMethod(),
+        **{name.replace("_", " "): ModelMethod(str(folder / "ensemble" / name)) for name in built.members},
+        "plain average": ModelMethod(str(average)),
+        "fitted ensemble": ModelMethod(str(built.path)),
+    }
+    with terminal.progress("Scoring") as progress:
+        result = run_campaign(
+            methods,
+            dataset.test,
+            folder / "test",
+            dataset_name=dataset.name,
+            sources=dataset.sources,
+            sample_rate=dataset.test[0].sample_rate,
+            num_workers=os.cpu_count() or 1,
+            progress=lambda done, total, _label: progress.advance_to(done, total),
+        )
+
+    terminal.heading("4 of 4  Separate: one test song into its drums and the rest")
+    song = separate_one(terminal, dataset.test[0], built.path, folder / "separated")
+
+    terminal.heading("Result")
+    for name, bundle in built.members.items():
+        terminal.say(f"{name.replace('_', ' ')} is {bundle.parent.name} of the sweep")
+    show_scores(terminal, result.table(dataset.sources[0]), f"{dataset.name}, test song")
+    terminal.say(f"Stems: {', '.join(str(path) for path in song.paths.values())}")
+    terminal.say(f"Everything lies in {folder}")
+
+
+def unused(folder: Path) -> Path:
+    """Find a name that nothing has yet: FOLDER, or FOLDER-2, FOLDER-3, ..."""
+    candidate, number = folder, 1
+    while candidate.exists():
+        number += 1
+        candidate = folder.with_name(f"{folder.name}-{number}")
+    return candidate
+
+
+def separate_one(terminal: "Terminal", track: "Track", ensemble: Path, folder: Path) -> "SeparatedFile":
+    """Write a track's mix, its separated stems and a picture of all of them.
+
+    Args:
+        terminal: shows the progress.
+        track: what to separate.
+        ensemble: with what.
+        folder: where to.
+
+    Returns:
+        What was written.
+    """
+    import torch
+
+    from dssgan import Separator
+    from dssgan.audio import files
+    from dssgan.audio.picture import draw_spectrograms
+
+    mix, _ = track.load()
+    files.write(folder / "mix.wav", mix, track.sample_rate)
+    separator = Separator.load(ensemble)
+    with terminal.progress("Separating") as progress:
+        separated = separator.separate_file(folder / "mix.wav", folder, progress=progress.advance_to)
+    waves = {"mix": torch.from_numpy(mix)}
+    waves |= {name: torch.from_numpy(files.read(path)) for name, path in separated.paths.items()}
+    draw_spectrograms(folder / "spectrograms.png", waves, track.sample_rate, title=f"{track.name}, separated")
+    return separated

@@ -1,0 +1,67 @@
+"""`dssgan evaluate`: score separators on a partition."""
+
+from pathlib import Path
+
+import click
+
+from dssgan.cli.options import data_option, quiet_option
+
+
+@click.command()
+@click.argument("methods", nargs=-1, required=True, metavar="METHOD...")
+@data_option
+@click.option(
+    "--partition", default="test", show_default=True, type=click.Choice(["test", "valid", "train_sup"]),
+    help="Which songs to score on.",
+)  # fmt: skip
+@click.option("-o", "--output", default="results", show_default=True, type=click.Path(path_type=Path))
+@click.option("-j", "--jobs", type=click.IntRange(1), help="Scores computed at a time; one for each core by default.")
+@click.option("--sample-rate", type=click.IntRange(1), help="Rate to score at, Hz; the first track's by default.")
+@click.option("--resume", is_flag=True, help="Take what is already in the output folder instead of scoring it again.")
+@click.option("--write-estimates", is_flag=True, help="Keep the estimates as wav files.")
+@quiet_option
+def command(
+    methods: tuple[str, ...],
+    data: Path | None,
+    partition: str,
+    output: Path,
+    jobs: int | None,
+    sample_rate: int | None,
+    resume: bool,
+    write_estimates: bool,
+    quiet: bool,
+) -> None:
+    """Score each METHOD with BSS Eval v4 and whole-track SDR.
+
+    A METHOD is a bundle's folder, an ensemble's YAML file or name, a folder with estimates as TRACK/SOURCE.wav, or
+    "mix", the mix as its own estimate. The output folder gets museval's JSON for each track and one pandas frame in
+    SiSEC's columns.
+    """
+    import os
+
+    from dssgan.cli.scores import show_scores
+    from dssgan.cli.terminal import Terminal
+    from dssgan.data.dataset import Dataset
+    from dssgan.evaluation.campaign import run_campaign
+    from dssgan.evaluation.methods import parse_methods
+
+    terminal = Terminal(quiet=quiet)
+    dataset = Dataset.load(data)
+    tracks = dataset.partition(partition)
+    parsed = parse_methods(methods)
+    with terminal.progress("Scoring") as progress:
+        result = run_campaign(
+            parsed,
+            tracks,
+            output,
+            dataset_name=dataset.name,
+            sources=dataset.sources,
+            sample_rate=sample_rate or (tracks[0].sample_rate if tracks else 44100),
+            num_workers=jobs or os.cpu_count() or 1,
+            partition=partition,
+            resume=resume,
+            write_estimates=write_estimates,
+            progress=lambda done, total, _label: progress.advance_to(done, total),
+        )
+    show_scores(terminal, result.table(dataset.sources[0]), f"{dataset.name}, partition {partition}")
+    terminal.say(f"Scores of every track and second: {output}")

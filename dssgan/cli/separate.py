@@ -1,0 +1,128 @@
+"""`dssgan separate`: music files into stems."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dssgan.cli.options import quiet_option
+from dssgan.errors import ConfigError, DssganError
+
+if TYPE_CHECKING:
+    from dssgan.inference.separator import SeparatedFile
+
+
+@click.command()
+@click.argument("tracks", nargs=-1, required=True, metavar="TRACK...", type=click.Path(path_type=Path))
+@click.option(
+    "-m", "--model", default="demo", show_default=True, help="A bundle's folder, an ensemble, or a shipped name."
+)
+@click.option(
+    "-o", "--out", default="separated", show_default=True, type=click.Path(path_type=Path), help="Where the stems go."
+)
+@click.option("--format", "kind", default="wav", show_default=True, type=click.Choice(["wav", "flac"]))
+@click.option("--int24", is_flag=True, help="24-bit samples instead of 16.")
+@click.option("--float32", is_flag=True, help="Float samples (wav only), which never clip.")
+@click.option("-d", "--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+@click.option("--overlap", default=0.25, show_default=True, help="Part of a segment shared with the next, 0 to 0.5.")
+@click.option("--segment", type=float, metavar="SECONDS", help="Length of a segment; the model's own by default.")
+@click.option("--batch-size", default=1, show_default=True, help="Segments that go through the model together.")
+@click.option(
+    "--precision",
+    default="float32",
+    show_default=True,
+    help="float32, bf16, or auto: bf16 (faster) where the processor has it.",
+)
+@click.option("--json", "prints_json", is_flag=True, help="One JSON record a track on standard output.")
+@quiet_option
+def command(
+    tracks: tuple[Path, ...],
+    model: str,
+    out: Path,
+    kind: str,
+    int24: bool,
+    float32: bool,
+    device: str,
+    overlap: float,
+    segment: float | None,
+    batch_size: int,
+    precision: str,
+    prints_json: bool,
+    quiet: bool,
+) -> None:
+    """Separate each TRACK into OUT/TRACK/drums.wav and OUT/TRACK/other.wav.
+
+    The stems have the track's own rate, channels and length, and sum to it. A track that fails gives one line and the
+    rest go on; the exit code is then 2.
+    """
+    if int24 and float32:
+        raise ConfigError("--int24 and --float32: choose one of them")
+    subtype = "float32" if float32 else "pcm24" if int24 else "pcm16"
+    folders = _folders(tracks, out)
+
+    import dssgan.ensembling  # noqa: F401  registers how an ensemble's file is loaded
+    from dssgan.cli.terminal import Terminal
+    from dssgan.inference.separator import Separator
+    from dssgan.inference.stem_files import check_format
+
+    suffix = f".{kind}"
+    check_format(subtype, suffix)
+    separator = Separator.load(
+        model, device, overlap=overlap, segment_seconds=segment, batch_size=batch_size, precision=precision
+    )
+    _refuse_to_overwrite(tracks, folders, [f"{source}{suffix}" for source in separator.sources])
+
+    terminal = Terminal(quiet=quiet)
+    num_failed = 0
+    for track, folder in zip(tracks, folders, strict=True):
+        try:
+            with terminal.progress("Separating, seconds") as bar:
+                result = separator.separate_file(track, folder, subtype=subtype, suffix=suffix, progress=bar.advance_to)
+        except DssganError as error:
+            num_failed += 1
+            click.echo(f"dssgan: {error}", err=True)
+            if prints_json:
+                click.echo(json.dumps({"track": str(track), "error": str(error)}))
+            continue
+        terminal.say(_summary(result, folder))
+        if prints_json:
+            click.echo(json.dumps(result.as_record()))
+    if num_failed:
+        if len(tracks) > 1:
+            click.echo(f"dssgan: {num_failed} of {len(tracks)} tracks failed", err=True)
+        sys.exit(2)
+
+
+def _folders(tracks: Sequence[Path], out: Path) -> list[Path]:
+    folders = []
+    owners: dict[str, Path] = {}
+    for track in tracks:
+        name = track.stem.removesuffix(".stem") or track.name  # song.stem.mp4 is "song"
+        key = name.casefold()  # some file systems do not tell capitals from small letters
+        if key in owners:
+            raise ConfigError(
+                f"{track}: its stems would lie in {out / name} like those of {owners[key]}; "
+                "rename one of them, or separate it with another --out"
+            )
+        owners[key] = track
+        folders.append(out / name)
+    return folders
+
+
+def _refuse_to_overwrite(tracks: Sequence[Path], folders: Sequence[Path], names: Sequence[str]) -> None:
+    targets = {(folder / name).resolve() for folder in folders for name in names}
+    for track in tracks:
+        if track.resolve() in targets:
+            raise ConfigError(f"{track}: a stem would be written over this track; choose another --out")
+
+
+def _summary(result: "SeparatedFile", folder: Path) -> str:
+    speed = result.seconds / max(result.elapsed_seconds, 1e-9)
+    took = f"{result.seconds:.1f} s in {result.elapsed_seconds:.1f} s ({speed:.1f} x real time)"
+    line = f"{result.track}: {took} -> {folder}"
+    if result.gain < 1:
+        line += f"; all stems at {result.gain:.4f} of their level, so that none clips"
+    return line

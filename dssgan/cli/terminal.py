@@ -1,0 +1,72 @@
+"""What the commands show: lines, tables and progress, on standard error so that results can be piped."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+
+class Advance(Protocol):
+    """A progress bar's handle."""
+
+    def advance_to(self, done: float, total: float) -> None:
+        """Say how much is done of how much."""
+
+    def describe(self, text: str) -> None:
+        """Say what is being done."""
+
+
+class _Bar:
+    def __init__(self, progress: Progress, text: str) -> None:
+        self._progress = progress
+        self._task = progress.add_task(text, total=None)
+
+    def advance_to(self, done: float, total: float) -> None:
+        self._progress.update(self._task, completed=done, total=total)
+
+    def describe(self, text: str) -> None:
+        self._progress.update(self._task, description=text)
+
+
+class Terminal:
+    """One command's output.
+
+    Args:
+        quiet: show nothing but errors.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.console = Console(stderr=True, quiet=quiet, highlight=False)
+        if not self.console.is_terminal:
+            # a pipe or a log file has no width of its own; tables must not be cut at 80
+            self.console.width = 120
+
+    def say(self, line: str) -> None:
+        """Print one line."""
+        self.console.print(line, markup=False, soft_wrap=True)
+
+    def heading(self, text: str) -> None:
+        """Print a stage's name."""
+        self.console.rule(text, align="left")
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print a table; all columns but the first are aligned right."""
+        table = Table(title=title, title_justify="left")
+        for index, column in enumerate(columns):
+            table.add_column(column, justify="right" if index else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*row)
+        self.console.print(table)
+
+    @contextmanager
+    def progress(self, text: str) -> Iterator[Advance]:
+        """Show a progress bar while the block runs; it leaves one line where there is no terminal."""
+        columns = (
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )  # fmt: skip
+        with Progress(*columns, console=self.console) as progress:
+            yield _Bar(progress, text)

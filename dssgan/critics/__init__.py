@@ -1,0 +1,33 @@
+"""Critics by name. A new one is one file and one line here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dssgan.configurable import build, lookup
+from dssgan.critics.base import Critic
+from dssgan.critics.strided import StridedCritic
+
+__all__ = ["CRITICS", "Critic", "build_critic"]
+
+CRITICS: dict[str, type[Critic]] = {
+    "strided": StridedCritic,
+}
+
+
+def build_critic(name: str, arguments: Mapping[str, Any], preset: str | None = None) -> Critic:
+    """Build a critic with fresh weights.
+
+    Args:
+        name: a key of `CRITICS`.
+        arguments: settings of its constructor; they win over the preset's.
+        preset: a named set of settings of that critic.
+
+    Returns:
+        The critic.
+
+    Raises:
+        ConfigError: an unknown critic, preset or setting, or a value that does not fit.
+    """
+    critic = lookup("critic", CRITICS, name)
+    settings = lookup(f"preset of {name}", critic.presets, preset) if preset else {}
+    return build("critic", CRITICS, name, {**settings, **arguments})

@@ -1,0 +1,1 @@
+"""Songs and where to find them: samples, tracks, data sets and excerpts."""

@@ -1,0 +1,67 @@
+"""Random changes to what a network hears, so that few songs go further."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dssgan.audio.files import Audio
+from dssgan.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Augment:
+    """How excerpts are changed.
+
+    Remixing is worth most: sources of different songs added up (Uhlich et al. 2017, section 3.2; Défossez et al. 2019,
+    arXiv 1911.13254, table 4).
+
+    Attributes:
+        remix: probability that the sources of a paired excerpt come from songs and places drawn one by one.
+        gain_db: range of the gain of each source, dB, drawn uniformly.
+        channel_swap: probability that a source's channels are reversed.
+        polarity: probability that a source's sign is turned.
+
+    Raises:
+        ConfigError: a probability outside [0, 1], or a range that is not one.
+    """
+
+    remix: float = 0.5
+    gain_db: tuple[float, float] = (-6.0, 3.0)
+    channel_swap: float = 0.5
+    polarity: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name in ("remix", "channel_swap", "polarity"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"augment.{name}: {getattr(self, name)} is no probability; choose between 0 and 1")
+        lowest, highest = self.gain_db
+        if not -np.inf < lowest <= highest < np.inf:
+            raise ConfigError(f"augment.gain_db: {self.gain_db} is no range; give the lower gain first, in dB")
+
+    @classmethod
+    def none(cls) -> "Augment":
+        """Leave everything as it is."""
+        return cls(remix=0.0, gain_db=(0.0, 0.0), channel_swap=0.0, polarity=0.0)
+
+    def apply(self, audio: Audio, generator: np.random.Generator) -> tuple[Audio, bool]:
+        """Change one source.
+
+        The same number of random numbers is drawn whatever the settings, so that two runs that differ in one setting
+        hear the same excerpts.
+
+        Args:
+            audio: (channels, samples).
+            generator: where chance comes from.
+
+        Returns:
+            (channels, samples), a new array where anything changed, and whether it did.
+        """
+        gain_db = generator.uniform(*self.gain_db)
+        swap = generator.random() < self.channel_swap and audio.shape[0] > 1
+        turn = generator.random() < self.polarity
+        factor = np.float32(10 ** (gain_db / 20) * (-1 if turn else 1))
+        if swap:
+            audio = audio[::-1]
+        if factor != 1:
+            audio = audio * factor
+        return audio, bool(swap or factor != 1)

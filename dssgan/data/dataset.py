@@ -1,0 +1,160 @@
+"""Songs in partitions, and the guard that keeps the test partition shut."""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from dssgan.data.sample import Sample
+from dssgan.data.track import Track, Unpaired, check_name
+from dssgan.errors import DataError, unknown
+
+__all__ = ["PAIRED_PARTITIONS", "Dataset", "Track", "Unpaired"]
+
+PAIRED_PARTITIONS = ("train_sup", "valid", "test")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Songs in partitions.
+
+    Attributes:
+        sources: names of the sources, at least two.
+        train_sup: songs with their sources, to train on.
+        train_unsup: recordings that are not paired, to train on.
+        valid: songs that choose models and settings.
+        test: songs that are opened once, at the end.
+        name: what reports call it.
+        licence: licence of its audio, where it is known.
+        credits: whom to thank, a line each.
+
+    Raises:
+        DataError: a test song is in another partition under whatever name, or the parts do not fit together.
+    """
+
+    sources: tuple[str, ...]
+    train_sup: tuple[Track, ...] = ()
+    train_unsup: Unpaired = field(default_factory=Unpaired)
+    valid: tuple[Track, ...] = ()
+    test: tuple[Track, ...] = ()
+    name: str = "dataset"
+    licence: str | None = None
+    credits: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.train_unsup.sources:
+            empty: tuple[tuple[Sample, ...], ...] = tuple(() for _ in self.sources)
+            object.__setattr__(self, "train_unsup", Unpaired(self.train_unsup.mixes, empty))
+        for source in self.sources:
+            check_name("source", source)
+        if len(self.sources) < 2 or len(set(self.sources)) != len(self.sources):
+            raise DataError(f"data set {self.name}: sources {self.sources} must be two or more different names")
+        if len(self.train_unsup.sources) != len(self.sources):
+            raise DataError(
+                f"data set {self.name}: train_unsup has {len(self.train_unsup.sources)} lists of sources, "
+                f"but there are {len(self.sources)} sources; give a list (it may be empty) for each"
+            )
+        for partition in PAIRED_PARTITIONS:
+            self._check_tracks(partition)
+        everything_else: tuple[Track | Sample, ...] = (*self.train_sup, *self.train_unsup.samples, *self.valid)
+        self.forbid_test(everything_else, "train or validation partition of this data set")
+
+    def _check_tracks(self, partition: str) -> None:
+        seen: set[str] = set()
+        for track in self.partition(partition):
+            if len(track.sources) != len(self.sources):
+                raise DataError(
+                    f"data set {self.name}: track {track.name} has {len(track.sources)} sources, "
+                    f"but the data set names {len(self.sources)} ({', '.join(self.sources)})"
+                )
+            if track.name in seen:
+                raise DataError(f"data set {self.name}: two tracks of {partition} are called {track.name}; rename one")
+            seen.add(track.name)
+
+    @staticmethod
+    def load(path: Path | str | None = None) -> "Dataset":
+        """Load a data set.
+
+        Args:
+            path: a JSON manifest, or a folder that holds `dataset.json`, or a `dataset.pkl`; None for the bundled
+                songs.
+
+        Raises:
+            DataError: it cannot be read, or does not describe what is there.
+        """
+        # these build a Dataset, so they import this module
+        from dssgan.data import bundled, legacy, manifest
+
+        path = bundled.MANIFEST if path is None else Path(path)
+        if path.is_dir():
+            path = path / manifest.FILE_NAME
+        readers: dict[str, Callable[[Path], Dataset]] = {".json": manifest.load, ".pkl": legacy.load}
+        if path.suffix.lower() not in readers:
+            raise DataError(f"{path}: not a data set; name a manifest (.json), a dataset.pkl or a folder with one")
+        return readers[path.suffix.lower()](path)
+
+    def save(self, path: Path | str) -> None:
+        """Write a JSON manifest with paths relative to it, or the first version's `dataset.pkl`.
+
+        Args:
+            path: a name that ends in .json or .pkl.
+
+        Raises:
+            DataError: the name ends in something else.
+            DssganError: it cannot be written; what existed is untouched.
+        """
+        from dssgan.data import legacy, manifest  # these build a Dataset, so they import this module
+
+        path = Path(path)
+        writers: dict[str, Callable[[Dataset, Path], None]] = {".json": manifest.save, ".pkl": legacy.save}
+        if path.suffix.lower() not in writers:
+            raise DataError(f"{path}: cannot be the name of a data set; end it in .json or .pkl")
+        writers[path.suffix.lower()](self, path)
+
+    def partition(self, name: str) -> tuple[Track, ...]:
+        """Give the tracks of "train_sup", "valid" or "test".
+
+        Raises:
+            DataError: there is no such partition.
+        """
+        partitions = {"train_sup": self.train_sup, "valid": self.valid, "test": self.test}
+        if name not in partitions:
+            raise DataError(unknown("partition", name, partitions))
+        return partitions[name]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of what a model may learn from: sources, train_sup, train_unsup and valid, in order.
+
+        Names, paths and the test partition do not matter. Files without a known fingerprint are decoded.
+        """
+        lines = [" ".join(self.sources)]
+        for partition in ("train_sup", "valid"):
+            for track in self.partition(partition):
+                parts = (track.mix, *track.sources)
+                lines.append(" ".join([partition, *("-" if part is None else part.content() for part in parts)]))
+        unpaired = (self.train_unsup.mixes, *self.train_unsup.sources)
+        for kind, samples in zip(("mixes", *self.sources), unpaired, strict=True):
+            lines += [f"train_unsup {kind} {sample.content()}" for sample in samples]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    def forbid_test(self, tracks: Iterable[Track | Sample], purpose: str) -> None:
+        """Keep the test partition shut: tuning, early stopping and fitting must never see it.
+
+        Args:
+            tracks: what is about to be used.
+            purpose: what for, said in the error.
+
+        Raises:
+            DataError: one of them is in the test partition, by its audio or its place.
+        """
+        owners = {identity: track.name for track in self.test for identity in track.identities}
+        for track in tracks:
+            known = sorted(owners[identity] for identity in track.identities if identity in owners)
+            if known:
+                name = track.name if isinstance(track, Track) else str(track.path)
+                raise DataError(
+                    f"{name}: is the same audio as test track {known[0]}, which must not reach the {purpose}; "
+                    "take it out of one of the two"
+                )

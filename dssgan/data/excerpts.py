@@ -1,0 +1,215 @@
+"""Endless random excerpts of songs, the same for the same seed."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import IterableDataset, get_worker_info
+
+from dssgan.audio.files import Audio
+from dssgan.data.augment import Augment
+from dssgan.data.cache import AudioCache, num_samples_of
+from dssgan.data.dataset import Track
+from dssgan.data.sample import Sample
+from dssgan.errors import DataError
+
+_SILENCE_DB = -60.0
+_MOST_TRIES = 20
+
+
+class _Excerpts:
+    """What paired and unpaired excerpts share: seeds, places and the cache."""
+
+    def __init__(
+        self, durations: Sequence[float], segment_seconds: float, cache: AudioCache, seed: int, rank: int
+    ) -> None:
+        self.num_samples = num_samples_of(segment_seconds, cache.sample_rate)
+        self.cache = cache
+        self.seed = seed
+        self.rank = rank
+        self.epoch = 0
+        self._periods = [num_samples_of(seconds, cache.sample_rate) for seconds in durations]
+        self._weights: NDArray[np.float64] = np.asarray(durations, np.float64) / sum(durations)
+
+    def generator(self) -> np.random.Generator:
+        worker = get_worker_info()
+        key = [self.seed, self.epoch, self.rank, 0 if worker is None else worker.id]
+        return np.random.default_rng(np.random.SeedSequence(key))
+
+    def place(self, generator: np.random.Generator) -> tuple[int, int, int]:
+        """Draw a recording by its length, then a start: so every second of all recordings has the same chance.
+
+        Returns:
+            Number of the recording, start and period in samples. A recording shorter than an excerpt starts anywhere
+            and repeats.
+        """
+        index = int(generator.choice(len(self._periods), p=self._weights))
+        period = self._periods[index]
+        room = period - self.num_samples
+        return index, int(generator.integers(room + 1 if room >= 0 else period)), period
+
+
+def _check(segment_seconds: float, sample_rate: int, channels: int, num_recordings: int, kind: str) -> None:
+    if num_recordings == 0:
+        raise DataError(f"{kind}: there is none to take excerpts from; add some to the data set")
+    if not (segment_seconds > 0 and sample_rate > 0 and channels > 0):
+        raise DataError(
+            f"excerpts of {segment_seconds} s, {channels} channels at {sample_rate} Hz: each must be above zero"
+        )
+
+
+class PairedExcerpts(IterableDataset[tuple[Tensor, Tensor]]):
+    """Excerpts of songs with their sources, without end.
+
+    Seeded by (seed, epoch, rank, worker): exactly the same again, and different on every rank. The mix is the song's
+    own unless a source was changed or came from elsewhere; then it is the sum of the sources. A song shorter than an
+    excerpt repeats.
+
+    Args:
+        tracks: songs to take them from, each as often as its length tells.
+        segment_seconds: length of an excerpt, seconds.
+        sample_rate: wanted rate, Hz.
+        channels: wanted channels.
+        augment: how they are changed.
+        seed: any number from zero up.
+        rank: number of this process among those that train together.
+        cache: decoded audio; None for a new cache of 2 GiB. Give one to several data sets to share its room.
+
+    Raises:
+        DataError: there are no tracks, or a length, rate or channel count is not above zero.
+    """
+
+    def __init__(
+        self,
+        tracks: Sequence[Track],
+        *,
+        segment_seconds: float,
+        sample_rate: int,
+        channels: int,
+        augment: Augment,
+        seed: int,
+        rank: int = 0,
+        cache: AudioCache | None = None,
+    ) -> None:
+        _check(segment_seconds, sample_rate, channels, len(tracks), "paired tracks")
+        self.tracks = tuple(tracks)
+        self.augment = augment
+        self._excerpts = _Excerpts(
+            [track.duration for track in tracks],
+            segment_seconds,
+            _matching(cache, sample_rate, channels),
+            seed,
+            rank,
+        )
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose other excerpts, from the next `iter` on."""
+        self._excerpts.epoch = epoch
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield mix (channels, samples) and sources (sources, channels, samples), for ever."""
+        generator = self._excerpts.generator()
+        num_sources = len(self.tracks[0].sources)
+        while True:
+            index, start, period = self._excerpts.place(generator)
+            track = self.tracks[index]
+            changed = bool(generator.random() < self.augment.remix)
+            parts = []
+            for number in range(num_sources):
+                donor, place = track, (start, period)
+                if changed:
+                    other, *elsewhere = self._excerpts.place(generator)
+                    donor, place = self.tracks[other], (elsewhere[0], elsewhere[1])
+                audio, touched = self.augment.apply(self._read(donor.sources[number], *place), generator)
+                changed = changed or (touched and donor.sources[number] is not None)
+                parts.append(audio)
+            sources = np.stack(parts)  # (sources, channels, samples)
+            own = track.mix if not changed else None
+            mix = sources.sum(axis=0) if own is None else self._read(own, start, period).copy()
+            yield torch.from_numpy(mix), torch.from_numpy(sources)
+
+    def _read(self, sample: Sample | None, start: int, period: int) -> Audio:
+        if sample is None:
+            return np.zeros((self._excerpts.cache.channels, self._excerpts.num_samples), np.float32)
+        return self._excerpts.cache.excerpt(sample, start, self._excerpts.num_samples, period)
+
+
+class UnpairedExcerpts(IterableDataset[Tensor]):
+    """Excerpts of recordings that stand for themselves, without end.
+
+    Near-silent excerpts are passed over, since a critic that tells silence from sound has learnt nothing: up to 20
+    places are tried, and the loudest of them is taken where all are below -60 dB.
+
+    Args:
+        samples: recordings to take them from, each as often as its length tells; short ones repeat.
+        segment_seconds: length of an excerpt, seconds.
+        sample_rate: wanted rate, Hz.
+        channels: wanted channels.
+        augment: how they are changed; there is nothing to remix.
+        seed: any number from zero up.
+        rank: number of this process among those that train together.
+        cache: decoded audio; None for a new cache of 2 GiB.
+
+    Raises:
+        DataError: there are no recordings, or a length, rate or channel count is not above zero.
+    """
+
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        *,
+        segment_seconds: float,
+        sample_rate: int,
+        channels: int,
+        augment: Augment,
+        seed: int,
+        rank: int = 0,
+        cache: AudioCache | None = None,
+    ) -> None:
+        _check(segment_seconds, sample_rate, channels, len(samples), "unpaired recordings")
+        self.samples = tuple(samples)
+        self.augment = augment
+        self._excerpts = _Excerpts(
+            [sample.duration for sample in samples],
+            segment_seconds,
+            _matching(cache, sample_rate, channels),
+            seed,
+            rank,
+        )
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose other excerpts, from the next `iter` on."""
+        self._excerpts.epoch = epoch
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """Yield (channels, samples), for ever."""
+        generator = self._excerpts.generator()
+        while True:
+            audio, _ = self.augment.apply(self._audible(generator), generator)
+            yield torch.from_numpy(np.array(audio))  # a copy: the cache must not be written to
+
+    def _audible(self, generator: np.random.Generator) -> Audio:
+        loudest, loudest_power = None, -1.0
+        for _ in range(_MOST_TRIES):
+            index, start, period = self._excerpts.place(generator)
+            audio = self._excerpts.cache.excerpt(self.samples[index], start, self._excerpts.num_samples, period)
+            power = float(np.mean(np.square(audio, dtype=np.float64)))
+            if power > 10 ** (_SILENCE_DB / 10):
+                return audio
+            if power > loudest_power:
+                loudest, loudest_power = audio, power
+        assert loudest is not None
+        return loudest
+
+
+def _matching(cache: AudioCache | None, sample_rate: int, channels: int) -> AudioCache:
+    if cache is None:
+        return AudioCache(sample_rate, channels)
+    if (cache.sample_rate, cache.channels) != (sample_rate, channels):
+        raise DataError(
+            f"the cache holds {cache.channels} channels at {cache.sample_rate} Hz, but {channels} at {sample_rate} Hz "
+            "are wanted; make another cache"
+        )
+    return cache

@@ -1,0 +1,36 @@
+"""Which audio a file holds, whatever the file is called and whatever holds it."""
+
+import hashlib
+from pathlib import Path
+
+from dssgan.audio import files
+
+SILENCE = "silence"
+_BLOCK_FRAMES = 1 << 18
+_BITS = 16
+
+
+def fingerprint(path: Path, stem: int | None = None) -> str:
+    """Hash a file's decoded audio.
+
+    A renamed copy, or one in another lossless container, has the same fingerprint. The samples are rounded to 16 bits
+    first, so that float and integer copies of 16-bit audio agree.
+
+    Args:
+        path: an audio file.
+        stem: stream of a file that holds several.
+
+    Returns:
+        64 hexadecimal digits; or "silence" where every sample rounds to zero, since silence has no identity: two
+        songs with a silent stem do not share anything.
+
+    Raises:
+        AudioError: the file cannot be decoded to its end.
+    """
+    digest = hashlib.sha256()
+    silent = True
+    for block in files.read_blocks(path, _BLOCK_FRAMES, stem=stem):
+        rounded = files.quantise(block, _BITS).astype("<i2")
+        silent = silent and not rounded.any()
+        digest.update(rounded.T.tobytes())  # (samples, channels), so that the length of a block does not matter
+    return SILENCE if silent else digest.hexdigest()

@@ -1,0 +1,219 @@
+"""The first version's `dataset.pkl`.
+
+A dict of `train_sup` [(mix, source 1, source 2)], `train_unsup` [mixes, source 1 list, source 2 list], `valid` and
+`test` like `train_sup`; a number in a Sample's place is a silent source.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dssgan import atomic
+from dssgan.audio import files
+from dssgan.data import legacy_pickle
+from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Track, Unpaired
+from dssgan.data.legacy_pickle import PickledSample
+from dssgan.data.sample import Sample
+from dssgan.errors import AudioError, DataError, unknown
+
+STORED_SOURCES = ("other", "drums")  # the first version put the accompaniment first
+_USUAL_SOURCES = ("drums", "other")
+_ALIASES = {"train_valid": "valid", "train_test": "test"}
+_DURATION_TOLERANCE_SECONDS = 0.5  # it took lengths from the container's word
+_LONGEST_PATH = 4096
+_MEND = "make the data set again as a JSON manifest"
+
+
+def load(path: Path, stored_sources: Sequence[str] = STORED_SOURCES) -> Dataset:
+    """Read a `dataset.pkl` without running what it says.
+
+    Every file is decoded once for its fingerprint, since these data sets had test songs in training under other names.
+
+    Args:
+        path: the pickle; relative paths in it are relative to its folder.
+        stored_sources: what its sources are, in its order.
+
+    Returns:
+        The data set; drums and other in that order, any other sources as stored.
+
+    Raises:
+        DataError: the pickle is missing, broken, holds anything but plain data and Samples, or does not describe the
+            files it names.
+    """
+    path = Path(path)
+    try:
+        content = legacy_pickle.parse(path)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such data set; check the name") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+    except legacy_pickle.ForbiddenError as error:
+        raise DataError(
+            f"{path}: refused, it asks for {error}, which is neither plain data nor a Sample; {_MEND}"
+        ) from error
+    except ValueError as error:
+        raise DataError(f"{path}: cannot be read ({error}); replace it by an intact copy, or {_MEND}") from error
+    return _Reader(path, tuple(stored_sources)).dataset(content)
+
+
+class _Reader:
+    """Turns a pickle's plain content into a data set."""
+
+    def __init__(self, path: Path, stored: tuple[str, ...]) -> None:
+        self.path = path
+        self.stored = stored
+        self.sources = _USUAL_SOURCES if set(stored) == set(_USUAL_SOURCES) else stored
+        self._order = [stored.index(name) for name in self.sources]
+        self._known: dict[int, Sample] = {}
+
+    def dataset(self, content: Any) -> Dataset:
+        if type(content) is not dict:
+            raise self._wrong("it", "a dict of partitions", content)
+        known = (*PAIRED_PARTITIONS, "train_unsup")
+        partitions: dict[str, Any] = {}
+        for key, value in content.items():
+            name = _ALIASES.get(key, key)
+            if name not in known:
+                raise DataError(f"{self.path}: {unknown('partition', key[:100], known)}")
+            if name in partitions:
+                raise DataError(f"{self.path}: has {name} twice, once as {key}; keep one")
+            partitions[name] = value
+        unpaired = self._list("train_unsup", partitions.get("train_unsup") or [[] for _ in range(len(self.stored) + 1)])
+        if len(unpaired) != len(self.stored) + 1:
+            raise self._wrong("train_unsup", f"lists of mixes, {' and '.join(self.stored)}", unpaired)
+        mixes, *lists = [self._recordings(f"train_unsup {n}", samples) for n, samples in enumerate(unpaired)]
+        return Dataset(
+            sources=self.sources,
+            train_sup=self._tracks("train_sup", partitions.get("train_sup", [])),
+            train_unsup=Unpaired(mixes, tuple(lists[number] for number in self._order)),
+            valid=self._tracks("valid", partitions.get("valid", [])),
+            test=self._tracks("test", partitions.get("test", [])),
+            name=self.path.stem,
+        )
+
+    def _tracks(self, partition: str, songs: Any) -> tuple[Track, ...]:
+        parts_of = []
+        for number, song in enumerate(self._list(partition, songs)):
+            where = f"{partition} {number}"
+            if type(song) not in (tuple, list) or len(song) != len(self.stored) + 1:
+                raise self._wrong(where, f"(mix, {', '.join(self.stored)})", song)
+            mix, *stored = (self._sample(where, part) for part in song)
+            parts_of.append((mix, tuple(stored[index] for index in self._order)))
+        names = _names([mix or next((part for part in parts if part), None) for mix, parts in parts_of])
+        return tuple(Track(name, mix, parts) for name, (mix, parts) in zip(names, parts_of, strict=True))
+
+    def _recordings(self, where: str, samples: Any) -> tuple[Sample, ...]:
+        found = (self._sample(where, sample) for sample in self._list(where, samples))
+        return tuple(sample for sample in found if sample is not None)
+
+    def _sample(self, where: str, stored: Any) -> Sample | None:
+        if isinstance(stored, int | float):
+            return None  # silence
+        if type(stored) is not PickledSample:
+            raise self._wrong(where, "a Sample", stored)
+        if id(stored) not in self._known:  # one object may be in several places, and decoding takes time
+            self._known[id(stored)] = self._described(where, stored.attributes)
+        return self._known[id(stored)]
+
+    def _described(self, where: str, attributes: dict[str, Any]) -> Sample:
+        name = attributes.get("path")
+        if type(name) is not str or not 0 < len(name) <= _LONGEST_PATH:
+            raise self._wrong(f"{where}: a Sample's path", "text", name)
+        try:
+            sample = Sample.of(self._place(name), with_fingerprint=True)
+        except AudioError as error:
+            raise DataError(f"{self.path}: {error}, or {_MEND}") from error
+        for key, tolerance in (("sample_rate", 0.0), ("channels", 0.0), ("duration", _DURATION_TOLERANCE_SECONDS)):
+            told, found = attributes.get(key), getattr(sample, key)
+            if told is None:
+                continue
+            if not _agrees(told, found, tolerance):
+                raise DataError(
+                    f"{self.path}: {sample.path} has {key} {found:g}, which is not what the pickle says; "
+                    f"put the right file back, or {_MEND}"
+                )
+        return sample
+
+    def _place(self, name: str) -> Path:
+        place = self.path.parent / name
+        try:  # Python 2 stored bytes, on most machines UTF-8
+            decoded = self.path.parent / name.encode("latin-1").decode("utf-8")
+            return decoded if decoded.exists() and not place.exists() else place
+        except ValueError:  # it was text all along; or holds a zero byte, which opening it will name
+            return place
+
+    def _list(self, where: str, value: Any) -> list[Any]:
+        if type(value) not in (list, tuple):
+            raise self._wrong(where, "a list", value)
+        return list(value)
+
+    def _wrong(self, where: str, wanted: str, found: Any) -> DataError:
+        size = f" of {len(found)}" if isinstance(found, list | tuple) else ""
+        return DataError(f"{self.path}: {where} is a {type(found).__name__}{size} where {wanted} should be; {_MEND}")
+
+
+def _agrees(told: Any, found: float, tolerance: float) -> bool:
+    try:
+        return isinstance(told, int | float) and abs(float(told) - found) <= tolerance  # false for NaN
+    except OverflowError:  # an integer beyond every float
+        return False
+
+
+def _names(samples: list[Sample | None]) -> list[str]:
+    # the pickle has no names: those of files, or of folders where all files are called mixture.wav
+    paths = [Path("silence") if sample is None else sample.path for sample in samples]
+    for names in ([path.stem for path in paths], [path.parent.name for path in paths]):
+        if len(set(names)) == len(names) and all(names):
+            return names
+    return [f"{path.stem}-{number}" for number, path in enumerate(paths)]
+
+
+def save(dataset: Dataset, path: Path, stored_sources: Sequence[str] = STORED_SOURCES) -> None:
+    """Write a `dataset.pkl` that the first version reads.
+
+    It knows no song without a file for its mix, so the missing ones are written beside the pickle, in a folder
+    NAME_mixes, as 32-bit float wav.
+
+    Args:
+        dataset: what to write.
+        path: the pickle's name.
+        stored_sources: order of the sources in it; the data set's own order where it has other sources.
+
+    Raises:
+        DataError: a sample is one stream of a stem file, which the first version cannot read.
+        DssganError: it cannot be written; an existing pickle is untouched.
+    """
+    path = Path(path)
+    stored = tuple(stored_sources) if set(stored_sources) == set(dataset.sources) else dataset.sources
+    order = [dataset.sources.index(name) for name in stored]
+    mixes = path.with_name(f"{path.stem}_mixes")
+
+    def plain(sample: Sample) -> PickledSample:
+        if sample.stem is not None:
+            raise DataError(f"{sample.path}: a dataset.pkl cannot name one stream of a file; write it to a file first")
+        attributes = {"path": str(sample.path.absolute()), "sample_rate": sample.sample_rate}
+        return PickledSample(attributes | {"channels": sample.channels, "duration": sample.duration})
+
+    def song(partition: str, track: Track) -> tuple[PickledSample | float, ...]:
+        ordered = [track.sources[index] for index in order]
+        parts = tuple(0.0 if sample is None else plain(sample) for sample in ordered)
+        mix = track.mix if track.mix is not None else _written_mix(track, mixes / partition / f"{track.name}.wav")
+        return (plain(mix), *parts)
+
+    unpaired = dataset.train_unsup
+    content: dict[str, Any] = {
+        partition: [song(partition, track) for track in dataset.partition(partition)] for partition in PAIRED_PARTITIONS
+    }
+    lists = [unpaired.mixes, *(unpaired.sources[index] for index in order)]
+    content["train_unsup"] = [[plain(sample) for sample in samples] for samples in lists]
+    data = legacy_pickle.dump(content)
+    with atomic.replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def _written_mix(track: Track, path: Path) -> Sample:
+    mix, _ = track.load()
+    files.write(path, np.asarray(mix, np.float32), track.sample_rate, "float32")
+    return Sample.of(path)

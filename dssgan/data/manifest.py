@@ -1,0 +1,191 @@
+"""The JSON file that describes a data set, with paths relative to itself."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dssgan import atomic
+from dssgan.audio import files
+from dssgan.data.dataset import Dataset, Track, Unpaired
+from dssgan.data.sample import Sample
+from dssgan.errors import AudioError, DataError
+
+FILE_NAME = "dataset.json"
+# the same header read by another version of a decoder may count a codec's frame more or less
+_DURATION_TOLERANCE_SECONDS = 0.05
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class _File(_Strict):
+    path: str = Field(min_length=1)
+    sample_rate: int = Field(gt=0)
+    channels: int = Field(gt=0)
+    duration: float = Field(gt=0)
+    fingerprint: str | None = None
+    stem: int | None = Field(default=None, ge=0)
+
+
+class _Track(_Strict):
+    name: str = Field(min_length=1)
+    mix: _File | None = None
+    sources: dict[str, _File | None]
+
+
+class _Unpaired(_Strict):
+    mixes: list[_File] = []
+    sources: dict[str, list[_File]] = {}
+
+
+class _Manifest(_Strict):
+    version: Literal[1]
+    name: str
+    licence: str | None = None
+    credits: list[str] = []
+    sources: list[str]
+    train_sup: list[_Track] = []
+    train_unsup: _Unpaired = _Unpaired()
+    valid: list[_Track] = []
+    test: list[_Track] = []
+
+
+def load(path: Path) -> Dataset:
+    """Read a manifest and check it against the files it names.
+
+    Args:
+        path: the manifest.
+
+    Raises:
+        DataError: the manifest is missing or malformed; a file it names is missing, unreadable or of another rate,
+            channel count or length than it says; sources of a track differ in length.
+    """
+    try:
+        content = _Manifest.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such manifest; check the name, or make one with dssgan data") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise DataError(f"{path}: {place or 'the file'}: {first['msg']}; mend the manifest or make it again") from error
+
+    names = content.sources
+    unpaired = content.train_unsup
+    _check_names(path, names, unpaired.sources, "train_unsup")
+    try:
+        return Dataset(
+            sources=tuple(names),
+            train_sup=_tracks(path, names, content.train_sup),
+            train_unsup=Unpaired(
+                tuple(_sample(path, file) for file in unpaired.mixes),
+                tuple(tuple(_sample(path, file) for file in unpaired.sources.get(name, [])) for name in names),
+            ),
+            valid=_tracks(path, names, content.valid),
+            test=_tracks(path, names, content.test),
+            name=content.name,
+            licence=content.licence,
+            credits=tuple(content.credits),
+        )
+    except DataError as error:
+        message = str(error)
+        raise DataError(message if str(path) in message else f"{path}: {message}") from error
+
+
+def _check_names(path: Path, names: list[str], used: Iterable[str], where: str) -> None:
+    for name in used:
+        if name not in names:
+            raise DataError(f"{path}: {where} has a source {name!r}, which is not among {', '.join(names)}; mend one")
+
+
+def _tracks(path: Path, names: list[str], tracks: list[_Track]) -> tuple[Track, ...]:
+    built = []
+    for track in tracks:
+        _check_names(path, names, track.sources, f"track {track.name}")
+        files_of = [track.sources.get(name) for name in names]
+        sources = tuple(None if file is None else _sample(path, file) for file in files_of)
+        built.append(Track(track.name, None if track.mix is None else _sample(path, track.mix), sources))
+    return tuple(built)
+
+
+def _sample(manifest: Path, file: _File) -> Sample:
+    path = Path(os.path.normpath(manifest.parent / file.path))
+    try:
+        info = files.probe(path, file.stem)
+    except AudioError as error:
+        raise DataError(f"{manifest}: {error}, or make the manifest again") from error
+    found = {"sample_rate": info.sample_rate, "channels": info.channels}
+    for key, value in found.items():
+        if value != getattr(file, key):
+            raise DataError(
+                f"{manifest}: {path} has {key} {value}, but the manifest says {getattr(file, key)}; "
+                "put the right file back or make the manifest again"
+            )
+    if abs(info.seconds - file.duration) > _DURATION_TOLERANCE_SECONDS:
+        raise DataError(
+            f"{manifest}: {path} lasts {info.seconds:.3f} s, but the manifest says {file.duration:.3f} s; "
+            "put the right file back or make the manifest again"
+        )
+    return Sample(path, file.sample_rate, file.channels, info.seconds, file.stem, file.fingerprint)
+
+
+def save(dataset: Dataset, path: Path) -> None:
+    """Write a data set's manifest; its files stay where they are.
+
+    Args:
+        dataset: what to describe. Fingerprints that are not known are computed, once and for all.
+        path: the manifest's name.
+
+    Raises:
+        AudioError: a file without a known fingerprint cannot be decoded.
+        DssganError: the manifest cannot be written; what existed is untouched.
+    """
+    folder = path.absolute().parent
+
+    def described(sample: Sample) -> _File:
+        return _File(
+            path=Path(os.path.relpath(sample.path.absolute(), folder)).as_posix(),
+            sample_rate=sample.sample_rate,
+            channels=sample.channels,
+            duration=round(sample.duration, 6),
+            fingerprint=sample.content(),
+            stem=sample.stem,
+        )
+
+    def tracks(partition: str) -> list[_Track]:
+        return [
+            _Track(
+                name=track.name,
+                mix=None if track.mix is None else described(track.mix),
+                sources={
+                    name: None if sample is None else described(sample)
+                    for name, sample in zip(dataset.sources, track.sources, strict=True)
+                },
+            )
+            for track in dataset.partition(partition)
+        ]
+
+    unpaired = dataset.train_unsup
+    content = _Manifest(
+        version=1,
+        name=dataset.name,
+        licence=dataset.licence,
+        credits=list(dataset.credits),
+        sources=list(dataset.sources),
+        train_sup=tracks("train_sup"),
+        train_unsup=_Unpaired(
+            mixes=[described(sample) for sample in unpaired.mixes],
+            sources={
+                name: [described(sample) for sample in samples]
+                for name, samples in zip(dataset.sources, unpaired.sources, strict=True)
+            },
+        ),
+        valid=tracks("valid"),
+        test=tracks("test"),
+    )
+    atomic.write_text(path, content.model_dump_json(indent=1) + "\n")

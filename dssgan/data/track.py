@@ -1,0 +1,123 @@
+"""A song with its sources, and recordings that have none."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from dssgan.audio.files import Audio
+from dssgan.data.sample import Sample, fit_length
+from dssgan.errors import DataError
+
+# Rounded lengths differ by a sample or so; a codec's delay (20 ms and more) would already shift the parts
+LENGTH_TOLERANCE_SECONDS = 0.01
+
+
+def check_name(kind: str, name: str) -> None:
+    """Refuse a name that could not be a file's, or would be one somewhere else; results are written under it.
+
+    Raises:
+        DataError: the name is empty or holds a slash or an unprintable character.
+    """
+    if name in ("", ".", "..") or not name.isprintable() or "/" in name or "\\" in name:
+        raise DataError(f"{kind} {name!r}: cannot be a name, for results are written under it; choose plain words")
+
+
+@dataclass(frozen=True)
+class Track:
+    """A song with its sources.
+
+    Attributes:
+        name: what reports call it.
+        mix: the mixture; None where it is the sum of the sources, exactly.
+        sources: one sample a source, in the order of the data set's `sources`; None is silence.
+    """
+
+    name: str
+    mix: Sample | None
+    sources: tuple[Sample | None, ...]
+
+    def __post_init__(self) -> None:
+        check_name("track", self.name)
+        if not any(self.sources):
+            raise DataError(f"track {self.name}: all its sources are silent; give it at least one")
+        lengths = {str(sample.path): sample.duration for sample in self.samples}
+        if max(lengths.values()) - min(lengths.values()) > LENGTH_TOLERANCE_SECONDS:
+            told = ", ".join(f"{path} {seconds:.3f} s" for path, seconds in lengths.items())
+            raise DataError(f"track {self.name}: its files differ in length ({told}); cut them to the same length")
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """The files it is made of, the mix first."""
+        return tuple(sample for sample in (self.mix, *self.sources) if sample is not None)
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds: the mix's, or the longest source's."""
+        return self.mix.duration if self.mix is not None else max(sample.duration for sample in self.samples)
+
+    @property
+    def sample_rate(self) -> int:
+        """Rate of the first file, Hz."""
+        return self.samples[0].sample_rate
+
+    @property
+    def channels(self) -> int:
+        """Most channels that any of its files has."""
+        return max(sample.channels for sample in self.samples)
+
+    @property
+    def fingerprints(self) -> frozenset[str]:
+        """Known fingerprints of its files; silence is left out, for it belongs to nobody."""
+        known = {sample.fingerprint for sample in self.samples if sample.identities}
+        return frozenset(content for content in known if content is not None)
+
+    @property
+    def identities(self) -> frozenset[str]:
+        """Every name by which one of its files is known again."""
+        return frozenset().union(*(sample.identities for sample in self.samples))
+
+    def load(self, sample_rate: int | None = None, channels: int | None = None) -> tuple[Audio, Audio]:
+        """Decode the whole song.
+
+        Args:
+            sample_rate: wanted rate, Hz; None for the song's own.
+            channels: wanted channels; None for the song's own.
+
+        Returns:
+            Mix (channels, samples) and sources (sources, channels, samples), float32.
+
+        Raises:
+            AudioError: a file cannot be read.
+        """
+        rate = sample_rate or self.sample_rate
+        count = channels or self.channels
+        parts = [
+            None if sample is None else sample.read(sample_rate=rate, channels=count)
+            for sample in (self.mix, *self.sources)
+        ]
+        mix = parts[0]
+        length = mix.shape[1] if mix is not None else max(part.shape[1] for part in parts if part is not None)
+        silence = np.zeros((count, length), np.float32)
+        sources = np.stack([silence if part is None else fit_length(part, length) for part in parts[1:]])
+        return (sources.sum(axis=0, dtype=np.float32) if mix is None else mix), sources
+
+
+@dataclass(frozen=True)
+class Unpaired:
+    """Recordings that do not belong together.
+
+    Attributes:
+        mixes: whole songs, their sources unknown.
+        sources: recordings of each source alone, in the order of the data set's `sources`.
+    """
+
+    mixes: tuple[Sample, ...] = ()
+    sources: tuple[tuple[Sample, ...], ...] = ()
+
+    @property
+    def samples(self) -> Iterator[Sample]:
+        """Every file."""
+        yield from self.mixes
+        for samples in self.sources:
+            yield from samples

@@ -1,0 +1,249 @@
+"""A campaign: many methods on the same tracks, each pair scored on its own, in parallel with Ray or in this process."""
+
+import json
+import uuid
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from dssgan.atomic import write_text
+from dssgan.audio import files
+from dssgan.data.dataset import Track
+from dssgan.errors import ConfigError, DataError, DssganError
+from dssgan.evaluation import frame as frames
+from dssgan.evaluation.methods import Estimator, Method
+from dssgan.metrics.sdr import usdr
+
+Progress = Callable[[int, int, str], None]
+_RECORD = "dssgan"  # what museval's format lacks stands under this key of the same file; museval passes over it
+
+
+@dataclass(frozen=True)
+class CampaignResult:
+    """What a campaign measured.
+
+    Attributes:
+        frame: SiSEC's columns method, track, target, metric, score, time; a row for each number.
+        usdr: whole-track SDR, columns method, track, target, score.
+        folder: where all of it lies.
+    """
+
+    frame: pd.DataFrame
+    usdr: pd.DataFrame
+    folder: Path
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """One line for every method and target; see `frame.summary`."""
+        return frames.summary(self.frame, self.usdr)
+
+    def table(self, target: str) -> pd.DataFrame:
+        """One line for every method, `target` in full; see `frame.comparison`."""
+        return frames.comparison(self.summary, target)
+
+
+@dataclass(frozen=True)
+class _Unit:
+    campaign: str
+    method_name: str
+    method: Method
+    track: Track
+    sources: tuple[str, ...]
+    sample_rate: int
+    path: Path
+    estimates_folder: Path | None
+
+    @property
+    def label(self) -> str:
+        return f"{self.method_name}: {self.track.name}"
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """What a stored result must agree with to be taken for this unit's."""
+        return {
+            "method": repr(self.method),
+            "sample_rate": self.sample_rate,
+            "sources": list(self.sources),
+            "fingerprints": sorted(self.track.fingerprints),
+        }
+
+
+def run_campaign(
+    methods: Mapping[str, Method],
+    tracks: Sequence[Track],
+    out_folder: Path,
+    *,
+    dataset_name: str,
+    sources: Sequence[str],
+    sample_rate: int,
+    num_workers: int = 1,
+    partition: str = "test",
+    resume: bool = False,
+    write_estimates: bool = False,
+    progress: Progress | None = None,
+) -> CampaignResult:
+    """Score every method on every track with BSS Eval v4 and uSDR.
+
+    The numbers depend neither on the order of methods and tracks nor on `num_workers` (to museval's step of 1e-5 dB;
+    ratios above 100 dB are the rounding of its filters, and vary with the number of threads of numpy). Each result is
+    written as soon as it is there, to OUT/METHOD/PARTITION/TRACK.json in museval's format (which museval's EvalStore
+    reads), and at the end all of them to OUT/DATASET.pkl and OUT/usdr.csv.
+
+    Args:
+        methods: what to score, by name.
+        tracks: what to score them on. A source without any sound has no score: it is
+            NaN, for all sources of its track.
+        out_folder: OUT. Other files in it stay.
+        dataset_name: DATASET.
+        sources: names, in the order of the tracks' sources.
+        sample_rate: Hz at which everything is scored.
+        num_workers: units scored at a time; more than one runs them as Ray tasks, in the cluster that is there or in
+            one started for the purpose. Tracks and OUT must then be readable under the same paths on all its machines.
+        partition: PARTITION.
+        resume: take what is already in OUT for the same method, audio, rate and sources instead of scoring it again. A
+            model that has changed under the same name is not noticed.
+        write_estimates: write them too, to OUT/METHOD/estimates/TRACK/SOURCE.wav in float32.
+        progress: called with (units done, units in all, what was done last).
+
+    Returns:
+        The scores, in the order of `methods`, then `tracks`.
+
+    Raises:
+        ConfigError: no method, or a number of workers below one.
+        DataError: no track, two of one name, a name that cannot be a file's, or a missing or misshapen estimate.
+        DssganError: a file cannot be written, or a worker died.
+    """
+    if not methods or num_workers < 1:
+        raise ConfigError(f"{len(methods)} methods and {num_workers} workers: give at least one of each")
+    if not tracks:
+        raise DataError(f"{dataset_name}: its partition {partition} holds no track; choose another")
+    track_names = [track.name for track in tracks]
+    for name in (*methods, *track_names, *sources, partition, dataset_name):
+        if name in ("", ".", "..") or any(character in name for character in "/\\\0"):
+            raise DataError(f"{name!r}: results are stored under this name, and it cannot be a file's; rename it")
+    twice = sorted({name for name in track_names if track_names.count(name) > 1})
+    if twice:
+        raise DataError(f"{twice[0]}: two tracks have this name, and their results would be one file; rename one")
+
+    folder = Path(out_folder).resolve()
+    campaign = uuid.uuid4().hex
+    units = [
+        _Unit(
+            campaign=campaign,
+            method_name=name,
+            method=method,
+            track=track,
+            sources=tuple(sources),
+            sample_rate=sample_rate,
+            path=folder / name / partition / f"{track.name}.json",
+            estimates_folder=folder / name / "estimates" / track.name if write_estimates else None,
+        )
+        for name, method in methods.items()
+        for track in tracks
+    ]
+    results = {unit.path: text for unit in units if resume and (text := _finished(unit)) is not None}
+    report = progress or (lambda _done, _total, _label: None)
+    report(len(results), len(units), "")
+    todo = [unit for unit in units if unit.path not in results]
+    scored = _score_with_ray(todo, num_workers) if num_workers > 1 and todo else _score_here(todo)
+    with closing(scored):
+        for unit, text in scored:
+            results[unit.path] = text
+            report(len(results), len(units), unit.label)
+
+    texts = [(unit.method_name, unit.track.name, results[unit.path]) for unit in units]
+    whole_track = [
+        (method, track, source, float(score))
+        for method, track, text in texts
+        for source, score in json.loads(text)[_RECORD]["usdr"].items()
+    ]
+    result = CampaignResult(
+        frames.scores_frame(texts), pd.DataFrame(whole_track, columns=list(frames.USDR_COLUMNS)), folder
+    )
+    frames.save_frame(result.frame, folder / f"{dataset_name}.pkl")
+    write_text(folder / "usdr.csv", result.usdr.to_csv(index=False))
+    return result
+
+
+@lru_cache(maxsize=1)  # a model is loaded once in a process and campaign, for units come method by method
+def _open(campaign: str, method: Method, sources: tuple[str, ...], sample_rate: int) -> Estimator:  # noqa: ARG001
+    return method.open(sources, sample_rate)
+
+
+def _score(unit: _Unit) -> str:
+    from dssgan.evaluation.bss_eval import evaluate_track  # museval takes more than a second to import
+
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the workers are the parallelism, and one thread sums in one order
+    try:
+        mix, references = unit.track.load(unit.sample_rate)
+        estimates = _open(unit.campaign, unit.method, unit.sources, unit.sample_rate)(unit.track, mix)
+        store = evaluate_track(references, estimates, unit.sources, unit.sample_rate, unit.label)
+        whole = usdr(torch.from_numpy(np.ascontiguousarray(estimates)), torch.from_numpy(references))
+    finally:
+        torch.set_num_threads(num_threads)
+    store.scores[_RECORD] = {**unit.settings, "usdr": dict(zip(unit.sources, whole.tolist(), strict=True))}
+    if unit.estimates_folder is not None:
+        for source, estimate in zip(unit.sources, estimates, strict=True):
+            files.write(unit.estimates_folder / f"{source}.wav", estimate, unit.sample_rate, "float32")
+    text: str = store.json
+    write_text(unit.path, text)  # last: a result that is there is complete
+    return text
+
+
+def _finished(unit: _Unit) -> str | None:
+    try:
+        text = unit.path.read_text(encoding="utf-8")
+        record = json.loads(text)[_RECORD]
+        return text if {**unit.settings, "usdr": record["usdr"]} == record else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _score_here(units: Sequence[_Unit]) -> Generator[tuple[_Unit, str], None, None]:
+    for unit in units:
+        yield unit, _score(unit)
+
+
+def _score_with_ray(units: Sequence[_Unit], num_workers: int) -> Generator[tuple[_Unit, str], None, None]:
+    from dssgan.training.distributed import ray_running
+
+    with ray_running():
+        yield from _score_on_cluster(units, num_workers)
+
+
+def _score_on_cluster(units: Sequence[_Unit], num_workers: int) -> Generator[tuple[_Unit, str], None, None]:
+    import ray
+
+    waiting = list(reversed(units))
+    running: dict[Any, _Unit] = {}
+    try:
+        # no retry: a unit that ran out of memory would do so for ever, and `resume` keeps what is done
+        task = ray.remote(num_cpus=1, max_retries=0)(_score)
+        while waiting or running:
+            while waiting and len(running) < num_workers:
+                unit = waiting.pop()
+                running[task.remote(unit)] = unit
+            finished, _ = ray.wait(list(running), num_returns=1)
+            unit = running.pop(finished[0])
+            try:
+                text = ray.get(finished[0])
+            except ray.exceptions.RayTaskError as error:
+                if isinstance(error.cause, DssganError):  # one line for the user, not the worker's traceback
+                    raise error.cause from None
+                raise
+            except ray.exceptions.RayError as error:
+                raise DssganError(
+                    f"{unit.label}: the worker died, perhaps for want of memory; resume with fewer workers"
+                ) from error
+            yield unit, text
+    finally:
+        for reference in running:
+            ray.cancel(reference, force=True)

@@ -1,0 +1,112 @@
+"""Scores of many methods and tracks in one pandas frame, and what the field makes of it."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from dssgan.atomic import replacing
+from dssgan.errors import DataError
+
+METRICS = ("SDR", "ISR", "SIR", "SAR")
+COLUMNS = ("method", "track", "target", "metric", "score", "time")  # SiSEC's
+USDR_COLUMNS = ("method", "track", "target", "score")
+
+
+def scores_frame(results: Iterable[tuple[str, str, str]]) -> pd.DataFrame:
+    """Put museval's scores of many tracks into one frame, a row for each number.
+
+    Args:
+        results: (method, track, the `json` of museval's TrackStore) each.
+
+    Returns:
+        Columns method, track, target, metric, score (dB, NaN where museval gives none), time (seconds at which the
+        frame begins), in the order of `results`.
+
+    Raises:
+        DataError: a text is not museval's.
+    """
+    rows: list[tuple[str, str, str, str, float, float]] = []
+    for method, track, text in results:
+        try:
+            for target in json.loads(text)["targets"]:
+                for metric in METRICS:
+                    rows += [
+                        (method, track, target["name"], metric, float(frame["metrics"][metric]), float(frame["time"]))
+                        for frame in target["frames"]
+                    ]
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{method}/{track}: these are not museval's scores; evaluate the track again") from error
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def save_frame(frame: pd.DataFrame, path: Path) -> None:
+    """Pickle a frame as SiSEC published its scores, for `pandas.read_pickle`; whole or not at all.
+
+    Args:
+        frame: as `scores_frame` gives.
+        path: the file, by custom `<data set>.pkl`.
+
+    Raises:
+        DssganError: the file cannot be written.
+    """
+    with replacing(path) as temporary:
+        frame.to_pickle(temporary, compression=None)
+
+
+def summary(frame: pd.DataFrame, usdr: pd.DataFrame) -> pd.DataFrame:
+    """Bring all frames and tracks down to one line for every method and target.
+
+    Args:
+        frame: as `scores_frame` gives.
+        usdr: whole-track SDR, columns method, track, target, score (dB).
+
+    Returns:
+        Columns method, target, then SDR, ISR, SIR and SAR (each the median over frames, then the median over tracks:
+        SDR is cSDR), uSDR (mean over tracks), and num_frames, num_nan_frames, num_tracks, num_nan_tracks (tracks
+        without any SDR), in the order in which methods and targets first appear.
+    """
+    keys = ["method", "target"]
+    by_track = frame.groupby([*keys, "metric", "track"], sort=False)["score"].median()
+    table = by_track.groupby([*keys, "metric"], sort=False).median().unstack("metric").reindex(columns=list(METRICS))
+    # unstack sorts; what the caller put first stays first
+    table = table.reindex(pd.MultiIndex.from_frame(frame[keys].drop_duplicates()))
+    table["uSDR"] = usdr.groupby(keys, sort=False)["score"].mean()
+
+    sdr = frame[frame["metric"] == "SDR"]
+    table["num_frames"] = sdr.groupby(keys, sort=False).size()
+    table["num_nan_frames"] = sdr["score"].isna().groupby([sdr[key] for key in keys], sort=False).sum()
+    track_sdr = sdr.groupby([*keys, "track"], sort=False)["score"].median()
+    table["num_tracks"] = track_sdr.groupby(keys, sort=False).size()
+    table["num_nan_tracks"] = track_sdr.isna().groupby(keys, sort=False).sum()
+    table.columns.name = None
+    return table.reset_index()
+
+
+def comparison(lines: pd.DataFrame, target: str) -> pd.DataFrame:
+    """Lay a summary out as one line a method, for people.
+
+    Args:
+        lines: as `summary` gives.
+        target: the source that is shown in full; of the others only the SDR is.
+
+    Returns:
+        Indexed by method; columns "TARGET SDR", "TARGET ISR", "TARGET SIR", "TARGET SAR", "TARGET uSDR", then
+        "SOURCE SDR" for each other source, all in dB.
+
+    Raises:
+        DataError: the summary has no such target.
+    """
+    targets = list(dict.fromkeys(lines["target"]))
+    if target not in targets:
+        raise DataError(f"{target}: no such source among {', '.join(targets)}; choose one of these")
+    methods = list(dict.fromkeys(lines["method"]))
+    full = lines[lines["target"] == target].set_index("method")[[*METRICS, "uSDR"]].add_prefix(f"{target} ")
+    others = [
+        lines[lines["target"] == source].set_index("method")["SDR"].rename(f"{source} SDR")
+        for source in targets
+        if source != target
+    ]
+    table: pd.DataFrame = pd.concat([full, *others], axis=1)
+    return table.reindex(methods)

@@ -1,0 +1,200 @@
+"""Separation of audio of any length in overlapping segments, with memory for a few segments only."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+import numpy as np
+import torch
+
+from dssgan.audio.info import Audio
+from dssgan.errors import AudioError, ConfigError, ModelError
+from dssgan.inference.device import uses_bf16
+from dssgan.separators.base import SeparatorModel
+
+DEFAULT_SEGMENT_SECONDS = 8.0
+DEFAULT_OVERLAP = 0.25
+_ARRAY_BLOCK_SAMPLES = 1 << 16
+
+
+def separate_blocks(
+    model: SeparatorModel,
+    blocks: Iterable[Audio],
+    *,
+    segment_seconds: float | None = None,
+    overlap: float = DEFAULT_OVERLAP,
+    batch_size: int = 1,
+    device: torch.device | None = None,
+    precision: str = "float32",
+) -> Iterator[Audio]:
+    """Separate a stream, segment by segment, at the model's own rate and channels.
+
+    Segments of N samples start at 0, H, 2H, ... with H = N - V: each shares its last V samples with the first V of the
+    next, and V is at most N / 2, so no sample lies in more than two. The segment that reaches the end is padded with
+    zeros, unless it is also the first: audio shorter than one segment goes through as it is.
+
+    The weights form a partition of unity: sample i of the V shared ones, i = 0 .. V-1, has the weight
+    w(i) = sin^2(pi/2 (i + 1/2) / V) in the later segment and 1 - w(i) = cos^2(the same) in the earlier one, together 1.
+    Every other sample lies in one segment with the weight 1; so do the first V samples of all and the last ones, for
+    nothing comes before or after them. A model whose estimates do not depend on where a segment begins is therefore
+    reproduced as if it had seen everything at once.
+
+    The grid depends on the total length alone, never on how the blocks are cut, so a stream and a whole array agree.
+
+    Args:
+        model: maps (batch, channels, samples) to (batch, sources, channels, samples). It runs in evaluation mode.
+        blocks: (channels, any number of samples) each, float32, at the model's rate.
+        segment_seconds: length of a segment; None takes the model's `segment_seconds` if it has one, or 8 s.
+        overlap: V / N, from 0 to 0.5.
+        batch_size: segments that go through the model together.
+        device: where the model lies; None asks its parameters.
+        precision: "float32", "bf16", or "auto" for bf16 where the processor has it.
+
+    Yields:
+        Estimates, (sources, channels, some samples); in total as many samples as came in.
+
+    Raises:
+        AudioError: a block has another number of channels than the model.
+        ConfigError: a setting out of range.
+        ModelError: the model's output is misshapen or holds a number that is not finite.
+    """
+    segment_samples, overlap_samples = grid(model, segment_seconds, overlap, batch_size)
+    device = device or next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    uses_autocast = uses_bf16(precision, device)
+    hop_samples = segment_samples - overlap_samples
+    fade_in = np.sin(np.pi / 2 * (np.arange(overlap_samples) + 0.5) / max(overlap_samples, 1)) ** 2
+    fade_in = fade_in.astype(np.float32)
+    fade_out = 1 - fade_in
+
+    was_training = model.training
+    model.eval()
+    try:
+        segments = _segments(blocks, model.channels, segment_samples, overlap_samples)
+        tail: Audio | None = None
+        start = 0
+        while batch := list(islice(segments, batch_size)):
+            estimates = _run(model, np.stack([segment for segment, _ in batch]), device, uses_autocast, start)
+            for estimate, (_, end) in zip(estimates, batch, strict=True):
+                if tail is not None:
+                    estimate[..., :overlap_samples] *= fade_in
+                    estimate[..., :overlap_samples] += tail * fade_out
+                yield estimate[..., : hop_samples if end is None else end]
+                tail = estimate[..., hop_samples:].copy()
+                start += hop_samples
+    finally:
+        if was_training:
+            model.train()
+
+
+def separate_array(
+    model: SeparatorModel,
+    mix: Audio | torch.Tensor,
+    *,
+    segment_seconds: float | None = None,
+    overlap: float = DEFAULT_OVERLAP,
+    batch_size: int = 1,
+    device: torch.device | None = None,
+    precision: str = "float32",
+) -> Audio:
+    """Separate a whole array as `separate_blocks` would the same audio in pieces.
+
+    Args:
+        model: as there, and so the others.
+        mix: (channels, samples), float32, at the model's rate.
+
+    Returns:
+        Estimates, (sources, channels, samples).
+
+    Raises:
+        AudioError: `mix` holds no samples or has another number of channels than the model.
+        ConfigError: a setting out of range.
+        ModelError: the model's output is misshapen or holds a number that is not finite.
+    """
+    audio = mix.detach().cpu().numpy() if isinstance(mix, torch.Tensor) else np.asarray(mix)
+    if audio.ndim != 2 or audio.shape[-1] == 0:
+        raise AudioError(f"mix of shape {audio.shape}: give (channels, samples) with at least one sample")
+    estimates = np.empty((len(model.sources), *audio.shape), np.float32)
+    position = 0
+    for estimate in separate_blocks(
+        model,
+        (audio[:, start : start + _ARRAY_BLOCK_SAMPLES] for start in range(0, audio.shape[-1], _ARRAY_BLOCK_SAMPLES)),
+        segment_seconds=segment_seconds,
+        overlap=overlap,
+        batch_size=batch_size,
+        device=device,
+        precision=precision,
+    ):
+        estimates[..., position : position + estimate.shape[-1]] = estimate
+        position += estimate.shape[-1]
+    return estimates
+
+
+def grid(model: SeparatorModel, segment_seconds: float | None, overlap: float, batch_size: int) -> tuple[int, int]:
+    """Turn settings into samples, or refuse them.
+
+    Args:
+        model: the separator.
+        segment_seconds: as for `separate_blocks`, and so the others.
+
+    Returns:
+        Length of a segment and how much of it the next one shares, samples.
+
+    Raises:
+        ConfigError: a setting out of range.
+    """
+    if batch_size < 1:
+        raise ConfigError(f"batch size {batch_size}: give 1 or more")
+    seconds = segment_seconds
+    if seconds is None:
+        seconds = getattr(model, "segment_seconds", None) or DEFAULT_SEGMENT_SECONDS
+    segment_samples = round(seconds * model.sample_rate) if 0 < seconds < float("inf") else 0
+    if segment_samples < 1:
+        raise ConfigError(f"segment of {seconds} s: give more than 0, such as {DEFAULT_SEGMENT_SECONDS:g}")
+    if not 0 <= overlap <= 0.5:
+        raise ConfigError(f"overlap {overlap}: give a part of the segment from 0 to 0.5")
+    return segment_samples, int(segment_samples * overlap)
+
+
+def _segments(
+    blocks: Iterable[Audio], channels: int, segment_samples: int, overlap_samples: int
+) -> Iterator[tuple[Audio, int | None]]:
+    """Cut a stream on the grid; beside the last segment stands how many of its samples are audio, else None."""
+    buffer = np.zeros((channels, segment_samples), np.float32)
+    filled = 0
+    is_first = True
+    for block in blocks:
+        if block.shape[0] != channels:
+            raise AudioError(f"mix has {block.shape[0]} channels where the model has {channels}; convert it first")
+        position = 0
+        while position < block.shape[-1]:
+            if filled == segment_samples:  # and there is more to come, so this segment is not the last
+                yield buffer.copy(), None
+                is_first = False
+                buffer[:, :overlap_samples] = buffer[:, segment_samples - overlap_samples :]
+                filled = overlap_samples
+            count = min(segment_samples - filled, block.shape[-1] - position)
+            buffer[:, filled : filled + count] = block[:, position : position + count]
+            filled += count
+            position += count
+    if is_first and filled:
+        yield buffer[:, :filled].copy(), filled
+    elif filled:
+        buffer[:, filled:] = 0
+        yield buffer, filled
+
+
+@torch.inference_mode()
+def _run(model: SeparatorModel, mix: Audio, device: torch.device, uses_autocast: bool, start: int) -> Audio:
+    with torch.autocast(device.type, torch.bfloat16, enabled=uses_autocast):
+        estimates = model(torch.from_numpy(mix).to(device))
+    result: Audio = estimates.float().cpu().numpy()
+    expected = (mix.shape[0], len(model.sources), *mix.shape[1:])
+    if result.shape != expected:
+        raise ModelError(
+            f"{type(model).__name__}: gave estimates of shape {result.shape}, not {expected}; mend its code"
+        )
+    if not np.isfinite(result).all():
+        raise ModelError(
+            f"{type(model).__name__}: gave a number that is not finite after {start / model.sample_rate:.1f} s; "
+            "run it in float32, or train it again if it did"
+        )
+    return result

@@ -1,0 +1,233 @@
+"""What users call."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from dssgan.audio.files import Audio, probe, read_blocks
+from dssgan.errors import AudioError
+from dssgan.inference.device import choose_device, uses_bf16
+from dssgan.inference.loading import load_model
+from dssgan.inference.mix import as_mix
+from dssgan.inference.overlap_add import DEFAULT_OVERLAP, grid
+from dssgan.inference.stem_files import check_format, check_size, write_stems
+from dssgan.inference.stream import separate_stream
+from dssgan.separators.base import SeparatorModel
+
+Progress = Callable[[float, float], None]
+
+_BLOCK_SAMPLES = 1 << 16
+
+
+@dataclass(frozen=True)
+class SeparatedFile:
+    """What became of one file.
+
+    Attributes:
+        track: the file.
+        paths: file of each stem.
+        seconds: its length.
+        sample_rate: samples per second, of the file and of its stems.
+        channels: likewise.
+        peak: highest magnitude in any stem before the gain.
+        gain: what all stems were multiplied by so that none clips; they sum to this times the mix.
+        model: name of the model.
+        elapsed_seconds: how long it took.
+    """
+
+    track: Path
+    paths: dict[str, Path]
+    seconds: float
+    sample_rate: int
+    channels: int
+    peak: float
+    gain: float
+    model: str
+    elapsed_seconds: float
+
+    def as_record(self) -> dict[str, Any]:
+        """Give plain data for JSON."""
+        return asdict(self) | {
+            "track": str(self.track),
+            "paths": {name: str(path) for name, path in self.paths.items()},
+        }
+
+
+class Separator:
+    """A model together with how it is run.
+
+    Args:
+        model: a separator or an ensemble.
+        name: what to call it in records.
+        device: "auto", "cpu", "cuda" or "mps".
+        segment_seconds: length of a segment; None leaves it to the model.
+        overlap: part of a segment shared with the next, 0 to 0.5.
+        batch_size: segments that go through the model together.
+        precision: "float32", "bf16", or "auto" for bf16 where the processor has it.
+
+    Raises:
+        ConfigError: no such device, or a setting out of range.
+    """
+
+    def __init__(
+        self,
+        model: SeparatorModel,
+        name: str,
+        *,
+        device: str = "cpu",
+        segment_seconds: float | None = None,
+        overlap: float = DEFAULT_OVERLAP,
+        batch_size: int = 1,
+        precision: str = "float32",
+    ) -> None:
+        self._device = choose_device(device)
+        # refused here, once, and not with every file
+        uses_bf16(precision, self._device)
+        grid(model, segment_seconds, overlap, batch_size)
+        self.model = model.to(self._device).eval()
+        self.name = name
+        self.segment_seconds = segment_seconds
+        self.overlap = overlap
+        self.batch_size = batch_size
+        self.precision = precision
+
+    @classmethod
+    def load(cls, reference: str | Path = "demo", device: str = "auto", **settings: Any) -> "Separator":
+        """Load a model.
+
+        Args:
+            reference: a bundle's folder, an ensemble's file, or the name of a shipped ensemble.
+            device: "auto", "cpu", "cuda" or "mps".
+            settings: as for the constructor.
+
+        Raises:
+            ModelError: there is no such model, or it cannot be loaded.
+            ConfigError: no such device.
+        """
+        return cls(load_model(reference), str(reference), device=device, **settings)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the stems, in order."""
+        return self.model.sources
+
+    @property
+    def sample_rate(self) -> int:
+        """The model's own rate, samples per second."""
+        return self.model.sample_rate
+
+    @property
+    def channels(self) -> int:
+        """The model's own channels."""
+        return self.model.channels
+
+    def separate(self, mix: Audio | torch.Tensor, sample_rate: int) -> dict[str, Audio]:
+        """Separate music held in memory.
+
+        Args:
+            mix: (channels, samples) or (samples,), floats in [-1, 1], an array or a tensor.
+            sample_rate: its rate, samples per second; any.
+
+        Returns:
+            One array of the mix's shape and rate for each source, float32; together they sum to the mix.
+
+        Raises:
+            AudioError: the mix is empty, misshapen, not of floats, or holds a sample that is not finite.
+            ConfigError: a setting out of range.
+            ModelError: the model's output is misshapen or holds a number that is not finite.
+        """
+        audio = as_mix(mix, sample_rate)
+        channels = audio.shape[0]
+        estimates = np.empty((len(self.sources), *audio.shape), np.float32)
+        blocks = (audio[:, start : start + _BLOCK_SAMPLES] for start in range(0, audio.shape[-1], _BLOCK_SAMPLES))
+        position = 0
+        for part, estimate in self._stream(blocks, sample_rate, channels):
+            estimates[..., position : position + part.shape[-1]] = estimate
+            position += part.shape[-1]
+        return {
+            source: estimate.reshape(np.shape(mix)) for source, estimate in zip(self.sources, estimates, strict=True)
+        }
+
+    def separate_file(
+        self,
+        path: str | Path,
+        folder: str | Path,
+        *,
+        subtype: str = "pcm16",
+        suffix: str = ".wav",
+        progress: Progress | None = None,
+    ) -> SeparatedFile:
+        """Separate a file of any length into one file a source, with the file's own rate, channels and samples.
+
+        The stems sum to the mix within one step of their format. All of them appear when all are complete; on failure
+        what was there before stays.
+
+        Args:
+            path: any audio file.
+            folder: where `SOURCE.suffix` are written; made if it is missing.
+            subtype: "pcm16", "pcm24" or "float32".
+            suffix: ".wav" or ".flac".
+            progress: called with seconds done and seconds in all.
+
+        Raises:
+            AudioError: the file cannot be read, or the stems cannot be written.
+            ConfigError: a setting out of range.
+            ModelError: the model's output is misshapen or holds a number that is not finite.
+        """
+        path, folder = Path(path), Path(folder)
+        check_format(subtype, suffix)
+        begun = time.monotonic()
+        info = probe(path)
+        check_size(path, info.num_frames, info.channels, subtype, suffix)
+        for source in self.sources:
+            target = folder / f"{source}{suffix}"
+            if target.is_dir() or (target.exists() and target.samefile(path)):
+                raise AudioError(f"{target}: is {'a folder' if target.is_dir() else 'the mix itself'}; write elsewhere")
+
+        def reporting() -> Iterator[tuple[Audio, Audio]]:
+            num_frames = 0
+            blocks = read_blocks(path, _BLOCK_SAMPLES)
+            for mix, estimates in self._stream(blocks, info.sample_rate, info.channels):
+                yield mix, estimates
+                num_frames += mix.shape[-1]
+                if progress is not None:
+                    progress(min(num_frames / info.sample_rate, info.seconds), info.seconds)
+
+        written = write_stems(
+            reporting(),
+            folder,
+            self.sources,
+            sample_rate=info.sample_rate,
+            channels=info.channels,
+            subtype=subtype,
+            suffix=suffix,
+        )
+        return SeparatedFile(
+            track=path,
+            paths=written.paths,
+            seconds=written.num_frames / info.sample_rate,
+            sample_rate=info.sample_rate,
+            channels=info.channels,
+            peak=written.peak,
+            gain=written.gain,
+            model=self.name,
+            elapsed_seconds=time.monotonic() - begun,
+        )
+
+    def _stream(self, blocks: Iterator[Audio], sample_rate: int, channels: int) -> Iterator[tuple[Audio, Audio]]:
+        return separate_stream(
+            self.model,
+            blocks,
+            sample_rate=sample_rate,
+            channels=channels,
+            segment_seconds=self.segment_seconds,
+            overlap=self.overlap,
+            batch_size=self.batch_size,
+            device=self._device,
+            precision=self.precision,
+        )

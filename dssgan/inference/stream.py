@@ -1,0 +1,131 @@
+"""Separation at a file's own rate and channels, whatever the model's are, with flat memory."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import tee
+
+import numpy as np
+import torch
+
+from dssgan.audio.info import Audio
+from dssgan.audio.resample import StreamResampler
+from dssgan.inference.consistency import mixture_consistency
+from dssgan.inference.overlap_add import DEFAULT_OVERLAP, separate_blocks
+from dssgan.separators.base import SeparatorModel
+
+
+def separate_stream(
+    model: SeparatorModel,
+    blocks: Iterable[Audio],
+    *,
+    sample_rate: int,
+    channels: int,
+    segment_seconds: float | None = None,
+    overlap: float = DEFAULT_OVERLAP,
+    batch_size: int = 1,
+    device: torch.device | None = None,
+    precision: str = "float32",
+) -> Iterator[tuple[Audio, Audio]]:
+    """Separate a stream of any rate and number of channels into stems that sum to it.
+
+    Each block goes to the model's rate, through the model, and back; the original waits meanwhile, so that mixture
+    consistency compares like with like. What the model's rate cannot hold returns to the stems in equal shares.
+
+    A model of M channels hears C channels in ceil(C / M) groups. The last group repeats its last channel to be full,
+    and the estimates of those copies are averaged; thus a stereo model hears mono on both sides.
+
+    Args:
+        model: the separator.
+        blocks: (channels, any number of samples) each, float32.
+        sample_rate: rate of the blocks, samples per second.
+        channels: channels of the blocks.
+        segment_seconds: as for `separate_blocks`, and so the others.
+
+    Yields:
+        The mix, (channels, some samples), and its estimates, (sources, channels, as many samples); in total exactly
+        what came in.
+
+    Raises:
+        AudioError: a block has another number of channels.
+        ConfigError: a setting out of range.
+        ModelError: the model's output is misshapen or holds a number that is not finite.
+    """
+    num_sources = len(model.sources)
+    waiting = _Waiting(channels)
+    heard = _resampled(waiting.through(blocks), sample_rate, model.sample_rate, channels)
+    num_groups = -(-channels // model.channels)
+    # the groups advance in step, so what tee keeps for the others is at most one segment
+    groups = [
+        separate_blocks(
+            model,
+            _group(copy, group * model.channels, model.channels),
+            segment_seconds=segment_seconds,
+            overlap=overlap,
+            batch_size=batch_size,
+            device=device,
+            precision=precision,
+        )
+        for group, copy in enumerate(tee(heard, num_groups))
+    ]
+    joined = (_join(parts, channels).reshape(num_sources * channels, -1) for parts in zip(*groups, strict=True))
+    for flat in _resampled(joined, model.sample_rate, sample_rate, num_sources * channels):
+        # two resamplers round the length twice: the few samples beyond the end of the mix are dropped here
+        flat = flat[:, : waiting.num_samples]
+        if flat.shape[-1]:
+            mix = waiting.take(flat.shape[-1])
+            yield mix, mixture_consistency(flat.reshape(num_sources, channels, -1), mix)
+    if waiting.num_samples:  # ... and the few that are missing are shared equally
+        mix = waiting.take(waiting.num_samples)
+        yield mix, mixture_consistency(np.zeros((num_sources, *mix.shape), np.float32), mix)
+
+
+class _Waiting:
+    """The part of the mix whose estimates are still on their way."""
+
+    def __init__(self, channels: int) -> None:
+        self.num_samples = 0
+        self._channels = channels
+        self._blocks: deque[Audio] = deque()
+
+    def through(self, blocks: Iterable[Audio]) -> Iterator[Audio]:
+        for block in blocks:
+            self._blocks.append(block)
+            self.num_samples += block.shape[-1]
+            yield block
+
+    def take(self, num_samples: int) -> Audio:
+        taken = []
+        missing = num_samples
+        while missing:
+            block = self._blocks.popleft()
+            if block.shape[-1] > missing:
+                self._blocks.appendleft(block[:, missing:])
+                block = block[:, :missing]
+            taken.append(block)
+            missing -= block.shape[-1]
+        self.num_samples -= num_samples
+        return np.concatenate(taken, axis=-1)
+
+
+def _resampled(blocks: Iterable[Audio], from_rate: int, to_rate: int, channels: int) -> Iterator[Audio]:
+    if from_rate == to_rate:
+        yield from blocks
+        return
+    resampler = StreamResampler(from_rate, to_rate, channels)
+    for block in blocks:
+        yield resampler.push(block)
+    yield resampler.flush()
+
+
+def _group(blocks: Iterable[Audio], first: int, num_channels: int) -> Iterator[Audio]:
+    for block in blocks:
+        chosen = np.minimum(np.arange(first, first + num_channels), block.shape[0] - 1)
+        yield block[chosen]
+
+
+def _join(parts: tuple[Audio, ...], channels: int) -> Audio:
+    joined = np.concatenate(parts, axis=1)  # (sources, groups * model channels, samples)
+    if joined.shape[1] > channels:
+        last = joined[:, channels - 1 :].mean(axis=1, keepdims=True)
+        joined = np.concatenate([joined[:, : channels - 1], last], axis=1)
+    return joined

@@ -1,0 +1,35 @@
+"""Separators by name. A new one is one file and one line here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dssgan.configurable import build, lookup
+from dssgan.separators.base import SeparatorModel
+from dssgan.separators.tdf_unet import TDFUNet
+from dssgan.separators.unet import UNet
+
+__all__ = ["SEPARATORS", "SeparatorModel", "build_separator"]
+
+SEPARATORS: dict[str, type[SeparatorModel]] = {
+    "tdf_unet": TDFUNet,
+    "unet": UNet,
+}
+
+
+def build_separator(name: str, arguments: Mapping[str, Any], preset: str | None = None) -> SeparatorModel:
+    """Build a separator with fresh weights.
+
+    Args:
+        name: architecture, a key of `SEPARATORS`.
+        arguments: settings of its constructor; they win over the preset's.
+        preset: a named set of settings of that architecture.
+
+    Returns:
+        The separator.
+
+    Raises:
+        ConfigError: an unknown architecture, preset or setting, or a value that does not fit.
+    """
+    architecture = lookup("architecture", SEPARATORS, name)
+    settings = lookup(f"preset of {name}", architecture.presets, preset) if preset else {}
+    return build("separator", SEPARATORS, name, {**settings, **arguments})

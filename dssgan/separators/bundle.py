@@ -1,0 +1,111 @@
+"""A trained separator as a folder: `model.json` says what it is, `weights.safetensors` holds its numbers.
+
+It loads without the configuration it was trained with, and loading runs no code from the folder.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+
+from dssgan.atomic import replacing_folder
+from dssgan.errors import ConfigError, ModelError
+from dssgan.separators import build_separator
+from dssgan.separators.base import SeparatorModel
+
+FORMAT = 1
+
+
+def save_bundle(
+    folder: Path, architecture: str, model: SeparatorModel, *, metadata: Mapping[str, Any], half: bool = False
+) -> None:
+    """Write a separator as a bundle, whole or not at all.
+
+    Args:
+        folder: the bundle's folder; what is there is replaced.
+        architecture: the separator's name in `SEPARATORS`.
+        model: the separator.
+        metadata: what else to record: data fingerprints, licence of the data, validation scores, parents, seeds.
+        half: store the weights in half precision: half the size.
+
+    Raises:
+        DssganError: the folder cannot be written.
+    """
+    weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    if half:
+        weights = {name: value.half() for name, value in weights.items()}
+    description = {
+        "format": FORMAT,
+        "architecture": architecture,
+        "arguments": model.arguments,
+        "sources": model.sources,
+        "sample_rate": model.sample_rate,
+        "channels": model.channels,
+        "num_parameters": sum(value.numel() for value in weights.values()),
+        **metadata,
+    }
+    with replacing_folder(folder) as temporary:
+        save_file(weights, temporary / "weights.safetensors")
+        (temporary / "model.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """Read what a bundle says of itself.
+
+    Args:
+        folder: the bundle's folder.
+
+    Returns:
+        The content of its `model.json`.
+
+    Raises:
+        ModelError: it is not a bundle, or not one this version reads.
+    """
+    file = Path(folder) / "model.json"
+    try:
+        description = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelError(f"{folder}: holds no model.json, so it is no bundle; give another folder") from error
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{file}: cannot be read ({error}); copy the bundle again") from error
+    if not isinstance(description, dict) or description.get("format") != FORMAT:
+        raise ModelError(f"{file}: is not a bundle of format {FORMAT}; a newer dssgan may have written it")
+    return description
+
+
+def load_bundle(folder: Path) -> SeparatorModel:
+    """Load a separator from its bundle.
+
+    Shapes are compared before anything is allocated, so a bundle that lies about its size costs nothing.
+
+    Args:
+        folder: the bundle's folder.
+
+    Returns:
+        The separator, in evaluation mode, on the CPU.
+
+    Raises:
+        ModelError: a file is missing or damaged, or the weights do not fit the architecture.
+    """
+    folder = Path(folder)
+    description = read_description(folder)
+    file = folder / "weights.safetensors"
+    try:
+        name, arguments = description["architecture"], description["arguments"]
+        with torch.device("meta"):
+            expected = {key: list(value.shape) for key, value in build_separator(name, arguments).state_dict().items()}
+        with safe_open(file, framework="pt") as weights:
+            found = {key: weights.get_slice(key).get_shape() for key in weights.keys()}  # noqa: SIM118
+        if expected != found:
+            raise ModelError(f"{file}: these weights do not fit {folder / 'model.json'}; copy the bundle again")
+        model = build_separator(name, arguments)
+        model.load_state_dict({key: value.float() for key, value in load_file(file).items()})
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{file}: missing or damaged ({error}); copy the bundle again") from error
+    except (ConfigError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ModelError(f"{folder / 'model.json'}: cannot be built ({error}); copy the bundle again") from error
+    return model.eval()

@@ -1,0 +1,84 @@
+"""Batches of excerpts for each phase."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
+
+from dssgan.data.cache import AudioCache
+from dssgan.data.dataset import Dataset
+from dssgan.data.excerpts import PairedExcerpts, UnpairedExcerpts
+from dssgan.errors import DataError
+from dssgan.separators import SeparatorModel
+from dssgan.training.config import TrainConfig
+
+
+class Batches:
+    """Endless batches, the same for the same seed, epoch and rank.
+
+    Args:
+        config: the configuration.
+        dataset: what to learn from.
+        separator: says the sample rate and the channels.
+        rank: of this process.
+        device: where the batches go.
+
+    Raises:
+        DataError: the data set lacks what the configured phases need.
+    """
+
+    def __init__(
+        self, config: TrainConfig, dataset: Dataset, separator: SeparatorModel, rank: int, device: torch.device
+    ) -> None:
+        self.config = config
+        self.device = device
+        if dataset.sources != separator.sources:
+            raise DataError(
+                f"data set {dataset.name} has sources {', '.join(dataset.sources)}, but the separator has "
+                f"{', '.join(separator.sources)}: set separator.sources"
+            )
+        if not dataset.train_sup:
+            raise DataError(f"data set {dataset.name} has no paired tracks (train_sup) to learn from: add some")
+        common: dict[str, Any] = {
+            "segment_seconds": config.segment_seconds, "sample_rate": separator.sample_rate,
+            "channels": separator.channels, "augment": config.augment, "rank": rank,
+            "cache": AudioCache(separator.sample_rate, separator.channels),
+        }  # fmt: skip
+        self._pairs = PairedExcerpts(dataset.train_sup, seed=config.seed, **common)
+        # each stream of excerpts draws from a seed of its own
+        unpaired = [dataset.train_unsup.mixes, *dataset.train_unsup.sources]
+        names = ["mixes", *dataset.sources]
+        needed = names if config.alpha > 0 else names[:1]
+        self._unpaired = []
+        if config.adversarial_epochs and (config.alpha > 0 or config.beta > 0):
+            for stream, (name, samples) in enumerate(zip(names, unpaired, strict=True), 1):
+                if name not in needed:
+                    continue
+                if not samples:
+                    raise DataError(
+                        f"data set {dataset.name} has no unpaired {name} (train_unsup) for phase two: add some, or "
+                        "set adversarial_epochs=0"
+                    )
+                seed = config.seed + 1_000_003 * stream
+                self._unpaired.append(UnpairedExcerpts(samples, seed=seed, **common))
+
+    def pairs(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Give mixes (batch, channels, samples) with their sources (batch, sources, channels, samples)."""
+        for mix, sources in self._load(self._pairs, epoch):
+            yield mix.to(self.device), sources.to(self.device)
+
+    def unpaired_mixes(self, epoch: int) -> Iterator[Tensor]:
+        """Give mixes without sources, (batch, channels, samples)."""
+        for mix in self._load(self._unpaired[0], epoch):
+            yield mix.to(self.device)
+
+    def unpaired_sources(self, epoch: int) -> Iterator[Tensor]:
+        """Give sources without mixes, unrelated to one another, (batch, sources, channels, samples)."""
+        for sources in zip(*(self._load(excerpts, epoch) for excerpts in self._unpaired[1:]), strict=True):
+            yield torch.stack(sources, dim=1).to(self.device)
+
+    def _load(self, excerpts: IterableDataset[Any], epoch: int) -> Iterator[Any]:
+        excerpts.set_epoch(epoch)  # type: ignore[attr-defined]
+        return iter(DataLoader(excerpts, self.config.batch_size, num_workers=self.config.num_workers))

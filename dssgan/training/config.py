@@ -1,0 +1,278 @@
+"""Every setting of a training, with its default, its bounds and its meaning."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from torch import nn
+
+from dssgan.configurable import build
+from dssgan.critics import Critic, build_critic
+from dssgan.data.augment import Augment
+from dssgan.errors import ConfigError, unknown
+from dssgan.losses import ADDITIVITY_LOSSES, SUPERVISED_LOSSES
+from dssgan.separators import SeparatorModel, build_separator
+
+
+class Section(BaseModel):
+    """A part of the configuration: unknown keys are refused and values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Component(BaseModel):
+    """A component by name; every other key is a setting of its constructor."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str
+    preset: str | None = None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Settings for the component's constructor."""
+        return dict(self.model_extra or {})
+
+
+class TrainConfig(Section):
+    """Every setting of one training."""
+
+    seed: int = Field(default=0, ge=0, description="of weights, excerpts and everything else that is drawn")
+    alpha: float = Field(default=0.001, ge=0, description="weight of the adversarial term; 0 trains without critics")
+    beta: float = Field(default=0.001, ge=0, description="weight of the additivity term")
+    init: Literal["warm", "scratch"] = Field(
+        default="warm", description="phase two starts from phase one's best weights, or from fresh ones"
+    )
+
+    separator: Component = Component(name="tdf_unet", preset="tiny")
+    critic: Component = Component(name="strided", preset="tiny")
+    supervised_loss: Component = Component(name="wave_stft")
+    additivity_loss: Component = Component(name="additivity")
+
+    segment_seconds: float = Field(default=3.0, gt=0, description="length of a training excerpt, seconds")
+    batch_size: int = Field(default=4, ge=1, description="excerpts a step, per process")
+    steps_per_epoch: int = Field(default=200, ge=1, description="separator steps between two validations")
+    supervised_epochs: int = Field(default=20, ge=0, description="phase one: validations at most")
+    adversarial_epochs: int = Field(default=20, ge=0, description="phase two: validations at most")
+    patience: int = Field(default=3, ge=1, description="validations without improvement that end a phase")
+    critic_steps: int = Field(default=5, ge=1, description="steps of the critics for each step of the separator")
+
+    learning_rate: float = Field(default=1e-3, gt=0, description="Adam, separator, phase one")
+    adversarial_learning_rate: float = Field(default=2e-4, gt=0, description="Adam, separator, phase two")
+    critic_learning_rate: float = Field(default=1e-4, gt=0, description="Adam, critics")
+    gradient_clip: float = Field(default=5.0, gt=0, description="largest norm of the separator's gradient")
+    ema_decay: float = Field(default=0.999, ge=0, lt=1, description="of the average of weights that is validated")
+    precision: Literal["auto", "float32", "bf16"] = Field(default="auto", description="of the separator's layers")
+    device: str = Field(default="auto", description="auto, cpu, cuda or mps")
+
+    augment: Augment = Augment()
+    validation_seconds: float = Field(default=30.0, gt=0, description="of each validation track, from its start")
+    num_workers: int = Field(default=0, ge=0, description="processes that load excerpts; 0 loads in this one")
+    media: bool = Field(default=True, description="write spectrograms and sound to TensorBoard, not scalars alone")
+
+    def as_settings(self) -> dict[str, Any]:
+        """Give every setting as plain values, nested by section."""
+        return self.model_dump(mode="json")
+
+    def to_yaml(self) -> str:
+        """Write every setting as a file that `read_config` reads, with its meaning beside it."""
+        lines = []
+        for key, value in self.as_settings().items():
+            meaning = type(self).model_fields[key].description
+            text = f"{key}: {json.dumps(value)}"  # JSON is YAML on one line
+            lines.append(f"{text}  # {meaning}" if meaning else text)
+        return "\n".join(lines) + "\n"
+
+    def build_separator(self) -> SeparatorModel:
+        """Build the separator with fresh weights."""
+        return build_separator(self.separator.name, self.separator.arguments, self.separator.preset)
+
+    def build_critic(self, channels: int) -> Critic:
+        """Build one critic with fresh weights for a number of audio channels."""
+        return build_critic(self.critic.name, {**self.critic.arguments, "channels": channels}, self.critic.preset)
+
+    def build_supervised_loss(self) -> nn.Module:
+        """Build the loss on pairs."""
+        return build("supervised_loss", SUPERVISED_LOSSES, self.supervised_loss.name, self.supervised_loss.arguments)
+
+    def build_additivity_loss(self) -> nn.Module:
+        """Build the loss on the estimates' sum."""
+        return build("additivity_loss", ADDITIVITY_LOSSES, self.additivity_loss.name, self.additivity_loss.arguments)
+
+    def supervised_inputs(self) -> dict[str, Any]:
+        """Everything of this configuration that phase one depends on; see `phase_one_key`."""
+        left_out = {
+            "alpha", "beta", "init", "critic", "additivity_loss", "adversarial_epochs", "critic_steps",
+            "adversarial_learning_rate", "critic_learning_rate", "device", "num_workers", "media",
+        }  # fmt: skip
+        inputs = self.model_dump(exclude=left_out, mode="json")
+        inputs["separator"] = {"name": self.separator.name, **self.build_separator().arguments}
+        return inputs
+
+
+def phase_one_key(config: TrainConfig, data_fingerprint: str, num_processes: int = 1) -> str:
+    """Name the supervised phase by everything it depends on, and by nothing else.
+
+    alpha, beta and the critics act in phase two alone, so trainings that differ only there share one phase one.
+
+    Args:
+        config: the configuration.
+        data_fingerprint: of the data trained and validated on.
+        num_processes: data-parallel processes: they change the batch.
+
+    Returns:
+        16 hexadecimal digits.
+    """
+    inputs = {**config.supervised_inputs(), "data": data_fingerprint, "num_processes": num_processes}
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def parse_overrides(overrides: Iterable[str]) -> dict[str, Any]:
+    """Read `key=value` settings, dots leading into sections.
+
+    Args:
+        overrides: such as "alpha=0.01" and "separator.num_layers=5"; values are read as YAML.
+
+    Returns:
+        The settings as nested dicts.
+
+    Raises:
+        ConfigError: one is not of that form.
+    """
+    flat: dict[str, Any] = {}
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals or not all(key.split(".")):
+            raise ConfigError(f"{override!r}: write a setting as key=value, such as alpha=0.01")
+        flat[key] = number_or_yaml(value)
+    return nest(flat)
+
+
+def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay settings with dotted keys out in sections.
+
+    Args:
+        flat: such as {"separator.num_layers": 5}.
+
+    Returns:
+        Such as {"separator": {"num_layers": 5}}.
+
+    Raises:
+        ConfigError: a key is a value and a section at once.
+    """
+    settings: dict[str, Any] = {}
+    for key, value in flat.items():
+        *parents, last = key.split(".")
+        section = settings
+        for parent in parents:
+            section = section.setdefault(parent, {})
+            if not isinstance(section, dict):
+                raise ConfigError(f"{key}: {parent} is a value already; give it once")
+        section[last] = value
+    return settings
+
+
+def number_or_yaml(text: str) -> Any:
+    """Read one value: a number in any notation (YAML 1.1 takes 1e-3 for text), else YAML.
+
+    Args:
+        text: what stands behind the equals sign.
+
+    Returns:
+        A plain value.
+
+    Raises:
+        ConfigError: YAML cannot read it.
+    """
+    if "e" in text.lower():
+        with suppress(ValueError):
+            return float(text)
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"{text!r}: is not a value YAML can read") from error
+
+
+def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay settings over others, section by section.
+
+    A component that gets another name starts anew: the old one's settings do not fit it.
+
+    Args:
+        base: settings.
+        changes: settings that win.
+
+    Returns:
+        Both together.
+    """
+    merged = dict(base)
+    for key, value in changes.items():
+        old = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(old, Mapping):
+            renamed = "name" in value and value["name"] != old.get("name")
+            merged[key] = dict(value) if renamed else merge(old, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def make_config(*layers: Mapping[str, Any]) -> TrainConfig:
+    """Make a configuration from settings laid over the defaults, and check all of it.
+
+    Args:
+        layers: settings as nested dicts; later ones win.
+
+    Returns:
+        The configuration.
+
+    Raises:
+        ConfigError: an unknown key (the message lists near ones) or a value that does not fit.
+    """
+    settings: dict[str, Any] = TrainConfig().model_dump(mode="json")
+    for layer in layers:
+        settings = merge(settings, layer)
+    try:
+        config = TrainConfig.model_validate(settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = [str(part) for part in first["loc"]]
+        if first["type"] == "extra_forbidden":
+            raise ConfigError(unknown("setting", path[-1], TrainConfig.model_fields)) from error
+        if first["type"] == "unexpected_keyword_argument":
+            raise ConfigError(unknown("setting", path[-1], [field.name for field in fields(Augment)])) from error
+        raise ConfigError(f"{'.'.join(path)}={first['input']!r}: {first['msg'].lower()}") from error
+    # constructors check their own settings
+    separator = config.build_separator()
+    config.build_critic(separator.channels)
+    config.build_supervised_loss()
+    config.build_additivity_loss()
+    return config
+
+
+def read_config(path: Path | None) -> dict[str, Any]:
+    """Read a configuration file.
+
+    Args:
+        path: a YAML file of settings, or None.
+
+    Returns:
+        The settings as nested dicts; empty for None.
+
+    Raises:
+        ConfigError: the file cannot be read or holds something else.
+    """
+    if path is None:
+        return {}
+    try:
+        settings = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: cannot be read as YAML ({str(error).splitlines()[0]})") from error
+    if not isinstance(settings, dict):
+        raise ConfigError(f"{path}: must hold settings as key: value lines, see dssgan train --help")
+    return settings

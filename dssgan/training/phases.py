@@ -1,0 +1,253 @@
+"""A whole training: supervised, then semi-supervised, each until validation stops improving."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock
+from torch import Tensor
+
+from dssgan.atomic import replacing_folder
+from dssgan.data.dataset import Dataset
+from dssgan.errors import ConfigError, ModelError
+from dssgan.inference.device import choose_device, uses_bf16
+from dssgan.separators.bundle import save_bundle
+from dssgan.training.batches import Batches
+from dssgan.training.checkpoint import BUNDLE, Position, read_checkpoint, write_checkpoint
+from dssgan.training.config import TrainConfig, phase_one_key
+from dssgan.training.gan import GAN
+from dssgan.training.logbook import Logbook
+from dssgan.training.validation import Validation
+from dssgan.training.world import World
+
+Report = Callable[[dict[str, float], Path], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training gave.
+
+    Args:
+        bundle: the best separator of the last phase.
+        score: its validation score, dB.
+        phase_one_score: phase one's best, dB.
+        epochs: position on the epoch axis at the end.
+        separator_steps: steps of the separator, both phases.
+        seconds: training and validation, without what was reused.
+    """
+
+    bundle: Path
+    score: float
+    phase_one_score: float
+    epochs: int
+    separator_steps: int
+    seconds: float
+
+
+def train(
+    config: TrainConfig,
+    dataset: Dataset,
+    folder: Path,
+    *,
+    report: Report,
+    world: World | None = None,
+    resume_from: Path | None = None,
+    phase_one_folder: Path | None = None,
+) -> Outcome:
+    """Train a separator, first on pairs, then also against one critic per source.
+
+    The same code runs alone, inside a search's trial and in each of several processes. Source: Stoller, Ewert, Dixon
+    2017, section 3, arXiv 1711.00048.
+
+    Args:
+        config: the configuration.
+        dataset: what to learn from; its test partition is never touched.
+        folder: where the checkpoint, the best bundle and TensorBoard's logs go.
+        report: called in every process after each validation with its metrics and the folder of the checkpoint, which
+            only the leading process has written.
+        world: the processes that train together; None for this one alone.
+        resume_from: a checkpoint's folder to go on from, exactly.
+        phase_one_folder: where trainings share their supervised phases; None keeps it to this one.
+
+    Returns:
+        What came of it.
+
+    Raises:
+        DataError: the data set lacks what the phases need.
+        DivergedError: a loss is not a finite number.
+        ModelError: the checkpoint to resume from is missing or damaged.
+    """
+    return _Training(config, dataset, folder, report, world or World(), phase_one_folder).run(resume_from)
+
+
+class _Training:
+    def __init__(
+        self, config: TrainConfig, dataset: Dataset, folder: Path, report: Report, world: World,
+        phase_one_folder: Path | None,
+    ) -> None:  # fmt: skip
+        self.config, self.folder, self.report, self.world = config, folder, report, world
+        device = choose_device(config.device)
+        bf16 = uses_bf16(config.precision, device)
+        self.gan = GAN(config, world, device, bf16=bf16)
+        self.batches = Batches(config, dataset, self.gan.separator, world.rank, device)
+        self.validation = Validation(dataset, self.gan.averaged_separator, config.validation_seconds, bf16=bf16)
+        self.logbook = Logbook(folder / "tensorboard" if world.leads else None)
+        self.position = Position()
+        self.best_weights = self._averaged_weights()
+        self.origin = {
+            "data": {"name": dataset.name, "fingerprint": dataset.fingerprint, "licence": dataset.licence},
+            "config": config.model_dump(mode="json"),
+        }
+        self.shared: Path | None = None
+        if phase_one_folder is not None:
+            self.shared = phase_one_folder / phase_one_key(config, dataset.fingerprint, world.size)
+
+    def run(self, resume_from: Path | None) -> Outcome:
+        self._seed()
+        if resume_from is not None:
+            self._restore(resume_from)
+        if self.position.phase == 1:
+            with ExitStack() as stack:
+                if self.shared is not None and self.world.leads:
+                    # whoever comes second waits here, then finds the first one's result
+                    self.shared.parent.mkdir(parents=True, exist_ok=True)
+                    stack.enter_context(FileLock(self.shared.with_suffix(".lock")))
+                if not self._take_over_phase_one():
+                    self._run_phase(self.config.supervised_epochs, self._supervised_steps)
+                    self._finish_phase_one()
+        has_critics_or_additivity = self.config.alpha > 0 or self.config.beta > 0
+        steps = self._semi_supervised_steps if has_critics_or_additivity else self._supervised_steps
+        self._run_phase(self.config.supervised_epochs + self.config.adversarial_epochs, steps)
+        self.logbook.close()
+        position = self.position
+        return Outcome(
+            self.folder / BUNDLE, position.best_score, position.phase_one_score, position.epoch,
+            position.separator_steps, position.seconds,
+        )  # fmt: skip
+
+    def _seed(self) -> None:
+        torch.manual_seed(self.config.seed + self.world.rank)  # each process draws its own
+
+    def _run_phase(self, last_epoch: int, steps: Callable[[int], Iterator[dict[str, float]]]) -> None:
+        while self.position.epoch < last_epoch and self.position.num_bad_epochs < self.config.patience:
+            self._epoch(steps)
+
+    def _epoch(self, steps: Callable[[int], Iterator[dict[str, float]]]) -> None:
+        """Take an epoch's steps, validate, keep the best, write a checkpoint and report."""
+        started = time.monotonic()
+        position = self.position
+        epoch = position.epoch + 1
+        losses: dict[str, list[float]] = {}
+        for step_losses in steps(epoch):
+            position.separator_steps += 1
+            for name, value in step_losses.items():
+                losses.setdefault(name, []).append(value)
+        means = {f"loss/{name}": sum(values) / len(values) for name, values in losses.items()}
+        # every process must take the same decisions, so the leader's scores count
+        scores: dict[str, float] = self.world.gather(self.validation.run())[0]
+        score = scores[self.validation.monitored]
+        position.epoch = epoch
+        improved = score > position.best_score
+        if improved:
+            position.best_score, position.best_epoch, position.num_bad_epochs = score, epoch, 0
+            self.best_weights = self._averaged_weights()
+        else:
+            position.num_bad_epochs += 1
+        position.seconds += time.monotonic() - started
+        metrics = {
+            "epoch": epoch, "phase": position.phase, "score": score, "best_score": position.best_score,
+            "separator_steps": position.separator_steps, "seconds": position.seconds, **scores, **means,
+        }  # fmt: skip
+        position.history.append(metrics)
+        self.logbook.scalars({**scores, **means}, position.separator_steps)
+        if self.config.media and self.world.leads:
+            separator = self.gan.separator
+            self.logbook.media(
+                *self.validation.shown(), separator.sources, separator.sample_rate, position.separator_steps
+            )
+        self._save(write_bundle=improved)
+        self.report(metrics, self.folder)
+
+    def _supervised_steps(self, epoch: int) -> Iterator[dict[str, float]]:
+        pairs = self.batches.pairs(epoch)
+        for _ in range(self.config.steps_per_epoch):
+            yield self.gan.supervised_step(*next(pairs))
+
+    def _semi_supervised_steps(self, epoch: int) -> Iterator[dict[str, float]]:
+        pairs, mixes = self.batches.pairs(epoch), self.batches.unpaired_mixes(epoch)
+        sources = self.batches.unpaired_sources(epoch)
+        for _ in range(self.config.steps_per_epoch):
+            losses: dict[str, float] = {}
+            if self.config.alpha > 0:
+                for _ in range(self.config.critic_steps):
+                    losses |= self.gan.critic_step(next(mixes), next(sources))
+            yield losses | self.gan.semi_supervised_step(*next(pairs), next(mixes))
+
+    def _finish_phase_one(self) -> None:
+        """Close the supervised phase and leave its result for the trainings that share it."""
+        position = self.position
+        position.phase_one_score, position.phase, position.epoch = position.best_score, 2, self.config.supervised_epochs
+        if self.shared is not None and self.world.leads:
+            with replacing_folder(self.shared) as temporary:
+                write_checkpoint(temporary, {"best_weights": self.best_weights}, position)
+        self._start_phase_two()
+
+    def _take_over_phase_one(self) -> bool:
+        """Load the shared supervised phase if it is there; every process finds the same."""
+        if not self.world.gather(self.shared is not None and self.shared.is_dir())[0]:
+            return False
+        assert self.shared is not None
+        try:
+            state, self.position = read_checkpoint(self.shared)
+        except ModelError as error:
+            raise ModelError(f"{self.shared}: damaged; delete this folder to train the phase again") from error
+        self.best_weights = self._on_device(state["best_weights"])
+        self.position.seconds = 0.0  # another training spent them
+        self._start_phase_two()
+        if self.position.history:
+            last = self.position.history[-1]
+            self.report({**last, "epoch": self.position.epoch, "seconds": 0.0, "reused": 1.0}, self.folder)
+        return True
+
+    def _start_phase_two(self) -> None:
+        self._seed()  # the same phase two follows whether phase one was trained here or taken over
+        if self.config.adversarial_epochs:
+            self.gan.start_phase_two(self.best_weights if self.config.init == "warm" else None)
+            self.position.best_score, self.position.num_bad_epochs = -math.inf, 0
+        self._save(write_bundle=True)
+
+    def _averaged_weights(self) -> dict[str, Tensor]:
+        weights = self.gan.averaged_separator.state_dict()
+        return {name: value.detach().clone() for name, value in weights.items()}
+
+    def _on_device(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {name: value.to(self.gan.device) for name, value in weights.items()}
+
+    def _save(self, *, write_bundle: bool) -> None:
+        state: dict[str, Any] = {**self.gan.state_dict(), "best_weights": self.best_weights}
+        state["rng"] = self.world.gather(state["rng"])
+        if not self.world.leads:
+            return
+        if write_bundle:
+            best = self.config.build_separator()
+            best.load_state_dict(self.best_weights)
+            scores = next((m for m in reversed(self.position.history) if m["epoch"] == self.position.best_epoch), {})
+            save_bundle(
+                self.folder / BUNDLE, self.config.separator.name, best, metadata={"validation": scores, **self.origin}
+            )
+        write_checkpoint(self.folder, state, self.position)
+
+    def _restore(self, folder: Path) -> None:
+        state, self.position = read_checkpoint(folder)
+        ranks = state["rng"]
+        if len(ranks) != self.world.size:
+            raise ConfigError(f"{folder}: was written by {len(ranks)} processes, so {len(ranks)} must resume it")
+        self.gan.load_state_dict({**state, "rng": ranks[self.world.rank]})
+        self.best_weights = self._on_device(state["best_weights"])
+        if folder != self.folder:
+            self._save(write_bundle=True)

@@ -1,0 +1,80 @@
+"""Scores of a separator on the validation partition, after every epoch."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from dssgan.data.dataset import Dataset
+from dssgan.errors import DataError
+from dssgan.inference.overlap_add import separate_array
+from dssgan.metrics.scores import score_tracks
+from dssgan.separators import SeparatorModel
+
+Array = npt.NDArray[np.float32]
+
+SHOWN_SECONDS = 6.0
+
+
+@dataclass(frozen=True)
+class _Excerpt:
+    """The part of a track that is validated on, in memory: it is read once, not once an epoch."""
+
+    name: str
+    mix: Array
+    sources: Array
+
+    def load(self, sample_rate: int | None = None, channels: int | None = None) -> tuple[Array, Array]:  # noqa: ARG002
+        return self.mix, self.sources
+
+
+class Validation:
+    """The validation partition, ready to be scored again and again.
+
+    Args:
+        dataset: where the partition is.
+        separator: what to score: its weights change between runs.
+        seconds: how much of each track's beginning counts.
+        bf16: run the separator in bfloat16, as it trains.
+
+    Raises:
+        DataError: there is no validation track.
+    """
+
+    def __init__(self, dataset: Dataset, separator: SeparatorModel, seconds: float, *, bf16: bool) -> None:
+        if not dataset.valid:
+            raise DataError(f"data set {dataset.name} has no validation tracks (valid): early stopping needs some")
+        dataset.forbid_test(dataset.valid, "validation")
+        self._separator = separator
+        self._precision = "bf16" if bf16 else "float32"
+        self._excerpts = []
+        for track in dataset.valid:
+            mix, sources = track.load(separator.sample_rate, separator.channels)
+            stop = round(seconds * separator.sample_rate)
+            self._excerpts.append(_Excerpt(track.name, mix[:, :stop].copy(), sources[..., :stop].copy()))
+
+    @property
+    def monitored(self) -> str:
+        """The score that early stopping and tuning go by: the first source's uSDR."""
+        return f"usdr/{self._separator.sources[0]}"
+
+    def run(self) -> dict[str, float]:
+        """Separate and score every track; the scores of `dssgan.metrics.scores.summarise`."""
+        separator = self._separator
+        return score_tracks(
+            self._separate, self._excerpts, separator.sample_rate, separator.channels, sources=separator.sources
+        )
+
+    def shown(self) -> tuple[Tensor, Tensor]:
+        """Separate the first track's beginning for the eye and the ear.
+
+        Returns:
+            Mix, (channels, samples), and estimates, (sources, channels, samples).
+        """
+        mix = self._excerpts[0].mix[:, : round(SHOWN_SECONDS * self._separator.sample_rate)]
+        return torch.from_numpy(mix), torch.from_numpy(self._separate(mix))
+
+    def _separate(self, mix: Array) -> Array:
+        return separate_array(self._separator, mix, precision=self._precision)

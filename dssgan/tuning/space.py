@@ -1,0 +1,138 @@
+"""Search spaces: Python files with `space(trial)`, Optuna's define-by-run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+
+from dssgan.errors import ConfigError, unknown
+from dssgan.training.config import TrainConfig, make_config, merge, nest
+
+# Draws that check a space before a sweep begins: enough to meet every branch of a few categorical choices.
+NUM_CHECKS = 20
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """A search space, small and picklable: it travels to the searcher as its text.
+
+    Args:
+        name: the file it came from, for error messages.
+        text: the file's content.
+    """
+
+    name: str
+    text: str
+
+    @classmethod
+    def load(cls, path: Path) -> "SearchSpace":
+        """Read a search space.
+
+        Args:
+            path: a Python file with a function `space(trial)`.
+
+        Returns:
+            The space.
+
+        Raises:
+            ConfigError: the file is missing, is no Python, or has no such function.
+        """
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: cannot be read ({error}); give a Python file with space(trial)") from error
+        space = cls(str(path), text)
+        space._function()
+        return space
+
+    def _function(self) -> Any:
+        names: dict[str, Any] = {"__name__": "search_space", "__file__": self.name}
+        try:
+            exec(compile(self.text, self.name, "exec"), names)  # the user's own code, like any script they run
+        except Exception as error:
+            raise ConfigError(f"{self.name}: {type(error).__name__}: {error}; mend the file") from error
+        if not callable(names.get("space")):
+            raise ConfigError(f"{self.name}: has no function space(trial); add one that calls trial.suggest_...")
+        return names["space"]
+
+    def __call__(self, trial: optuna.Trial) -> dict[str, Any]:
+        """Let Optuna draw a trial's settings.
+
+        Args:
+            trial: asked for values under settings' dotted keys.
+
+        Returns:
+            Settings that are the same for every trial, by dotted key.
+        """
+        return self._function()(trial) or {}
+
+    def check(self, settings: Mapping[str, Any]) -> list[TrainConfig]:
+        """Draw some trials and make a configuration of each, before any is trained.
+
+        Args:
+            settings: nested settings that the trials start from.
+
+        Returns:
+            The configurations.
+
+        Raises:
+            ConfigError: the space fails, or gives something that is no setting or does not fit.
+        """
+        verbosity = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+        function, configs = self._function(), []
+        for _ in range(NUM_CHECKS):
+            trial = study.ask()
+            try:
+                constants = function(trial) or {}
+                configs.append(make_config(combine(settings, {**constants, **trial.params})))
+            except ConfigError as error:
+                raise ConfigError(f"{self.name}: {error}") from error
+            except Exception as error:
+                raise ConfigError(f"{self.name}: space(trial) failed: {type(error).__name__}: {error}") from error
+        optuna.logging.set_verbosity(verbosity)
+        return configs
+
+
+def shipped_spaces() -> dict[str, Path]:
+    """List the search spaces that come with dssgan, by name."""
+    package = Path(__file__).parents[1]
+    folders = (package / "shipped" / "search_spaces", package.parent / "search_spaces")  # in a wheel, in a checkout
+    folder = next((folder for folder in folders if folder.is_dir()), folders[0])
+    return {path.stem: path for path in sorted(folder.glob("*.py"))}
+
+
+def find_space(reference: str) -> SearchSpace:
+    """Load a search space by path or by the name of a shipped one.
+
+    Args:
+        reference: a path ending in .py, or a name.
+
+    Returns:
+        The space.
+
+    Raises:
+        ConfigError: there is none, or it cannot be used.
+    """
+    shipped = shipped_spaces()
+    if reference in shipped:
+        return SearchSpace.load(shipped[reference])
+    if not reference.endswith(".py"):
+        raise ConfigError(f"{unknown('search space', reference, shipped)}, or give a path to a .py file")
+    return SearchSpace.load(Path(reference))
+
+
+def combine(base: Mapping[str, Any], drawn: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay a trial's drawn settings under those the user gave for all trials.
+
+    Args:
+        base: nested settings; they win, so that any space can be run smaller or on other terms.
+        drawn: settings by dotted key.
+
+    Returns:
+        Nested settings.
+    """
+    return merge(nest(drawn), base)

@@ -1,0 +1,25 @@
+"""The paper's system: its U-Net and critics at 8192 Hz, with alpha and beta to be found."""
+
+import optuna
+
+
+def space(trial: optuna.Trial) -> dict[str, object]:
+    """Draw the adversarial and additivity weights."""
+    trial.suggest_float("alpha", 1e-5, 1e-1, log=True)
+    trial.suggest_float("beta", 1e-5, 1e-1, log=True)
+    return {
+        "separator.name": "unet",
+        "separator.preset": "parity",
+        "critic.preset": "parity",
+        "supervised_loss.name": "log_magnitude",
+        "segment_seconds": 10.0,
+        "batch_size": 16,
+        "steps_per_epoch": 1000,
+        "supervised_epochs": 30,
+        "adversarial_epochs": 20,
+        "critic_steps": 5,
+        "learning_rate": 5e-5,
+        "adversarial_learning_rate": 5e-5,
+        "critic_learning_rate": 5e-5,
+        "precision": "float32",
+    }

@@ -1,0 +1,31 @@
+"""The demo's space: small separators of two kinds, few settings that the supervised phase depends on."""
+
+import optuna
+
+
+def space(trial: optuna.Trial) -> dict[str, object]:
+    """Draw the adversarial and additivity weights and the architecture."""
+    trial.suggest_float("alpha", 1e-4, 1e-1, log=True)
+    name = trial.suggest_categorical("separator.name", ["tdf_unet", "unet"])
+    if name == "tdf_unet":
+        # short windows for attacks, long ones for tone
+        n_fft = trial.suggest_categorical("separator.n_fft", [2048, 4096])
+        architecture: dict[str, object] = {"separator.preset": "tiny", "separator.hop_samples": n_fft // 2}
+    else:
+        trial.suggest_float("beta", 1e-4, 1e-1, log=True)  # acts on independent heads alone
+        architecture = {"separator.preset": "tiny"}
+    return {
+        **architecture,
+        "segment_seconds": 2.0,
+        "batch_size": 4,
+        "steps_per_epoch": 30,
+        "supervised_epochs": 4,
+        "adversarial_epochs": 3,
+        "patience": 3,
+        "critic_steps": 2,
+        "learning_rate": 3e-3,
+        "adversarial_learning_rate": 3e-4,
+        "ema_decay": 0.97,
+        "validation_seconds": 12.0,
+        "media": False,
+    }

@@ -1,0 +1,220 @@
+"""Reading by excerpt, and one clear error for whatever is wrong with a file."""
+
+import struct
+import subprocess
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from dssgan.audio import files
+from dssgan.errors import AudioError
+
+RATE = 44100
+Song = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+# suffix, ffmpeg's arguments, the largest difference from the song that its coding explains (None: lossy)
+KINDS = {
+    "wav": (".wav", ["-c:a", "pcm_s16le"], 2**-15),
+    "flac": (".flac", ["-c:a", "flac", "-sample_fmt", "s16"], 2**-15),
+    "mp3": (".mp3", ["-c:a", "libmp3lame", "-b:a", "192k"], None),
+    "vorbis": (".ogg", ["-c:a", "libvorbis", "-q:a", "6"], None),
+    "alac": (".m4a", ["-c:a", "alac", "-sample_fmt", "s16p"], 2**-15),
+    "matroska": (".mka", ["-c:a", "pcm_s16le"], 2**-15),
+    "aac": (".m4a", ["-c:a", "aac", "-b:a", "192k", "-aac_pns", "0"], None),
+    "raw aac": (".aac", ["-c:a", "aac", "-b:a", "192k", "-aac_pns", "0"], None),
+    "opus": (".opus", ["-c:a", "libopus", "-b:a", "160k"], None),
+    "webm": (".webm", ["-c:a", "libopus", "-b:a", "160k"], None),
+    "wma": (".wma", ["-c:a", "wmav2", "-b:a", "192k"], None),
+    "adpcm": (".wav", ["-c:a", "adpcm_ms"], None),
+}
+
+
+@pytest.fixture(scope="module")
+def encoded(tmp_path_factory: pytest.TempPathFactory, song: Song) -> dict[str, Path]:
+    """The song in every kind of file."""
+    folder = tmp_path_factory.mktemp("encoded")
+    source = folder / "source.wav"
+    files.write(source, song[0] * 0.9, RATE, "float32")
+    paths = {}
+    for kind, (suffix, arguments, _) in KINDS.items():
+        paths[kind] = folder / f"{kind.replace(' ', '-')}{suffix}"
+        subprocess.run(["ffmpeg", "-v", "error", "-i", source, *arguments, paths[kind]], check=True)
+    return paths
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_excerpt_is_what_the_whole_file_holds_there(encoded: dict[str, Path], kind: str, song: Song) -> None:
+    path, tolerance = encoded[kind], KINDS[kind][2]
+    info, whole = files.probe(path), files.read(path)
+    assert whole.dtype == np.float32
+    assert whole.shape[0] == info.channels == 2
+    assert abs(whole.shape[1] - info.num_frames) / info.sample_rate < 0.1
+    assert abs(info.seconds - song[0].shape[1] / RATE) < 0.1
+    if tolerance is not None:
+        np.testing.assert_allclose(whole, song[0] * 0.9, atol=tolerance)
+    for start in (0, 1, 70001, whole.shape[1] - 500):
+        excerpt = files.read(path, start, 5000)
+        # a transform codec that starts in the middle settles to rounding, far below 16 bits
+        np.testing.assert_allclose(excerpt, whole[:, start : start + 5000], atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["wav", "vorbis", "mp3", "aac"])
+def test_blocks_join_to_the_whole(encoded: dict[str, Path], kind: str) -> None:
+    blocks = list(files.read_blocks(encoded[kind], 10007))
+    assert {block.shape[1] for block in blocks[:-1]} == {10007}
+    np.testing.assert_array_equal(np.concatenate(blocks, axis=1), files.read(encoded[kind]))
+
+
+def test_only_the_excerpt_is_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "long.flac"
+    files.write(path, np.zeros((2, 60 * RATE), np.float32), RATE)
+    tracemalloc.start()
+    files.read(path, 30 * RATE, RATE)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 4 * RATE * 2 * 4  # some copies of one second, not sixty
+
+
+def test_other_streams_of_a_file_are_found_by_number(encoded: dict[str, Path], tmp_path: Path) -> None:
+    two = tmp_path / "two.mka"
+    command = ["ffmpeg", "-v", "error", "-i", encoded["wav"], "-i", encoded["flac"], "-map", "0", "-map", "1"]
+    subprocess.run([*command, "-c:a", "flac", two], check=True)
+    np.testing.assert_array_equal(files.read(two, stem=1), files.read(encoded["flac"]))
+    with pytest.raises(AudioError, match=r"two.mka: has 2 audio streams, none numbered 2"):
+        files.probe(two, stem=2)
+
+
+def _hostile_wav(path: Path, claimed_frames: int) -> None:
+    data = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 0xFFFFFFFF, b"WAVE", b"fmt ", 16, 1, 2, RATE, RATE * 4, 4, 16,
+                       b"data", min(claimed_frames * 4, 0xFFFFFFFF))  # fmt: skip
+    path.write_bytes(data + bytes(4 * 100))
+
+
+def test_a_header_that_claims_too_much_costs_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "huge.wav"
+    _hostile_wav(path, 2**31)
+    tracemalloc.start()
+    assert files.read(path).shape == (2, 100)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 2**24
+
+
+def test_a_flac_that_claims_too_much_is_counted(tmp_path: Path, song: Song) -> None:
+    path = tmp_path / "huge.flac"
+    files.write(path, song[0][:, :4096], RATE)
+    data = bytearray(path.read_bytes())
+    # STREAMINFO begins at byte 8; its total of samples is 36 bits that end at byte 18
+    data[8 + 13] |= 0x0F
+    data[8 + 14 : 8 + 18] = b"\xff\xff\xff\xff"
+    path.write_bytes(data)
+    assert files.probe(path).num_frames == 4096
+    assert files.read(path).shape == (2, 4096)
+
+
+def _bad(tmp_path: Path, kind: str) -> Path:
+    path = tmp_path / "bad.wav"
+    if kind == "missing":
+        return path
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "empty":
+        path.touch()
+    elif kind == "noise":
+        path.write_bytes(np.random.default_rng(0).bytes(5000))
+    elif kind == "text":
+        path.write_text("drums and other\n" * 100)
+    elif kind == "no samples":
+        soundfile.write(path, np.zeros((0, 2), np.float32), RATE)
+    elif kind in ("NaN", "infinite"):
+        audio = np.zeros((2, RATE), np.float32)
+        audio[1, RATE // 2] = np.nan if kind == "NaN" else np.inf
+        soundfile.write(path, audio.T, RATE, subtype="FLOAT")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("missing", "no such file; check the name"),
+        ("folder", "is a folder; name an audio file in it"),
+        ("empty", r"is empty \(0 bytes\); replace it"),
+        ("noise", "not audio, or corrupt .*; replace it"),
+        ("text", "not audio, or corrupt .*; replace it"),
+        ("no samples", "holds no samples .*; replace it"),
+        ("NaN", "a sample at 0.500 s is NaN or infinite; replace the file"),
+        ("infinite", "a sample at 0.500 s is NaN or infinite; replace the file"),
+    ],
+)
+def test_a_bad_file_gets_one_clear_line(tmp_path: Path, kind: str, message: str) -> None:
+    path = _bad(tmp_path, kind)
+    with pytest.raises(AudioError, match=f"bad.wav'?: {message}") as caught:
+        files.read(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["flac", "vorbis", "aac", "webm", "mp3"])
+def test_a_file_cut_short_is_not_taken_for_a_whole_one(encoded: dict[str, Path], tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"cut{encoded[kind].suffix}"
+    data = encoded[kind].read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    if kind == "vorbis":  # each page tells only where it is, so what is left is a shorter song, and that is read
+        assert 1 < files.read(path).shape[1] / RATE < 3
+        return
+    with pytest.raises(AudioError, match=r"corrupt|truncated"):
+        files.read(path)
+
+
+@pytest.mark.parametrize(("start", "length"), [(-1, 10), (200_000, 10), (0, 0), (10, -5)])
+def test_an_excerpt_outside_the_file_is_refused(encoded: dict[str, Path], start: int, length: int) -> None:
+    with pytest.raises(AudioError, match=r"wav.wav: lasts 4.000 s, but an excerpt"):
+        files.read(encoded["wav"], start, length)
+
+
+def test_odd_names_are_only_names(encoded: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("-i.m4a", "http:x.m4a", "a b'c.m4a", "größe.m4a"):
+        Path(name).write_bytes(encoded["alac"].read_bytes())
+        assert files.probe(Path(name)).num_frames == 4 * RATE
+    with pytest.raises(AudioError, match="cannot be opened"):
+        files.probe(Path("zero\0byte.wav"))
+
+
+def test_without_ffmpeg_the_error_says_so(
+    encoded: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "new.m4a"
+    path.write_bytes(encoded["alac"].read_bytes())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(AudioError, match=r"new.m4a: only ffmpeg reads this kind of file; install ffmpeg"):
+        files.read(path)
+    assert files.read(encoded["wav"]).shape == (2, 4 * RATE)
+
+
+def test_a_playlist_fetches_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "list.m3u8"
+    path.write_text("#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/secret.ts\n#EXT-X-ENDLIST\n")
+    with pytest.raises(AudioError, match=r"list\.m3u8"):
+        files.read(path)
+
+
+@settings(max_examples=40)
+@given(data=st.data())
+def test_a_damaged_file_is_read_or_refused(encoded: dict[str, Path], tmp_path_factory: pytest.TempPathFactory,
+                                           data: st.DataObject) -> None:  # fmt: skip
+    kind = data.draw(st.sampled_from(["wav", "flac", "vorbis"]))
+    content = bytearray(encoded[kind].read_bytes()[:20000])
+    for _ in range(data.draw(st.integers(1, 8))):
+        content[data.draw(st.integers(0, min(400, len(content) - 1)))] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.getbasetemp() / f"damaged{encoded[kind].suffix}"
+    path.write_bytes(content)
+    try:
+        assert np.isfinite(files.read(path)).all()
+    except AudioError as error:
+        assert str(path) in str(error)  # noqa: PT017  (either outcome is right)

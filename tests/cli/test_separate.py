@@ -1,0 +1,175 @@
+"""`dssgan separate` from the command line."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from dssgan.audio.files import read, write
+from dssgan.cli import main
+from dssgan.data.bundled import FOLDER
+from dssgan.separators import build_separator
+from dssgan.separators.bundle import save_bundle
+
+SONG = FOLDER / "train_unsup" / "mixes" / "potassium.ogg"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> str:
+    folder = tmp_path_factory.mktemp("model") / "tiny"
+    torch.set_num_threads(1)  # the tests themselves run side by side
+    torch.manual_seed(0)
+    save_bundle(folder, "tdf_unet", build_separator("tdf_unet", {}, preset="tiny"), metadata={})
+    return str(folder)
+
+
+@pytest.fixture
+def song(tmp_path) -> Path:
+    path = tmp_path / "a song [live].wav"
+    write(path, read(SONG, 44100 * 5, 44100 * 2), 44100)
+    return path
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, model):
+    """Run the command in this process; gives the exit code, standard output and the lines of standard error."""
+
+    def run(*arguments: object) -> tuple[int, str, list[str]]:
+        words = ["dssgan", "separate", "-m", model, "-d", "cpu", *map(str, arguments)]
+        monkeypatch.setattr(sys, "argv", words)
+        code = 0
+        try:
+            main()
+        except SystemExit as ending:
+            code = int(ending.code or 0)
+        output, errors = capsys.readouterr()
+        return code, output, errors.splitlines()
+
+    return run
+
+
+def test_stems_of_a_song(run, song, tmp_path):
+    code, output, errors = run(song, "-o", tmp_path / "out")
+    assert (code, output) == (0, "")
+    assert any(f"{song}: 2.0 s in" in line and "x real time" in line for line in errors)
+    stems = [
+        soundfile.read(tmp_path / "out" / song.stem / f"{name}.wav", dtype="int16")[0] for name in ("drums", "other")
+    ]
+    mix = soundfile.read(song, dtype="int16")[0]
+    assert np.abs(stems[0].astype(int) + stems[1] - mix).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("options", "suffix", "subtype"),
+    [
+        (["--int24"], "wav", "PCM_24"),
+        (["--float32"], "wav", "FLOAT"),
+        (["--format", "flac"], "flac", "PCM_16"),
+        (
+            ["--format", "flac", "--int24", "--precision", "bf16", "--overlap", "0.5", "--segment", "1"],
+            "flac",
+            "PCM_24",
+        ),
+    ],
+)
+def test_formats(run, song, tmp_path, options, suffix, subtype):
+    assert run(song, "-o", tmp_path / "out", "-q", *options) == (0, "", [])
+    for name in ("drums", "other"):
+        info = soundfile.info(tmp_path / "out" / song.stem / f"{name}.{suffix}")
+        assert (info.subtype, info.frames, info.samplerate) == (subtype, 88200, 44100)
+
+
+def test_default_folder(run, song, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(song, "-q")[0] == 0
+    assert (tmp_path / "separated" / song.stem / "drums.wav").is_file()
+
+
+def test_one_bad_track_among_good_ones(run, song, tmp_path):
+    other = tmp_path / "other song.flac"
+    write(other, read(SONG, 0, 9000), 44100)
+    bad = tmp_path / "bad.wav"
+    bad.write_text("no audio")
+    code, output, errors = run(song, bad, other, "-o", tmp_path / "out", "-q", "--json")
+    assert code == 2
+    assert len(errors) == 2
+    assert errors[0].startswith(f"dssgan: {bad}: not audio")
+    assert errors[1] == "dssgan: 1 of 3 tracks failed"
+    records = [json.loads(line) for line in output.splitlines()]
+    assert [record["track"] for record in records] == [str(song), str(bad), str(other)]
+    assert records[0]["seconds"] == 2.0
+    assert records[0]["gain"] <= 1
+    assert Path(records[2]["paths"]["drums"]).is_file()
+    assert records[1] == {"track": str(bad), "error": errors[0].removeprefix("dssgan: ")}
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [song.stem, other.stem]
+
+
+@pytest.mark.parametrize("names", [("a/song.wav", "b/song.flac"), ("song.wav", "Song.mp3"), ("x.wav", "x.wav")])
+def test_stems_of_two_tracks_never_meet(run, tmp_path, names):
+    code, _, errors = run(*(tmp_path / name for name in names), "-o", tmp_path / "out")
+    assert code == 2
+    assert len(errors) == 1
+    assert "its stems would lie in" in errors[0]
+    assert "rename one of them" in errors[0]
+    assert not (tmp_path / "out").exists()
+
+
+def test_tracks_are_never_written_over(run, tmp_path, song):
+    """One track's stems would lie where another track is."""
+    stem = tmp_path / song.stem / "drums.wav"
+    stem.parent.mkdir()
+    content = song.read_bytes()
+    stem.write_bytes(content)
+    code, _, errors = run(song, stem, "-o", tmp_path)
+    assert code == 2
+    assert errors == [f"dssgan: {stem}: a stem would be written over this track; choose another --out"]
+    assert stem.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--int24", "--float32"], "choose one of them"),
+        (["--format", "flac", "--float32"], ".flac cannot hold float32"),
+        (["--format", "mp3"], "'mp3' is not one of"),
+        (["-d", "cdua"], "unknown device 'cdua': did you mean cuda"),
+        (["-m", "no-such-model"], "unknown model 'no-such-model'"),
+        (["-m", "no/such.yaml"], "no/such.yaml: there is no such model"),
+        (["--precision", "int8"], "unknown precision 'int8'"),
+        (["--overlap", "0.9"], "overlap 0.9"),
+        (["--segment", "-1"], "segment of -1"),
+    ],
+)
+def test_bad_options(run, song, tmp_path, options, message):
+    code, output, errors = run(song, "-o", tmp_path / "out", "-q", *options)
+    assert (code, output, len(errors)) == (2, "", 1)
+    assert message in errors[0]
+    assert not (tmp_path / "out").exists()
+
+
+def test_missing_track_and_no_track(run, tmp_path):
+    code, _, errors = run(tmp_path / "missing.wav", "-o", tmp_path / "out", "-q")
+    assert (code, len(errors)) == (2, 1)
+    assert "missing.wav: no such file" in errors[0]
+    code, _, errors = run()
+    assert (code, len(errors)) == (2, 1)
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys\n"
+        "from dssgan.cli import main\n"
+        "sys.argv = ['dssgan', 'separate', '--help']\n"
+        "try:\n    main()\n"
+        "finally:\n"
+        "    heavy = {'torch', 'numpy', 'ray', 'museval', 'pandas', 'soundfile', 'rich'} & set(sys.modules)\n"
+        "    assert not heavy, heavy\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "TRACK" in result.stdout

@@ -1,0 +1,48 @@
+"""What every test may use: the bundled songs, and a quiet machine."""
+
+from collections.abc import Iterator
+
+import hypothesis
+import matplotlib as mpl
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from dssgan.data.dataset import Dataset
+
+mpl.use("Agg")
+# the same examples each time, and no deadline on a machine that others use too
+hypothesis.settings.register_profile("dssgan", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("dssgan")
+
+SONG_RATE = 44100
+SONG_SECONDS = 4.0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def bundled() -> Dataset:
+    """The data set that comes with the package."""
+    return Dataset.load()
+
+
+@pytest.fixture(scope="session")
+def song(bundled: Dataset) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Four seconds of a real song at 44.1 kHz: mix (2, samples) and sources (2, 2, samples); drums play throughout.
+
+    The arrays are read-only: copy before changing.
+    """
+    parts = [sample.read(6.0, SONG_SECONDS) for sample in bundled.valid[1].sources if sample is not None]
+    sources = np.stack(parts)
+    mix = sources.sum(axis=0)
+    sources.setflags(write=False)
+    mix.setflags(write=False)
+    return mix, sources

@@ -1,0 +1,195 @@
+import json
+import math
+import os
+import signal
+from dataclasses import dataclass, replace
+
+import museval
+import numpy as np
+import pandas as pd
+import pytest
+import ray
+
+from dssgan.audio import files
+from dssgan.data.dataset import Dataset, Track
+from dssgan.data.sample import Sample
+from dssgan.errors import ConfigError, DataError, DssganError
+from dssgan.evaluation.campaign import run_campaign
+from dssgan.evaluation.methods import FolderMethod, MixMethod, ModelMethod
+from dssgan.separators import build_separator
+from dssgan.separators.bundle import save_bundle
+
+RATE = 8000
+SOURCES = ("drums", "other")
+SETTINGS = {"dataset_name": "songs", "sources": SOURCES, "sample_rate": RATE}
+
+
+@pytest.fixture(scope="module")
+def tracks(tmp_path_factory):
+    """The loudest two seconds of drums of two bundled songs, mono, 8 kHz."""
+    folder = tmp_path_factory.mktemp("songs")
+    cut = []
+    for track in Dataset.load(None).partition("test")[:2]:
+        sources = track.load(RATE, 1)[1]
+        energy = np.cumsum(np.square(sources[0, 0].astype(np.float64)))
+        start = int(np.argmax(energy[2 * RATE :] - energy[: -2 * RATE]))
+        samples = []
+        for source, audio in zip(SOURCES, sources, strict=True):
+            path = folder / track.name / f"{source}.wav"
+            files.write(path, audio[:, start : start + 2 * RATE], RATE, "float32")
+            samples.append(Sample.of(path, with_fingerprint=True))
+        cut.append(Track(track.name, None, tuple(samples)))
+    return tuple(cut)
+
+
+@pytest.fixture(scope="module")
+def methods(tracks, tmp_path_factory):
+    """The mix, an untrained model, and a folder of estimates that err by a tenth of the true sources."""
+    folder = tmp_path_factory.mktemp("methods")
+    model = build_separator("tdf_unet", {"sample_rate": RATE, "channels": 1}, preset="tiny")
+    save_bundle(folder / "untrained", "tdf_unet", model, metadata={})
+    for track in tracks:
+        for source, audio in zip(SOURCES, track.load()[1], strict=True):
+            files.write(folder / "other-system" / track.name / f"{source}.wav", 0.9 * audio, RATE, "float32")
+    return {
+        "mix": MixMethod(),
+        "untrained": ModelMethod(str(folder / "untrained")),
+        "nearly": FolderMethod(folder / "other-system"),
+    }
+
+
+@pytest.fixture(scope="module")
+def result(methods, tracks, tmp_path_factory):
+    return run_campaign(methods, tracks, tmp_path_factory.mktemp("results"), **SETTINGS)
+
+
+def test_scores_by_hand(result, methods, tracks):
+    table = result.table("drums")
+    assert list(table.index) == list(methods)
+    assert list(table.columns) == ["drums SDR", "drums ISR", "drums SIR", "drums SAR", "drums uSDR", "other SDR"]
+    # an error of a tenth of the source is 20 dB, in every frame and over the whole
+    assert table.loc["nearly", ["drums SDR", "drums uSDR", "other SDR"]].tolist() == pytest.approx([20] * 3, abs=1e-4)
+    # the mix errs by the other source, so its two uSDRs are opposite in sign
+    mix = result.usdr[result.usdr["method"] == "mix"].set_index(["track", "target"])["score"]
+    for track in tracks:
+        drums, other = (np.square(audio.astype(np.float64)).sum() for audio in track.load()[1])
+        assert mix[track.name, "drums"] == pytest.approx(10 * math.log10(drums / other), abs=1e-4)
+        assert mix[track.name, "other"] == pytest.approx(10 * math.log10(other / drums), abs=1e-4)
+    assert np.isfinite(table.loc["untrained"].astype(float)).all()
+
+
+def test_files_are_those_of_the_field(result, methods, tracks):
+    for name in methods:
+        store = museval.EvalStore()
+        store.add_eval_dir(result.folder / name)
+        assert set(store.df["track"]) == {track.name for track in tracks}
+        assert set(store.df["target"]) == set(SOURCES)
+    pd.testing.assert_frame_equal(pd.read_pickle(result.folder / "songs.pkl"), result.frame)  # noqa: S301
+    pd.testing.assert_frame_equal(pd.read_csv(result.folder / "usdr.csv"), result.usdr, check_dtype=False)
+    assert len(result.frame) == 3 * 2 * 2 * 4 * 2  # methods, tracks, targets, metrics, frames
+
+
+def test_same_numbers_in_any_order_and_with_any_workers(result, methods, tracks, tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "local")  # not in a cluster that happens to run on this machine
+    backwards = dict(reversed(methods.items()))
+    heard = []
+    parallel = run_campaign(
+        backwards,
+        tracks[::-1],
+        tmp_path,
+        **SETTINGS,
+        num_workers=2,
+        progress=lambda done, total, label: heard.append((done, total, label)),
+    )
+    keys = ["method", "track", "target", "metric", "time"]
+    for ours, theirs, by in ((result.frame, parallel.frame, keys), (result.usdr, parallel.usdr, keys[:3])):
+        ours, theirs = (frame.sort_values(by, ignore_index=True) for frame in (ours, theirs))
+        assert ours[by].equals(theirs[by])
+        # museval's steps of 1e-5 dB; what is above 100 dB is the rounding of its filters
+        np.testing.assert_allclose(ours["score"].clip(upper=100), theirs["score"].clip(upper=100), rtol=0, atol=1.1e-5)
+    assert list(dict.fromkeys(parallel.frame["method"])) == list(backwards)
+    assert [done for done, _, _ in heard] == list(range(7))
+    assert {total for _, total, _ in heard} == {6}
+    assert not ray.is_initialized()  # as it was before
+
+
+def test_faults_of_workers_come_back_as_one_line(tracks, tmp_path, monkeypatch):
+    @dataclass(frozen=True)
+    class Dying:
+        """A method that takes its worker with it, as the system does when memory runs out."""
+
+        def open(self, sources, sample_rate):  # noqa: ARG002
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    ray.init(num_cpus=2, log_to_driver=False, logging_level="ERROR")
+    try:
+        with pytest.raises(DataError, match=r"nowhere.*drums\.wav: this estimate is missing") as missing:
+            run_campaign({"a": FolderMethod(tmp_path / "nowhere")}, tracks, tmp_path, **SETTINGS, num_workers=2)
+        with pytest.raises(DssganError, match=rf"dying: {tracks[0].name}: the worker died") as died:
+            run_campaign({"dying": Dying()}, tracks[:1], tmp_path, **SETTINGS, num_workers=2)
+        assert "\n" not in f"{missing.value}{died.value}"
+        assert ray.is_initialized()  # whoever started Ray goes on using it
+    finally:
+        ray.shutdown()
+    assert not list(tmp_path.rglob("*.pkl"))
+
+
+def test_resume_takes_only_what_is_the_same(tracks, tmp_path):
+    methods = {"mix": MixMethod()}
+    first = run_campaign(methods, tracks[:1], tmp_path, **SETTINGS)
+    path = tmp_path / "mix" / "test" / f"{tracks[0].name}.json"
+    stamp = path.stat().st_mtime_ns
+    labels = []
+
+    def resume(resumed_tracks, **changes):
+        settings = {**SETTINGS, "progress": lambda *heard: labels.append(heard), **changes}
+        labels.clear()
+        return run_campaign(methods, resumed_tracks, tmp_path, resume=True, **settings)
+
+    both = resume(tracks)
+    assert path.stat().st_mtime_ns == stamp
+    assert labels == [(1, 2, ""), (2, 2, f"mix: {tracks[1].name}")]
+    pd.testing.assert_frame_equal(both.frame[both.frame["track"] == tracks[0].name], first.frame)
+
+    path.write_text(path.read_text()[:100])  # cut short by a full disk
+    pd.testing.assert_frame_equal(resume(tracks[:1]).frame, first.frame)
+    assert len(labels) == 2
+    resume([replace(tracks[1], name=tracks[0].name)])  # another song under the same name
+    assert len(labels) == 2
+    resume([replace(tracks[1], name=tracks[0].name)], sample_rate=RATE // 2)
+    assert len(labels) == 2
+    run_campaign(methods, tracks[:1], tmp_path, **SETTINGS)  # without `resume` everything is measured again
+    pd.testing.assert_frame_equal(resume(tracks[:1]).frame, first.frame)
+    assert len(labels) == 1
+
+
+def test_written_estimates_are_what_was_scored(tracks, tmp_path):
+    first = run_campaign({"mix": MixMethod()}, tracks[:1], tmp_path, **SETTINGS, write_estimates=True)
+    again = run_campaign({"again": FolderMethod(tmp_path / "mix" / "estimates")}, tracks[:1], tmp_path, **SETTINGS)
+    assert again.frame["score"].tolist() == first.frame["score"].tolist()
+    assert json.loads((tmp_path / "mix" / "test" / f"{tracks[0].name}.json").read_text())["dssgan"]["usdr"]
+
+
+def test_a_silent_source_has_no_score(tracks, tmp_path):
+    drumless = Track("no drums", None, (None, tracks[0].sources[1]))
+    result = run_campaign({"mix": MixMethod()}, [drumless], tmp_path, **SETTINGS)
+    assert result.frame["score"].isna().all()
+    assert result.usdr["score"].isna().tolist() == [True, False]
+    assert result.summary["num_nan_tracks"].tolist() == [1, 1]
+    assert result.summary["num_nan_frames"].tolist() == [2, 2]
+
+
+def test_refuses_what_would_mislead(tracks, tmp_path):
+    mix = {"mix": MixMethod()}
+    with pytest.raises(ConfigError, match="0 methods"):
+        run_campaign({}, tracks, tmp_path, **SETTINGS)
+    with pytest.raises(ConfigError, match="0 workers"):
+        run_campaign(mix, tracks, tmp_path, **SETTINGS, num_workers=0)
+    with pytest.raises(DataError, match="songs: its partition test holds no track"):
+        run_campaign(mix, [], tmp_path, **SETTINGS)
+    with pytest.raises(DataError, match="two tracks have this name"):
+        run_campaign(mix, [tracks[0], tracks[0]], tmp_path, **SETTINGS)
+    with pytest.raises(DataError, match="it cannot be a file's"):
+        run_campaign(mix, [replace(tracks[0], name="../../etc/song")], tmp_path, **SETTINGS)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,132 @@
+"""Stems in files sum to the mix, or to one gain times the mix, and appear together or not at all."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dssgan.errors import AudioError, ConfigError
+from dssgan.inference.stem_files import write_stems
+
+BITS = {"pcm16": 16, "pcm24": 24}
+INTEGER_KINDS = [("pcm16", ".wav"), ("pcm24", ".wav"), ("pcm16", ".flac"), ("pcm24", ".flac")]
+
+
+def cut(mix: np.ndarray, estimates: np.ndarray, size: int = 700) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for start in range(0, mix.shape[-1], size):
+        yield mix[..., start : start + size], estimates[..., start : start + size]
+
+
+def on_grid(samples: np.ndarray, bits: int) -> np.ndarray:
+    return np.clip(np.rint(samples * 2 ** (bits - 1)), -(2 ** (bits - 1)), 2 ** (bits - 1) - 1) / 2 ** (bits - 1)
+
+
+def steps_of(path: Path, bits: int) -> np.ndarray:
+    """The integers in a file, (channels, samples)."""
+    return soundfile.read(path, dtype="int32", always_2d=True)[0].T.astype(np.int64) >> (32 - bits)
+
+
+def make(num_sources: int, num_samples: int, bits: int, seed: int, level: float) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    mix = on_grid(generator.uniform(-1, 1, (2, num_samples)), bits)
+    estimates = generator.uniform(-level, level, (num_sources, 2, num_samples))
+    estimates[-1] = mix - estimates[:-1].sum(0)
+    return mix.astype(np.float32), estimates.astype(np.float32)
+
+
+@pytest.mark.parametrize(("subtype", "suffix"), INTEGER_KINDS)
+@pytest.mark.parametrize("num_sources", [2, 5])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 10**6), num_samples=st.integers(1, 3000), level=st.sampled_from([0.01, 0.4, 3.0]))
+def test_stems_sum_to_the_mix(tmp_path, subtype, suffix, num_sources, seed, num_samples, level):
+    bits = BITS[subtype]
+    mix, estimates = make(num_sources, num_samples, bits, seed, level)
+    sources = [f"part{index}" for index in range(num_sources)]
+    written = write_stems(
+        cut(mix, estimates), tmp_path, sources, sample_rate=44100, channels=2, subtype=subtype, suffix=suffix
+    )
+    steps = [steps_of(written.paths[source], bits) for source in sources]
+    scaled = mix.astype(np.float64) * written.gain * 2 ** (bits - 1)
+    np.testing.assert_array_equal(sum(steps), np.rint(scaled))
+    assert written.peak == np.abs(estimates).max()
+    assert written.num_frames == num_samples
+    if written.gain == 1:
+        for step, estimate in zip(steps, estimates, strict=True):
+            # one step, and for 24 bits what float32 loses of the running sums
+            assert np.abs(step - estimate.astype(np.float64) * 2 ** (bits - 1)).max() <= (1 if bits == 16 else 4)
+    else:
+        assert written.peak > 1 - 2**-14
+        loudest = max(np.abs(step).max() for step in steps)
+        assert 2 ** (bits - 1) * (1 - 2**-10) < loudest < 2 ** (bits - 1)
+
+
+def test_full_scale_mix_needs_no_gain(tmp_path):
+    """Both ends of the 16-bit range fit one stem alone, so nothing is turned down."""
+    mix = np.array([[-1, 1 - 2**-15, 0, 1 - 2**-15]], np.float32)
+    estimates = np.stack([mix, np.zeros_like(mix)])
+    written = write_stems([(mix, estimates)], tmp_path, ["drums", "other"], sample_rate=8000, channels=1)
+    assert written.gain == 1
+    assert steps_of(written.paths["drums"], 16).tolist() == [[-32768, 32767, 0, 32767]]
+    assert steps_of(written.paths["other"], 16).tolist() == [[0, 0, 0, 0]]
+
+
+def test_one_gain_for_all_stems(tmp_path):
+    mix = np.array([[0.5, -0.25]], np.float32)
+    estimates = np.array([[[1.5, 0.25]], [[-1.0, -0.5]]], np.float32)
+    written = write_stems([(mix, estimates)], tmp_path, ["drums", "other"], sample_rate=8000, channels=1)
+    assert written.peak == 1.5
+    assert written.gain == pytest.approx(1 / 1.5, abs=2e-4)
+    np.testing.assert_allclose(steps_of(written.paths["drums"], 16), 32768 * written.gain * estimates[0], atol=1)
+    np.testing.assert_allclose(steps_of(written.paths["other"], 16), 32768 * written.gain * estimates[1], atol=1)
+
+
+def test_float_stems_keep_what_would_clip(tmp_path):
+    mix = np.array([[0.5, -0.25]], np.float32)
+    estimates = np.array([[[1.5, 0.25]], [[-1.0, -0.5]]], np.float32)
+    written = write_stems(
+        [(mix, estimates)], tmp_path, ["drums", "other"], sample_rate=8000, channels=1, subtype="float32"
+    )
+    assert (written.gain, written.peak) == (1, 1.5)
+    assert soundfile.read(written.paths["drums"])[0].tolist() == [1.5, 0.25]
+    assert soundfile.info(written.paths["other"]).subtype == "FLOAT"
+
+
+@pytest.mark.parametrize("subtype", ["pcm16", "float32"])
+@pytest.mark.parametrize("fault", [KeyboardInterrupt, AudioError])
+def test_a_failure_leaves_what_was_there(tmp_path, subtype, fault):
+    def stream() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        yield np.zeros((1, 10), np.float32), np.zeros((2, 1, 10), np.float32)
+        raise fault
+
+    old = tmp_path / "song" / "drums.wav"
+    old.parent.mkdir()
+    old.write_text("old")
+    for folder in (old.parent, tmp_path / "new" / "deep"):
+        with pytest.raises(fault):
+            write_stems(stream(), folder, ["drums", "other"], sample_rate=8000, channels=1, subtype=subtype)
+    assert [path.name for path in tmp_path.rglob("*")] == ["song", "drums.wav"]
+    assert old.read_text() == "old"
+
+
+def test_folder_that_cannot_be(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(AudioError, match="cannot be written"):
+        write_stems([], tmp_path / "file" / "song", ["drums", "other"], sample_rate=8000, channels=1)
+
+
+@pytest.mark.parametrize(
+    ("subtype", "suffix", "message"),
+    [
+        ("float32", ".flac", r"\.flac cannot hold float32; choose pcm16 or pcm24"),
+        ("pcm8", ".wav", "unknown subtype 'pcm8'"),
+        ("pcm16", ".mp3", "unknown suffix"),
+    ],
+)
+def test_formats_that_do_not_exist(tmp_path, subtype, suffix, message):
+    with pytest.raises(ConfigError, match=message):
+        write_stems([], tmp_path / "a", ["x"], sample_rate=8000, channels=1, subtype=subtype, suffix=suffix)
+    assert not (tmp_path / "a").exists()

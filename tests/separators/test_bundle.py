@@ -1,0 +1,82 @@
+"""Bundles that are damaged or lie."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from dssgan.errors import ModelError
+from dssgan.separators import build_separator
+from dssgan.separators.bundle import load_bundle, save_bundle
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    folder = tmp_path / "bundle"
+    model = build_separator("unet", {"num_initial_filters": 2, "num_layers": 2}, "parity")
+    save_bundle(folder, "unet", model, metadata={"licence": "CC0-1.0"})
+    return folder
+
+
+def change(bundle: Path, **changes: object) -> None:
+    file = bundle / "model.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+
+
+def test_missing(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"holds no model\.json"):
+        load_bundle(tmp_path)
+
+
+def test_truncated_weights(bundle: Path) -> None:
+    file = bundle / "weights.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(ModelError, match="missing or damaged"):
+        load_bundle(bundle)
+
+
+def test_weights_of_another_model(bundle: Path) -> None:
+    save_file({"other": torch.zeros(3)}, bundle / "weights.safetensors")
+    with pytest.raises(ModelError, match="do not fit"):
+        load_bundle(bundle)
+
+
+def test_a_giant_costs_nothing(bundle: Path) -> None:
+    arguments = json.loads((bundle / "model.json").read_text())["arguments"]
+    change(bundle, arguments={**arguments, "num_initial_filters": 200_000})
+    with pytest.raises(ModelError, match="do not fit"):
+        load_bundle(bundle)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"architecture": "nothing"},
+        {"architecture": ["a"]},
+        {"arguments": {"sources": 3}},
+        {"arguments": None},
+        {"format": 99},
+    ],
+)
+def test_nonsense(bundle: Path, changes: dict[str, object]) -> None:
+    change(bundle, **changes)
+    with pytest.raises(ModelError):
+        load_bundle(bundle)
+
+
+def test_not_json(bundle: Path) -> None:
+    (bundle / "model.json").write_text("{")
+    with pytest.raises(ModelError, match="cannot be read"):
+        load_bundle(bundle)
+
+
+def test_half_precision_is_half_the_size(bundle: Path, tmp_path: Path) -> None:
+    model = load_bundle(bundle)
+    save_bundle(tmp_path / "half", "unet", model, metadata={}, half=True)
+    sizes = [(folder / "weights.safetensors").stat().st_size for folder in (bundle, tmp_path / "half")]
+    assert sizes[1] < 0.7 * sizes[0]  # the header counts in a model this small
+    mix = torch.randn(1, 1, 4000)
+    with torch.inference_mode():
+        torch.testing.assert_close(load_bundle(tmp_path / "half")(mix), model(mix), atol=2e-2, rtol=0)

@@ -1,0 +1,87 @@
+"""Files and folders appear whole or not at all."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from dssgan import atomic
+from dssgan.errors import DssganError
+
+
+def test_a_file_appears_with_its_name_and_usual_permissions(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "a.txt"
+    atomic.write_text(path, "größe\n")
+    assert path.read_text(encoding="utf-8") == "größe\n"
+    umask = os.umask(0)
+    os.umask(umask)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_file_is_hidden_until_it_is_complete(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with atomic.replacing(path) as temporary:
+        assert temporary.parent == tmp_path
+        assert temporary.suffix == ".txt"
+        temporary.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+
+
+def test_an_error_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def fail_half_way() -> None:
+        with atomic.replacing(path) as temporary:
+            temporary.write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_half_way()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_operating_system_error_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    message = r"a.txt: cannot be written \(No space left on device\); make space"
+    with pytest.raises(DssganError, match=message), atomic.replacing(path):
+        raise OSError(28, "No space left on device")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_parent_that_is_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DssganError, match="file: cannot make this folder"), atomic.replacing(tmp_path / "file" / "a"):
+        pass
+
+
+def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    path.mkdir()
+    (path / "old").touch()
+    with atomic.replacing_folder(path) as temporary:
+        (temporary / "new").touch()
+        assert [entry.name for entry in path.iterdir()] == ["old"]
+    assert [entry.name for entry in path.iterdir()] == ["new"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_error_leaves_the_old_folder(tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    path.mkdir()
+    (path / "old").touch()
+
+    def fail_half_way() -> None:
+        with atomic.replacing_folder(path) as temporary:
+            (temporary / "new").touch()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_half_way()
+    assert [entry.name for entry in path.iterdir()] == ["old"]
+    assert list(tmp_path.iterdir()) == [path]

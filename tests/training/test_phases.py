@@ -1,0 +1,165 @@
+"""Whole trainings on the bundled songs, small."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from dssgan.data.dataset import Dataset
+from dssgan.errors import DataError, DivergedError, ModelError
+from dssgan.separators.bundle import load_bundle
+from dssgan.training.checkpoint import FILE, read_checkpoint
+from dssgan.training.config import TrainConfig, make_config
+from dssgan.training.phases import Outcome, train
+
+SETTINGS = {
+    "separator": {"name": "unet", "num_layers": 2, "num_initial_filters": 4, "n_fft": 512, "hop_samples": 256,
+                  "sample_rate": 8192, "channels": 1},
+    "critic": {"name": "strided", "n_fft": 256, "hop_samples": 128, "num_frames": 16, "num_initial_filters": 4},
+    "supervised_loss": {"name": "log_magnitude"},
+    "alpha": 0.01, "beta": 0.01, "precision": "float32", "device": "cpu", "segment_seconds": 1.0, "batch_size": 2,
+    "steps_per_epoch": 3, "supervised_epochs": 2, "adversarial_epochs": 2, "critic_steps": 2, "patience": 9,
+    "validation_seconds": 3.0, "media": False,
+}  # fmt: skip
+
+
+def config(**changes: object) -> TrainConfig:
+    return make_config(SETTINGS, changes)
+
+
+class StopHereError(Exception):
+    """Stands for whatever ends a process."""
+
+
+def run(folder: Path, dataset: Dataset, settings: TrainConfig, *, stop_at: int | None = None, resume: bool = False,
+        phase_one_folder: Path | None = None) -> tuple[Outcome | None, list[dict[str, float]]]:  # fmt: skip
+    reports: list[dict[str, float]] = []
+
+    def report(metrics: dict[str, float], checkpoint: Path) -> None:
+        assert (checkpoint / FILE).exists()
+        reports.append(metrics)
+        if metrics["epoch"] == stop_at:
+            raise StopHereError
+
+    try:
+        return train(settings, dataset, folder, report=report, resume_from=folder if resume else None,
+                     phase_one_folder=phase_one_folder), reports  # fmt: skip
+    except StopHereError:
+        return None, reports
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    state, _ = read_checkpoint(folder)
+    return {**state["separator"], **{f"critics.{name}": value for name, value in state["critics"].items()}}
+
+
+def test_both_phases_run_and_leave_a_bundle(tmp_path: Path, bundled: Dataset) -> None:
+    outcome, reports = run(tmp_path, bundled, config(media=True))
+    assert outcome is not None
+    assert [metrics["epoch"] for metrics in reports] == [1, 2, 3, 4]
+    assert [metrics["phase"] for metrics in reports] == [1, 1, 2, 2]
+    assert outcome.separator_steps == 12
+    assert outcome.score == max(metrics["score"] for metrics in reports[2:])
+    assert outcome.phase_one_score == max(metrics["score"] for metrics in reports[:2])
+    assert {
+        "loss/critic",
+        "loss/wasserstein",
+        "loss/gradient_penalty",
+        "loss/adversarial",
+        "loss/additivity",
+    } <= reports[3].keys()
+
+    description = json.loads((outcome.bundle / "model.json").read_text())
+    assert description["data"] == {"name": bundled.name, "fingerprint": bundled.fingerprint, "licence": bundled.licence}
+    assert description["validation"]["score"] == outcome.score
+    assert description["config"]["seed"] == 0
+    assert load_bundle(outcome.bundle).sources == ("drums", "other")
+
+    events = EventAccumulator(str(tmp_path / "tensorboard"), size_guidance={"images": 0, "audio": 0}).Reload()
+    assert {"loss/supervised", "loss/wasserstein", "loss/gradient_penalty", "usdr/drums"} <= set(
+        events.Tags()["scalars"]
+    )
+    assert set(events.Tags()["images"]) == {"spectrogram/mix", "spectrogram/drums", "spectrogram/other"}
+    assert set(events.Tags()["audio"]) == {"sound/mix", "sound/drums", "sound/other"}
+
+
+@pytest.mark.parametrize("stop_at", [1, 2, 3])
+def test_resumed_equals_uninterrupted(tmp_path: Path, bundled: Dataset, stop_at: int) -> None:
+    run(tmp_path / "whole", bundled, config())
+    run(tmp_path / "parts", bundled, config(), stop_at=stop_at)
+    _, reports = run(tmp_path / "parts", bundled, config(), resume=True)
+    assert [metrics["epoch"] for metrics in reports] == list(range(stop_at + 1, 5))
+    whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
+    for name, value in whole.items():
+        assert torch.equal(value, parts[name]), name
+
+
+def test_early_stopping_keeps_the_axis(tmp_path: Path, bundled: Dataset) -> None:
+    # a separator that learns nothing never improves after its first validation
+    settings = config(
+        learning_rate=1e-12,
+        adversarial_learning_rate=1e-12,
+        supervised_epochs=9,
+        adversarial_epochs=9,
+        patience=1,
+        steps_per_epoch=1,
+    )
+    outcome, reports = run(tmp_path, bundled, settings)
+    assert outcome is not None
+    assert len([metrics for metrics in reports if metrics["phase"] == 1]) < 9
+    assert next(metrics["epoch"] for metrics in reports if metrics["phase"] == 2) == 10
+
+
+def test_phase_one_is_trained_once_and_changes_nothing(tmp_path: Path, bundled: Dataset) -> None:
+    shared = tmp_path / "shared"
+    run(tmp_path / "first", bundled, config(alpha=0.5), phase_one_folder=shared)
+    _, reports = run(tmp_path / "second", bundled, config(alpha=0.02), phase_one_folder=shared)
+    assert [metrics["epoch"] for metrics in reports] == [2, 3, 4]  # phase one is told once, as done
+    assert reports[0]["reused"] == 1
+    run(tmp_path / "alone", bundled, config(alpha=0.02))
+    second, alone = weights(tmp_path / "second"), weights(tmp_path / "alone")
+    for name, value in alone.items():
+        assert torch.equal(value, second[name]), name
+
+
+def test_scratch_starts_phase_two_anew(tmp_path: Path, bundled: Dataset) -> None:
+    run(tmp_path / "warm", bundled, config(), stop_at=3)
+    run(tmp_path / "scratch", bundled, config(init="scratch"), stop_at=3)
+    warm, scratch = weights(tmp_path / "warm"), weights(tmp_path / "scratch")
+    assert any(not torch.equal(value, scratch[name]) for name, value in warm.items())
+
+
+def test_without_alpha_and_beta_phase_two_goes_on_supervised(tmp_path: Path, bundled: Dataset) -> None:
+    _, reports = run(tmp_path, bundled, config(alpha=0.0, beta=0.0))
+    assert "loss/critic" not in reports[-1]
+    assert reports[-1]["separator_steps"] == 12
+
+
+def test_divergence_is_an_error(tmp_path: Path, bundled: Dataset) -> None:
+    with pytest.raises(DivergedError, match="lower learning_rate"):
+        run(tmp_path, bundled, config(learning_rate=1e30))
+
+
+def test_a_truncated_checkpoint_is_named(tmp_path: Path, bundled: Dataset) -> None:
+    run(tmp_path, bundled, config(), stop_at=1)
+    file = tmp_path / FILE
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(ModelError, match=r"checkpoint\.pt: truncated or damaged"):
+        run(tmp_path, bundled, config(), resume=True)
+    with pytest.raises(ModelError, match="to resume from"):
+        run(tmp_path / "empty", bundled, config(), resume=True)
+
+
+def test_missing_partitions_are_named(tmp_path: Path, bundled: Dataset) -> None:
+    def without(**parts: object) -> Dataset:
+        kept = {"train_sup": bundled.train_sup, "train_unsup": bundled.train_unsup, "valid": bundled.valid}
+        return Dataset(sources=bundled.sources, **{**kept, **parts})
+
+    with pytest.raises(DataError, match="train_sup"):
+        run(tmp_path, without(train_sup=()), config())
+    with pytest.raises(DataError, match="early stopping"):
+        run(tmp_path, without(valid=()), config())
+    with pytest.raises(DataError, match="adversarial_epochs=0"):
+        run(tmp_path, without(train_unsup=type(bundled.train_unsup)()), config())

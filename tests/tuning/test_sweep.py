@@ -1,0 +1,130 @@
+"""Real sweeps on the bundled songs, small: killed, resumed, failing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import optuna
+import pytest
+
+from dssgan.data.dataset import Dataset
+from dssgan.errors import ConfigError
+from dssgan.separators.bundle import load_bundle
+from dssgan.tuning.space import SearchSpace
+from dssgan.tuning.storage import open_storage
+from dssgan.tuning.sweep import Event, read_sweep, run_sweep
+
+pytestmark = pytest.mark.xdist_group("ray")  # one Ray at a time
+
+SMALL = {
+    "separator": {"name": "unet", "num_layers": 2, "num_initial_filters": 2, "n_fft": 512, "hop_samples": 256,
+                  "sample_rate": 8192, "channels": 1},
+    "critic": {"name": "strided", "n_fft": 256, "hop_samples": 128, "num_frames": 16, "num_initial_filters": 2},
+    "supervised_loss": {"name": "log_magnitude"},
+    "precision": "float32", "segment_seconds": 1.0, "batch_size": 2, "steps_per_epoch": 2, "supervised_epochs": 2,
+    "adversarial_epochs": 3, "critic_steps": 1, "validation_seconds": 2.0, "media": False, "patience": 9,
+}  # fmt: skip
+SPACE = """
+def space(trial):
+    trial.suggest_float("alpha", 1e-4, 1e-1, log=True)
+    trial.suggest_categorical("learning_rate", {rates})
+"""
+
+
+def sweep(
+    folder: Path, dataset: Dataset, *, rates: str = "[1e-3]", num_trials: int = 4, **options: object
+) -> list[Event]:
+    events: list[Event] = []
+    space = SearchSpace("space.py", SPACE.format(rates=rates))
+    run_sweep(
+        space, dataset, folder, settings=SMALL, num_trials=num_trials, name="test", listener=events.append, **options
+    )
+    return events
+
+
+def states(folder: Path) -> list[str]:
+    return [trial.state for trial in read_sweep(folder, "test").trials]
+
+
+def test_a_sweep_shares_phase_one_and_goes_on_past_failures(tmp_path: Path, bundled: Dataset) -> None:
+    events = sweep(tmp_path, bundled, rates="[1e-3, 1e30]", num_trials=5, seed=1)
+    result = read_sweep(tmp_path, "test")
+    assert len(result.trials) == 5
+    assert {trial.number for trial in result.trials} == set(range(5))
+    failed = [trial for trial in result.trials if trial.params["learning_rate"] == 1e30]
+    assert failed
+    assert all(trial.state == "fail" and "lower learning_rate" in str(trial.error) for trial in failed)
+    good = [trial for trial in result.trials if trial not in failed]
+    assert all(trial.state in ("complete", "pruned") and trial.bundle is not None for trial in good)
+    assert load_bundle(good[0].bundle).sources == bundled.sources
+    # phase one of one learning rate is trained once, whatever alpha
+    first_epochs = [event for event in events if event.metrics.get("epoch") == 1 and "score" in event.metrics]
+    assert sum(event.drawn["learning_rate"] == 1e-3 for event in first_epochs) == 1
+    assert len(list((tmp_path / "phase_one").glob("*/checkpoint.pt"))) == 1
+    # no trial is judged before it has had a validation of phase two
+    assert all(trial.epochs >= 3 for trial in good)
+
+    record = json.loads((tmp_path / "sweep.json").read_text())
+    assert record["data"]["fingerprint"] == bundled.fingerprint
+    assert record["versions"]["torch"]
+    assert (tmp_path / "trials.csv").read_text().count("\n") == 6
+    with pytest.raises(ConfigError, match="holds a sweep already"):
+        sweep(tmp_path, bundled)
+
+
+DRIVER = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from test_sweep import sweep
+from dssgan.data.dataset import Dataset
+sweep(Path(sys.argv[1]), Dataset.load(), max_concurrent=2)
+"""
+
+
+def test_killed_and_resumed_loses_and_doubles_no_trial(tmp_path: Path, bundled: Dataset) -> None:
+    folder = tmp_path / "sweep"
+    code = DRIVER.format(tests=str(Path(__file__).parent))
+    # a session of its own, so that the kill reaches Ray's processes too
+    driver = subprocess.Popen([sys.executable, "-c", code, str(folder)], start_new_session=True)
+    storage_url = f"sqlite:///{folder / 'study.db'}"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and driver.poll() is None:
+        if (folder / "trials").is_dir() and any(folder.glob("trials/*/bundle")):
+            study = optuna.load_study(study_name="test", storage=open_storage(storage_url))
+            if any(trial.state.is_finished() for trial in study.trials):
+                break  # one is done, others are under way or to come
+        time.sleep(0.2)
+    assert driver.poll() is None, "the sweep ended before it could be killed"
+    os.killpg(driver.pid, signal.SIGKILL)
+    driver.wait()
+
+    before = read_sweep(folder, "test").trials
+    done = {trial.number: trial.score for trial in before if trial.state in ("complete", "pruned")}
+    assert done
+    assert len(done) < 4
+    sweep(folder, bundled, max_concurrent=2, resume=True)
+    after = read_sweep(folder, "test").trials
+    finished = [trial for trial in after if trial.state in ("complete", "pruned")]
+    assert len(finished) == 4, [(trial.number, trial.state, trial.error) for trial in after]
+    assert not [trial for trial in after if trial.state == "running"]
+    assert len({trial.params["alpha"] for trial in finished}) == 4
+    for number, score in done.items():
+        assert after[number].score == score
+
+
+def test_resume_without_a_sweep_is_named(tmp_path: Path, bundled: Dataset) -> None:
+    with pytest.raises(ConfigError, match="no sweep to resume"):
+        sweep(tmp_path, bundled, resume=True)
+
+
+@pytest.mark.parametrize("url", ["sqlite:////nowhere/at/all.db", "nonsense", "postgresql://user:secret@localhost:1/x"])
+def test_a_study_that_cannot_be_opened_is_one_line_without_its_password(url: str) -> None:
+    with pytest.raises(ConfigError, match="cannot be opened") as caught:
+        open_storage(url)
+    assert "\n" not in str(caught.value)
+    assert "secret" not in str(caught.value)
