@@ -11,7 +11,7 @@ demo: .venv/.ready
 	$(BIN)/dssgan demo
 
 test: .venv/.ready
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: .venv/.ready
 	$(BIN)/ruff check .

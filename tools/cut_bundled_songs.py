@@ -46,7 +46,7 @@ CUTS = (
     Cut("train_sup/rubidium-1", "rubidium", 10.0, 30.0),
     Cut("train_sup/rubidium-2", "rubidium", 76.0, 30.0),
     Cut("train_sup/rubidium-3", "rubidium", 170.0, 30.0),
-    Cut("valid/hydrogen-1", "hydrogen", 30.0, 20.0),
+    Cut("valid/hydrogen-1", "hydrogen", 205.0, 20.0),
     Cut("valid/hydrogen-2", "hydrogen", 255.0, 20.0),
     Cut("test/francium-1", "francium", 60.0, 14.0),
     Cut("test/francium-2", "francium", 127.0, 14.0),

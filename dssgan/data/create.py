@@ -44,7 +44,7 @@ def create(
         DataError: no audio there, an unknown source, two files for one source, or sources of unequal length.
         AudioError: a file cannot be decoded.
     """
-    root = Path(root)
+    root = Path(root).absolute()
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; name one that holds train_sup, train_unsup, valid or test")
     partitions = {partition: _tracks(root / partition, sources) for partition in PAIRED_PARTITIONS}
@@ -57,7 +57,7 @@ def create(
     return Dataset(
         sources=tuple(sources),
         train_unsup=unpaired,
-        name=name or root.absolute().name,
+        name=name or root.name,
         licence=licence,
         credits=tuple(credits),
         **partitions,

@@ -86,7 +86,8 @@ class Dataset:
         # these build a Dataset, so they import this module
         from dssgan.data import bundled, legacy, manifest
 
-        path = bundled.MANIFEST if path is None else Path(path)
+        # absolute: a search's workers run in other folders
+        path = bundled.MANIFEST if path is None else Path(path).absolute()
         if path.is_dir():
             path = path / manifest.FILE_NAME
         readers: dict[str, Callable[[Path], Dataset]] = {".json": manifest.load, ".pkl": legacy.load}

@@ -18,6 +18,7 @@ from dssgan.inference.loading import load_model
 
 # Kick, snare body, snare and tom attack, presence, cymbals.
 EDGES_HZ: tuple[float, ...] = (0.0, 150.0, 500.0, 2000.0, 6000.0)
+MIN_MEMBERS = 2  # one is no ensemble
 GATE_THRESHOLDS_DB = (-30.0, -24.0, -20.0, -16.0, -12.0)
 # A gate changes every quiet passage, so it must earn its place.
 SMALLEST_GAIN_DB = 0.01
@@ -80,7 +81,7 @@ def build_ensemble(
         str(bundle): mean_score(tracks, lambda track, index=index: track.estimates[index])  # type: ignore[misc]
         for index, bundle in enumerate(bundles)
     }
-    chosen, average = choose_members(tracks, max_members)
+    chosen, average = choose_members(tracks, max_members, min_members=min(MIN_MEMBERS, max_members))
     first = candidates[0]
     edges_hz: tuple[float, ...] = (0.0,) if plain else EDGES_HZ
     weights, threshold_db = None, None

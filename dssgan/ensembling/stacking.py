@@ -85,7 +85,9 @@ def mean_score(tracks: Sequence[TrackEstimates], combine: Callable[[TrackEstimat
     return float(scores.nanmean())
 
 
-def choose_members(tracks: Sequence[TrackEstimates], max_members: int) -> tuple[list[int], float]:
+def choose_members(
+    tracks: Sequence[TrackEstimates], max_members: int, *, min_members: int = 1
+) -> tuple[list[int], float]:
     """Choose candidates greedily: each time the one whose addition raises the plain average's score most.
 
     Source: Caruana et al., "Ensemble selection from libraries of models", ICML 2004, section 2, without replacement:
@@ -94,9 +96,11 @@ def choose_members(tracks: Sequence[TrackEstimates], max_members: int) -> tuple[
     Args:
         tracks: from `estimate_tracks`.
         max_members: how many at most.
+        min_members: how many at least, where there are so many: weights per band may find use for a member that the
+            plain average has none for.
 
     Returns:
-        Indices of the candidates in the order they were chosen, at least one, and the average's score in dB.
+        Indices of the candidates in the order they were chosen, and the average's score in dB.
     """
     chosen: list[int] = []
     best = -float("inf")
@@ -109,7 +113,7 @@ def choose_members(tracks: Sequence[TrackEstimates], max_members: int) -> tuple[
 
         scores = {index: score(index) for index in sorted(left)}
         index = max(scores, key=lambda key: scores[key])
-        if chosen and scores[index] <= best:
+        if len(chosen) >= min_members and scores[index] <= best:
             break
         chosen.append(index)
         left.remove(index)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from dssgan.data.dataset import Track
 from dssgan.data.sample import Sample
 from dssgan.errors import ConfigError, DataError
-from dssgan.inference.loading import shipped_ensembles
+from dssgan.inference.loading import find_model, shipped_ensembles
 from dssgan.inference.separator import Separator
 
 Audio = npt.NDArray[np.float32]
@@ -116,6 +116,7 @@ def parse_methods(texts: Iterable[str]) -> dict[str, Method]:
 
     Raises:
         ConfigError: two have the same name.
+        ModelError: there is no such model.
     """
     shipped = shipped_ensembles()
     methods: dict[str, Method] = {}
@@ -128,10 +129,8 @@ def parse_methods(texts: Iterable[str]) -> dict[str, Method]:
             raise ConfigError(f"{name}: two methods have this name; write NAME={reference} to give one another")
         if reference == "mix":
             methods[name] = MixMethod()
-        elif reference in shipped:  # even where a folder has its name, as for every other command
-            methods[name] = ModelMethod(reference)
-        elif path.is_dir() and not (path / "model.json").exists():
+        elif reference not in shipped and path.is_dir() and not (path / "model.json").exists():
             methods[name] = FolderMethod(path.resolve())
         else:  # workers may run in another folder
-            methods[name] = ModelMethod(str(path.resolve()) if path.exists() else reference)
+            methods[name] = ModelMethod(str(find_model(reference).resolve()))
     return methods

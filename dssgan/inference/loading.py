@@ -31,6 +31,30 @@ def shipped_ensembles() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
+def find_model(reference: str | Path) -> Path:
+    """Find a model without loading it.
+
+    Args:
+        reference: as `load_model` takes it.
+
+    Returns:
+        A bundle's folder or an ensemble's file.
+
+    Raises:
+        ModelError: there is no such model.
+    """
+    shipped = shipped_ensembles()
+    path = shipped.get(str(reference), Path(reference))
+    if path.exists():
+        return path
+    if path.name == str(reference) and not path.suffix:
+        raise ModelError(f"{unknown('model', str(reference), shipped or ['(none is shipped)'])}, or give a path")
+    raise ModelError(
+        f"{path}: there is no such model; give a bundle's folder, an ensemble's file, "
+        f"or one of the shipped: {', '.join(shipped) or 'none'}"
+    )
+
+
 def load_model(reference: str | Path) -> SeparatorModel:
     """Load a model bundle or an ensemble.
 
@@ -44,17 +68,9 @@ def load_model(reference: str | Path) -> SeparatorModel:
     Raises:
         ModelError: there is no such model, or it cannot be loaded.
     """
-    shipped = shipped_ensembles()
-    path = shipped.get(str(reference), Path(reference))
+    path = find_model(reference)
     if path.is_dir():
         return load_bundle(path).eval()
-    if not path.exists():
-        if path.name == str(reference) and not path.suffix:
-            raise ModelError(f"{unknown('model', str(reference), shipped or ['(none is shipped)'])}, or give a path")
-        raise ModelError(
-            f"{path}: there is no such model; give a bundle's folder, an ensemble's file, "
-            f"or one of the shipped: {', '.join(shipped) or 'none'}"
-        )
     if path.suffix.lower() not in LOADERS:
         raise ModelError(f"{path}: {unknown('kind of model file', path.suffix, LOADERS)}")
     return LOADERS[path.suffix.lower()](path).eval()

@@ -20,9 +20,7 @@ from dssgan.separators.base import SeparatorModel
 FORMAT = 1
 
 
-def save_bundle(
-    folder: Path, architecture: str, model: SeparatorModel, *, metadata: Mapping[str, Any], half: bool = False
-) -> None:
+def save_bundle(folder: Path, architecture: str, model: SeparatorModel, *, metadata: Mapping[str, Any]) -> None:
     """Write a separator as a bundle, whole or not at all.
 
     Args:
@@ -30,14 +28,11 @@ def save_bundle(
         architecture: the separator's name in `SEPARATORS`.
         model: the separator.
         metadata: what else to record: data fingerprints, licence of the data, validation scores, parents, seeds.
-        half: store the weights in half precision: half the size.
 
     Raises:
         DssganError: the folder cannot be written.
     """
     weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    if half:
-        weights = {name: value.half() for name, value in weights.items()}
     description = {
         "format": FORMAT,
         "architecture": architecture,
@@ -103,7 +98,7 @@ def load_bundle(folder: Path) -> SeparatorModel:
         if expected != found:
             raise ModelError(f"{file}: these weights do not fit {folder / 'model.json'}; copy the bundle again")
         model = build_separator(name, arguments)
-        model.load_state_dict({key: value.float() for key, value in load_file(file).items()})
+        model.load_state_dict(load_file(file))
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{file}: missing or damaged ({error}); copy the bundle again") from error
     except (ConfigError, KeyError, TypeError, ValueError, RuntimeError) as error:

@@ -23,6 +23,7 @@ KINDS = {
     "wav": (".wav", ["-c:a", "pcm_s16le"], 2**-15),
     "flac": (".flac", ["-c:a", "flac", "-sample_fmt", "s16"], 2**-15),
     "mp3": (".mp3", ["-c:a", "libmp3lame", "-b:a", "192k"], None),
+    "mp3 of unknown length": (".mp3", ["-c:a", "libmp3lame", "-q:a", "2", "-write_xing", "0"], None),
     "vorbis": (".ogg", ["-c:a", "libvorbis", "-q:a", "6"], None),
     "alac": (".m4a", ["-c:a", "alac", "-sample_fmt", "s16p"], 2**-15),
     "matroska": (".mka", ["-c:a", "pcm_s16le"], 2**-15),

@@ -60,3 +60,4 @@ def test_greedy_choice_takes_the_best_then_what_helps() -> None:
     assert chosen == [1, 0]  # two independent errors average out; the third would spoil them
     assert score == pytest.approx(mean_score(tracks, lambda t: t.estimates[[1, 0]].mean(dim=0)))
     assert choose_members(tracks, max_members=1)[0] == [1]
+    assert choose_members(tracks, max_members=9, min_members=3)[0] == [1, 0, 2]

@@ -14,7 +14,8 @@ from dssgan.audio import files
 from dssgan.data.dataset import Dataset, Track
 from dssgan.data.sample import Sample
 from dssgan.errors import ConfigError, DataError, DssganError
-from dssgan.evaluation.campaign import run_campaign
+from dssgan.evaluation.bss_eval import evaluate_track
+from dssgan.evaluation.campaign import run_campaign, to_16_bits
 from dssgan.evaluation.methods import FolderMethod, MixMethod, ModelMethod
 from dssgan.separators import build_separator
 from dssgan.separators.bundle import save_bundle
@@ -191,5 +192,19 @@ def test_refuses_what_would_mislead(tracks, tmp_path):
     with pytest.raises(DataError, match="two tracks have this name"):
         run_campaign(mix, [tracks[0], tracks[0]], tmp_path, **SETTINGS)
     with pytest.raises(DataError, match="it cannot be a file's"):
-        run_campaign(mix, [replace(tracks[0], name="../../etc/song")], tmp_path, **SETTINGS)
+        run_campaign({"../../etc": MixMethod()}, tracks, tmp_path, **SETTINGS)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_rounding_to_16_bits_saves_the_filters_of_a_band_limited_reference(song):
+    _, sources = song
+    spectrum = np.fft.rfft(sources)
+    spectrum[..., np.fft.rfftfreq(sources.shape[-1], 1 / 44100) > 12000] = 0  # as a codec does
+    references = np.fft.irfft(spectrum, sources.shape[-1]).astype(np.float32)
+    noise = 0.01 * np.random.default_rng(0).standard_normal(references.shape).astype(np.float32)
+    store = evaluate_track(to_16_bits(references), references + noise, ("drums", "other"), 44100, "song")
+    frames = json.loads(store.json)["targets"][0]["frames"]
+    assert all(frame["metrics"]["ISR"] > frame["metrics"]["SDR"] for frame in frames)
+    # noise that has nothing to do with the sources is neither interference nor a wrong filter
+    assert all(frame["metrics"]["SAR"] < frame["metrics"]["SIR"] for frame in frames)
+    assert to_16_bits(np.float32([0.0, 1 / 3, -1.0])).tolist() == [0.0, 10923 / 32768, -1.0]

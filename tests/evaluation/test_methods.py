@@ -66,15 +66,14 @@ def test_folder_refuses_what_is_missing_or_of_another_size(track, mix, tmp_path)
 def test_methods_from_the_command_line(bundle, tmp_path, monkeypatch):
     (tmp_path / "estimates").mkdir()
     monkeypatch.chdir(tmp_path)
-    methods = parse_methods(["mix", "net", f"twin={bundle}", "estimates", "best=nowhere/best.yaml"])
+    methods = parse_methods(["mix", "net", f"twin={bundle}", "estimates"])
     assert methods == {
         "mix": MixMethod(),
         "net": ModelMethod(str(bundle)),
         "twin": ModelMethod(str(bundle)),
         "estimates": FolderMethod(tmp_path / "estimates"),
-        "best": ModelMethod("nowhere/best.yaml"),
     }
-    with pytest.raises(ModelError, match="nowhere"):
-        methods["best"].open(SOURCES, RATE)
+    with pytest.raises(ModelError, match="nowhere"):  # at once, not in a worker
+        parse_methods(["best=nowhere/best.yaml"])
     with pytest.raises(ConfigError, match="net: two methods have this name; write NAME=net"):
         parse_methods([str(bundle), "net"])

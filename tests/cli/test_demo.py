@@ -1,0 +1,66 @@
+"""The demo's command, run small: every stage is real."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dssgan.audio import files
+from dssgan.data.dataset import Dataset
+
+pytestmark = pytest.mark.xdist_group("ray")  # one Ray at a time
+
+SMALL = [
+    "steps_per_epoch=2", "supervised_epochs=1", "adversarial_epochs=1", "critic_steps=1", "batch_size=1",
+    "segment_seconds=1", "validation_seconds=3", "separator.name=unet", "separator.preset=parity",
+    "separator.num_initial_filters=2", "separator.num_layers=2", "separator.sample_rate=44100", "separator.channels=2",
+    "separator.n_fft=1024", "separator.hop_samples=512", "critic.num_initial_filters=2",
+]  # fmt: skip
+
+
+def test_every_stage_leaves_what_it_says(tmp_path: Path, bundled: Dataset) -> None:
+    # one short excerpt to validate on and one to test on
+    folder = tmp_path / "data"
+    for partition, track in (
+        ("train_sup", bundled.train_sup[0]),
+        ("valid", bundled.valid[1]),
+        ("test", bundled.test[0]),
+    ):
+        _, sources = track.load()
+        for name, audio in zip(bundled.sources, sources[..., : 3 * 44100], strict=True):
+            files.write(folder / partition / track.name / f"{name}.wav", audio, 44100)
+    for name, samples in zip(
+        ("mixes", *bundled.sources), (bundled.train_unsup.mixes, *bundled.train_unsup.sources), strict=True
+    ):
+        files.write(folder / "train_unsup" / name / "potassium.wav", samples[0].read(3.0, 3.0), 44100)
+    for command in (
+        ["data", "create", "data"],
+        ["demo", *SMALL, "--data", "data/dataset.json", "--trials", "2", "-o", "demo"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", "from dssgan.cli import main; main()", *command],
+            capture_output=True, text=True, cwd=tmp_path, timeout=300,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    for method in ("mix", "member 1", "member 2", "plain average", "fitted ensemble"):
+        assert method in done.stderr
+
+    demo = tmp_path / "demo"
+    mix, drums, other = (files.read(demo / "separated" / f"{name}.wav") for name in ("mix", "drums", "other"))
+    assert np.abs(drums + other - mix).max() <= 1 / 2**15 + 1e-7
+    assert (demo / "separated" / "spectrograms.png").stat().st_size > 10_000
+    frame = pd.read_pickle(demo / "test" / "data.pkl")  # noqa: S301  what the command has just written
+    assert list(frame.columns) == ["method", "track", "target", "metric", "score", "time"]
+    assert set(frame["metric"]) == {"SDR", "ISR", "SIR", "SAR"}
+    assert len(json.loads((demo / "sweep" / "sweep.json").read_text())["versions"]) > 5
+
+    again = subprocess.run(
+        [sys.executable, "-c", "from dssgan.cli import main; main()", "demo", "--data", "missing.json"],
+        capture_output=True, text=True, cwd=tmp_path, timeout=60,
+    )  # fmt: skip
+    assert again.returncode == 2
+    assert "missing.json" in again.stderr

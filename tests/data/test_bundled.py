@@ -1,0 +1,75 @@
+"""The bundled songs are what their README says."""
+
+import numpy as np
+import pytest
+
+from dssgan.audio import files
+from dssgan.data import bundled as bundled_songs
+from dssgan.data.create import create
+from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Track
+
+TRACKS = {
+    "train_sup": ["lithium-1", "lithium-2", "lithium-3", "rubidium-1", "rubidium-2", "rubidium-3"],
+    "valid": ["hydrogen-1", "hydrogen-2"],
+    "test": ["francium-1", "francium-2", "francium-3"],
+}
+
+
+def _level_db(audio: np.ndarray) -> float:
+    return float(10 * np.log10(np.mean(np.square(audio, dtype=np.float64)) + 1e-12))
+
+
+def test_the_package_stays_small() -> None:
+    size = sum(path.stat().st_size for path in bundled_songs.FOLDER.rglob("*") if path.is_file())
+    assert size <= 12 * 2**20
+
+
+def test_each_song_is_in_one_partition(bundled: Dataset) -> None:
+    assert {name: [track.name for track in bundled.partition(name)] for name in PAIRED_PARTITIONS} == TRACKS
+    songs = [{track.name.split("-")[0] for track in bundled.partition(name)} for name in PAIRED_PARTITIONS]
+    unpaired = {sample.path.stem for sample in bundled.train_unsup.samples}
+    assert unpaired == {"potassium"}
+    assert sum(map(len, [*songs, unpaired])) == len(set().union(*songs, unpaired))
+
+
+@pytest.mark.parametrize(("partition", "index"), [(p, i) for p, names in TRACKS.items() for i in range(len(names))])
+def test_every_track_has_drums_and_the_rest(bundled: Dataset, partition: str, index: int) -> None:
+    track = bundled.partition(partition)[index]
+    mix, sources = track.load()
+    assert sources.shape == (2, 2, round(track.duration * 44100))
+    np.testing.assert_array_equal(mix, sources[0] + sources[1])
+    assert np.abs(mix).max() < 1
+    assert _level_db(sources[0]) > -33
+    assert _level_db(sources[1]) > -34
+    seconds = sources[0][:, : 44100 * int(track.duration)].reshape(2, -1, 44100)
+    active = sum(_level_db(seconds[:, number]) > -60 for number in range(seconds.shape[1]))
+    # the quiet one of the two validation excerpts has pauses
+    assert active / seconds.shape[1] > (0.4 if track.name == "hydrogen-1" else 0.85)
+    for edge in (sources[..., 0], sources[..., -1]):  # no click where it was cut
+        assert np.abs(edge).max() < 0.01
+
+
+def test_manifest_is_what_the_folder_holds(bundled: Dataset) -> None:
+    again = create(bundled_songs.FOLDER, name=bundled.name, licence=bundled.licence, credits=bundled.credits)
+    assert again == bundled
+    assert bundled.licence == "CC0 1.0"
+
+
+def test_readme_names_every_excerpt(bundled: Dataset) -> None:
+    text = (bundled_songs.FOLDER / "README.md").read_text(encoding="utf-8")
+    paired = [f"{name}/{track.name}" for name in PAIRED_PARTITIONS for track in bundled.partition(name)]
+    for place in [*paired, *(f"train_unsup/{kind}/potassium" for kind in ("mixes", "drums", "other"))]:
+        assert f"| {place} |" in text
+
+
+def test_song_of_the_tests_has_drums(song: tuple[np.ndarray, np.ndarray]) -> None:
+    mix, sources = song
+    assert mix.shape == (2, 4 * 44100)
+    assert sources.shape == (2, 2, 4 * 44100)
+    assert all(_level_db(source) > -35 for source in sources)
+
+
+def test_drums_and_other_are_aligned(bundled: Dataset) -> None:
+    track: Track = bundled.test[0]
+    lengths = {files.read(sample.path).shape[1] for sample in track.samples}
+    assert lengths == {14 * 44100}

@@ -1,0 +1,188 @@
+"""A manifest says what is there, or the data set does not load."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from dssgan.audio import files
+from dssgan.data.create import create
+from dssgan.data.dataset import Dataset
+from dssgan.errors import DataError
+
+RATE = 44100
+Song = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+@pytest.fixture
+def root(tmp_path: Path, song: Song) -> Path:
+    """A small data set in the plain layout, with its manifest."""
+    root = tmp_path / "songs"
+    mix, sources = song[0][:, :RATE], song[1][:, :, :RATE]
+    files.write(root / "train_sup" / "one" / "drums.wav", sources[0], RATE)
+    files.write(root / "train_sup" / "one" / "other.flac", sources[1], RATE)
+    files.write(root / "valid" / "two" / "mix.wav", mix[:1] / 2, RATE)
+    files.write(root / "valid" / "two" / "other.wav", mix[:1] / 2, RATE)
+    files.write(root / "test" / "three" / "drums.wav", sources[0] / 3, RATE)
+    files.write(root / "train_unsup" / "mixes" / "a.wav", mix / 4, RATE)
+    files.write(root / "train_unsup" / "other" / "b.wav", mix[:, : RATE // 3] / 5, RATE)
+    (root / "train_sup" / "one" / "notes.txt").touch()
+    create(root, licence="CC0", credits=["somebody"]).save(root / "dataset.json")
+    return root
+
+
+def _edit(root: Path, **changes: Any) -> Path:
+    path = root / "dataset.json"
+    content = json.loads(path.read_text())
+    content["train_sup"][0]["sources"]["drums"].update(changes)
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_the_plain_layout_becomes_a_data_set(root: Path) -> None:
+    dataset = Dataset.load(root / "dataset.json")
+    assert dataset == create(root, licence="CC0", credits=["somebody"])
+    assert dataset.name == "songs"
+    one, two = dataset.train_sup[0], dataset.valid[0]
+    assert one.name == "one"
+    assert one.mix is None
+    assert all(one.sources)
+    assert two.mix is not None
+    assert two.sources[0] is None
+    assert [sample.path.name for sample in dataset.train_unsup.mixes] == ["a.wav"]
+    assert [len(samples) for samples in dataset.train_unsup.sources] == [0, 1]
+
+
+def test_a_folder_with_a_manifest_will_do(root: Path) -> None:
+    assert Dataset.load(root) == Dataset.load(root / "dataset.json")
+
+
+def test_paths_are_relative_so_the_folder_can_move(root: Path, tmp_path: Path) -> None:
+    before = Dataset.load(root).fingerprint
+    assert str(tmp_path) not in (root / "dataset.json").read_text()
+    moved = tmp_path / "elsewhere" / "deep"
+    shutil.move(root, moved)
+    assert Dataset.load(moved).fingerprint == before
+
+
+def test_a_manifest_may_lie_elsewhere(root: Path, tmp_path: Path) -> None:
+    dataset = Dataset.load(root)
+    dataset.save(tmp_path / "manifests" / "mine.json")
+    assert '"../songs/train_sup/one/drums.wav"' in (tmp_path / "manifests" / "mine.json").read_text()
+    assert Dataset.load(tmp_path / "manifests" / "mine.json") == dataset
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"path": "gone.wav"}, r"dataset.json: .*gone.wav: no such file; .*make the manifest again"),
+        ({"sample_rate": 48000}, r"drums.wav has sample_rate 44100, but the manifest says 48000"),
+        ({"channels": 1}, r"drums.wav has channels 2, but the manifest says 1"),
+        ({"duration": 2.0}, r"drums.wav lasts 1.000 s, but the manifest says 2.000 s"),
+        ({"duration": "long"}, r"dataset.json: train_sup.0.sources.drums.duration: .*; mend the manifest"),
+        ({"durration": 1.0}, r"dataset.json: train_sup.0.sources.drums.durration: .*not permitted"),
+        ({"stem": 3}, r"dataset.json: .*drums.wav: has 1 audio streams, none numbered 3"),
+    ],
+)
+def test_what_does_not_agree_is_named(root: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        Dataset.load(_edit(root, **changes))
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_moved_are_named(root: Path) -> None:
+    (root / "valid" / "two" / "mix.wav").rename(root / "mix.wav")
+    with pytest.raises(DataError, match=r"dataset.json: .*two/mix.wav: no such file"):
+        Dataset.load(root)
+
+
+def test_sources_of_unequal_length_are_named(root: Path, song: Song) -> None:
+    files.write(root / "train_sup" / "one" / "drums.wav", song[0], RATE)
+    with pytest.raises(DataError, match=r"dataset.json: track one: its files differ in length"):
+        Dataset.load(_edit(root, duration=4.0))
+
+
+def test_an_unknown_source_is_named(root: Path) -> None:
+    path = root / "dataset.json"
+    path.write_text(path.read_text().replace('"drums": null', '"drum": null'))
+    with pytest.raises(DataError, match="track two has a source 'drum', which is not among drums, other"):
+        Dataset.load(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("", "Invalid JSON"), ("[]", "the file: "), ("{}", "version: Field required"), ("\xff", "Invalid JSON"),
+     ('{"version": 2, "name": "x", "sources": ["a", "b"]}', "version: Input should be 1")],
+)  # fmt: skip
+def test_a_malformed_manifest_is_one_line(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "dataset.json"
+    path.write_bytes(content.encode("latin1"))
+    with pytest.raises(DataError, match=f"dataset.json: .*{message}") as caught:
+        Dataset.load(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("gone.json", "no such manifest"), ("a.csv", "not a data set; name a manifest"), ("gone.pkl", "no such data set")],
+)
+def test_what_is_no_data_set_is_said_so(tmp_path: Path, name: str, message: str) -> None:
+    with pytest.raises(DataError, match=f"{name}: {message}"):
+        Dataset.load(tmp_path / name)
+    with pytest.raises(DataError, match="cannot be the name of a data set"):
+        Dataset(("drums", "other")).save(tmp_path / "a.csv")
+
+
+def test_saving_twice_gives_the_same_bytes(root: Path) -> None:
+    before = (root / "dataset.json").read_bytes()
+    Dataset.load(root).save(root / "dataset.json")
+    assert (root / "dataset.json").read_bytes() == before
+
+
+def test_layouts_that_cannot_be_read_are_named(root: Path, song: Song, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such folder"):
+        create(tmp_path / "gone")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"no songs found; lay them out as empty/train_sup/SONG/drums\.wav"):
+        create(tmp_path / "empty")
+    files.write(root / "valid" / "two" / "vocals.wav", song[0], RATE)
+    with pytest.raises(DataError, match=r"vocals.wav: unknown source 'vocals': choose one of drums, mix, other"):
+        create(root)
+    (root / "valid" / "two" / "vocals.wav").rename(root / "valid" / "two" / "other.flac")
+    with pytest.raises(DataError, match=r"other.wav: other.flac is there already; keep one of the two"):
+        create(root)
+    shutil.rmtree(root / "valid" / "two")
+    (root / "valid" / "two").mkdir()
+    with pytest.raises(DataError, match=r"two: holds no source; put drums.wav or other.wav into it"):
+        create(root)
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_damaged_manifest_loads_or_is_refused(root: Path, data: st.DataObject) -> None:
+    content = json.loads((root / "dataset.json").read_text())
+    node, key = content, data.draw(st.sampled_from(sorted(content)))
+    while isinstance(node[key], dict | list) and node[key] and data.draw(st.booleans()):
+        node = node[key]
+        keys = sorted(node) if isinstance(node, dict) else list(range(len(node)))
+        key = data.draw(st.sampled_from(keys))
+    node[key] = data.draw(_json)
+    path = root / "damaged.json"
+    path.write_text(json.dumps(content))
+    try:
+        Dataset.load(path)
+    except DataError as error:
+        assert "\n" not in str(error)  # noqa: PT017  (either outcome is right)
