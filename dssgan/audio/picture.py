@@ -11,7 +11,8 @@ from dssgan.atomic import replacing
 from dssgan.audio.stft import STFT
 
 N_FFT, HOP_SAMPLES = 2048, 512
-FLOOR_DB = -80.0
+# Music's bins seldom come within 20 dB of full scale; the colours are for what is there.
+FLOOR_DB, CEILING_DB = -85.0, -25.0
 
 
 def level_db(mono: Tensor) -> Tensor:
@@ -39,7 +40,7 @@ def spectrogram_image(mono: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.u
     """
     from matplotlib import colormaps
 
-    brightness = ((level_db(mono) - FLOOR_DB) / -FLOOR_DB).clamp(0, 1).flip(0).numpy()
+    brightness = ((level_db(mono) - FLOOR_DB) / (CEILING_DB - FLOOR_DB)).clamp(0, 1).flip(0).numpy()
     colours = np.asarray(colormaps["magma"](brightness))[..., :3]
     return (colours * 255).astype(np.uint8).transpose(2, 0, 1)
 
@@ -70,7 +71,7 @@ def draw_spectrograms(path: Path, waves: Mapping[str, Tensor], sample_rate: int,
             extent=(0, seconds, 0, kilohertz),
             cmap="magma",
             vmin=FLOOR_DB,
-            vmax=0,
+            vmax=CEILING_DB,
         )
         axis.set_ylim(0, min(16, kilohertz))
         axis.set_ylabel(f"{name}\nfrequency [kHz]")
