@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from dssgan.atomic import replacing_folder
-from dssgan.errors import ConfigError, ModelError
+from dssgan.errors import ConfigError, DssganError, ModelError
 from dssgan.separators import build_separator
 from dssgan.separators.base import SeparatorModel
 
@@ -44,7 +44,10 @@ def save_bundle(folder: Path, architecture: str, model: SeparatorModel, *, metad
         **metadata,
     }
     with replacing_folder(folder) as temporary:
-        save_file(weights, temporary / "weights.safetensors")
+        try:
+            save_file(weights, temporary / "weights.safetensors")
+        except SafetensorError as error:  # what safetensors makes of a full disk
+            raise DssganError(f"{folder}: cannot be written; make space or choose another place") from error
         (temporary / "model.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
 
 

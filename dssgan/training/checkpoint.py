@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from dssgan.atomic import replacing
-from dssgan.errors import ModelError
+from dssgan.errors import DssganError, ModelError
 
 FILE = "checkpoint.pt"
 BUNDLE = "bundle"
@@ -59,7 +59,10 @@ def write_checkpoint(folder: Path, state: dict[str, Any], position: Position) ->
         DssganError: the file cannot be written.
     """
     with replacing(folder / FILE) as temporary:
-        torch.save({**state, "position": asdict(position)}, temporary)
+        try:
+            torch.save({**state, "position": asdict(position)}, temporary)
+        except RuntimeError as error:  # what torch makes of a full disk
+            raise DssganError(f"{folder / FILE}: cannot be written; make space or choose another place") from error
 
 
 def read_checkpoint(folder: Path) -> tuple[dict[str, Any], Position]:
