@@ -1,0 +1,10 @@
+"""`dssgan data`: make, show, check and convert data sets."""
+
+import click
+
+from dssgan.cli.lazy import LazyGroup
+
+
+@click.group(cls=LazyGroup, package="dssgan.cli.data", names=("show", "create", "convert", "verify"))
+def command() -> None:
+    """Make, show, check and convert data sets."""
