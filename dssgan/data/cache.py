@@ -3,7 +3,7 @@
 import numpy as np
 
 from dssgan.audio.files import Audio
-from dssgan.data.sample import Sample, fit_length
+from dssgan.data.sample import Recording, fit_length
 
 _BYTES_PER_SAMPLE = 4
 _DEFAULT_BYTES = 2 * 2**30  # 100 minutes of stereo at 44.1 kHz
@@ -32,9 +32,9 @@ class AudioCache:
         self.channels = channels
         self.max_bytes = max_bytes
         self.num_bytes = 0
-        self._audio: dict[Sample, Audio] = {}
+        self._audio: dict[Recording, Audio] = {}
 
-    def excerpt(self, sample: Sample, start: int, num_samples: int, period: int) -> Audio:
+    def excerpt(self, sample: Recording, start: int, num_samples: int, period: int) -> Audio:
         """Read samples start, start + 1, ... of a recording that repeats for ever.
 
         Args:
@@ -61,7 +61,7 @@ class AudioCache:
         positions = np.arange(start, start + num_samples) % period
         return np.ascontiguousarray(fit_length(whole, period)[:, positions])
 
-    def _whole(self, sample: Sample) -> Audio | None:
+    def _whole(self, sample: Recording) -> Audio | None:
         if sample in self._audio:
             return self._audio[sample]
         expected = num_samples_of(sample.duration, self.sample_rate) * self.channels * _BYTES_PER_SAMPLE

@@ -60,7 +60,9 @@ def create(
         name=name or root.name,
         licence=licence,
         credits=tuple(credits),
-        **partitions,
+        train_sup=partitions["train_sup"],
+        valid=partitions["valid"],
+        test=partitions["test"],
     )
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from dssgan.data.sample import Sample
+from dssgan.data.rights import Rights
+from dssgan.data.sample import Recording
 from dssgan.data.track import Track, Unpaired, check_name
 from dssgan.errors import DataError, unknown
 
@@ -28,6 +29,7 @@ class Dataset:
         name: what reports call it.
         licence: licence of its audio, where it is known.
         credits: whom to thank, a line each.
+        rights: the terms under which its tracks were given, where somebody recorded them.
 
     Raises:
         DataError: a test song is in another partition under whatever name, or the parts do not fit together.
@@ -41,10 +43,11 @@ class Dataset:
     name: str = "dataset"
     licence: str | None = None
     credits: tuple[str, ...] = ()
+    rights: tuple[Rights, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.train_unsup.sources:
-            empty: tuple[tuple[Sample, ...], ...] = tuple(() for _ in self.sources)
+            empty: tuple[tuple[Recording, ...], ...] = tuple(() for _ in self.sources)
             object.__setattr__(self, "train_unsup", Unpaired(self.train_unsup.mixes, empty))
         for source in self.sources:
             check_name("source", source)
@@ -57,7 +60,7 @@ class Dataset:
             )
         for partition in PAIRED_PARTITIONS:
             self._check_tracks(partition)
-        everything_else: tuple[Track | Sample, ...] = (*self.train_sup, *self.train_unsup.samples, *self.valid)
+        everything_else: tuple[Track | Recording, ...] = (*self.train_sup, *self.train_unsup.samples, *self.valid)
         self.forbid_test(everything_else, "train or validation partition of this data set")
 
     def _check_tracks(self, partition: str) -> None:
@@ -140,7 +143,7 @@ class Dataset:
             lines += [f"train_unsup {kind} {sample.content()}" for sample in samples]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
-    def forbid_test(self, tracks: Iterable[Track | Sample], purpose: str) -> None:
+    def forbid_test(self, tracks: Iterable[Track | Recording], purpose: str) -> None:
         """Keep the test partition shut: tuning, early stopping and fitting must never see it.
 
         Args:
@@ -154,7 +157,7 @@ class Dataset:
         for track in tracks:
             known = sorted(owners[identity] for identity in track.identities if identity in owners)
             if known:
-                name = track.name if isinstance(track, Track) else str(track.path)
+                name = track.name if isinstance(track, Track) else track.label
                 raise DataError(
                     f"{name}: is the same audio as test track {known[0]}, which must not reach the {purpose}; "
                     "take it out of one of the two"

@@ -12,7 +12,7 @@ from dssgan.audio.files import Audio
 from dssgan.data.augment import Augment
 from dssgan.data.cache import AudioCache, num_samples_of
 from dssgan.data.dataset import Track
-from dssgan.data.sample import Sample
+from dssgan.data.sample import Recording
 from dssgan.errors import DataError
 
 _SILENCE_DB = -60.0
@@ -130,7 +130,7 @@ class PairedExcerpts(IterableDataset[tuple[Tensor, Tensor]]):
             mix = sources.sum(axis=0) if own is None else self._read(own, start, period).copy()
             yield torch.from_numpy(mix), torch.from_numpy(sources)
 
-    def _read(self, sample: Sample | None, start: int, period: int) -> Audio:
+    def _read(self, sample: Recording | None, start: int, period: int) -> Audio:
         if sample is None:
             return np.zeros((self._excerpts.cache.channels, self._excerpts.num_samples), np.float32)
         return self._excerpts.cache.excerpt(sample, start, self._excerpts.num_samples, period)
@@ -158,7 +158,7 @@ class UnpairedExcerpts(IterableDataset[Tensor]):
 
     def __init__(
         self,
-        samples: Sequence[Sample],
+        samples: Sequence[Recording],
         *,
         segment_seconds: float,
         sample_rate: int,

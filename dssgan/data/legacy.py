@@ -15,7 +15,7 @@ from dssgan.audio import files
 from dssgan.data import legacy_pickle
 from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Track, Unpaired
 from dssgan.data.legacy_pickle import PickledSample
-from dssgan.data.sample import Sample
+from dssgan.data.sample import Recording, Sample, Sum
 from dssgan.errors import AudioError, DataError, unknown
 
 STORED_SOURCES = ("other", "drums")  # the first version put the accompaniment first
@@ -173,7 +173,7 @@ def _names(samples: list[Sample | None]) -> list[str]:
 def save(dataset: Dataset, path: Path, stored_sources: Sequence[str] = STORED_SOURCES) -> None:
     """Write a `dataset.pkl` that the first version reads.
 
-    It knows no song without a file for its mix, so the missing ones are written beside the pickle, in a folder
+    It knows no mix and no source without a file, so the missing ones are written beside the pickle, in a folder
     NAME_mixes, as 32-bit float wav.
 
     Args:
@@ -190,7 +190,9 @@ def save(dataset: Dataset, path: Path, stored_sources: Sequence[str] = STORED_SO
     order = [dataset.sources.index(name) for name in stored]
     mixes = path.with_name(f"{path.stem}_mixes")
 
-    def plain(sample: Sample) -> PickledSample:
+    def plain(sample: Recording) -> PickledSample:
+        if isinstance(sample, Sum):
+            sample = _written(sample, mixes / "sums" / f"{sample.content()[:16]}.wav")
         if sample.stem is not None:
             raise DataError(f"{sample.path}: a dataset.pkl cannot name one stream of a file; write it to a file first")
         attributes = {"path": str(sample.path.absolute()), "sample_rate": sample.sample_rate}
@@ -211,6 +213,11 @@ def save(dataset: Dataset, path: Path, stored_sources: Sequence[str] = STORED_SO
     data = legacy_pickle.dump(content)
     with atomic.replacing(path) as temporary:
         temporary.write_bytes(data)
+
+
+def _written(recording: Recording, path: Path) -> Sample:
+    files.write(path, recording.read(), recording.sample_rate, "float32")
+    return Sample.of(path)
 
 
 def _written_mix(track: Track, path: Path) -> Sample:

@@ -2,15 +2,17 @@
 
 import os
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from dssgan import atomic
 from dssgan.audio import files
 from dssgan.data.dataset import Dataset, Track, Unpaired
-from dssgan.data.sample import Sample
+from dssgan.data.rights import Rights
+from dssgan.data.sample import Recording, Sample, Sum
 from dssgan.errors import AudioError, DataError
 
 FILE_NAME = "dataset.json"
@@ -31,15 +33,43 @@ class _File(_Strict):
     stem: int | None = Field(default=None, ge=0)
 
 
+class _Term(_File):
+    factor: float = 1.0
+
+
+class _Sum(_Strict):
+    sum: list[_Term] = Field(min_length=1)
+
+
+_TAGS = ("<file>", "<sum>")
+
+
+def _kind(stored: Any) -> str:
+    holds_sum = "sum" in stored if isinstance(stored, dict) else isinstance(stored, _Sum)
+    return _TAGS[holds_sum]
+
+
+_Recording = Annotated[Annotated[_File, Tag(_TAGS[0])] | Annotated[_Sum, Tag(_TAGS[1])], Discriminator(_kind)]
+
+
 class _Track(_Strict):
     name: str = Field(min_length=1)
-    mix: _File | None = None
-    sources: dict[str, _File | None]
+    mix: _Recording | None = None
+    sources: dict[str, _Recording | None]
 
 
 class _Unpaired(_Strict):
-    mixes: list[_File] = []
-    sources: dict[str, list[_File]] = {}
+    mixes: list[_Recording] = []
+    sources: dict[str, list[_Recording]] = {}
+
+
+class _Rights(_Strict):
+    tracks: list[str]
+    licence: str = Field(min_length=1)
+    holder: str = Field(min_length=1)
+    source: str
+    consent: str | None = None
+    archive: str | None = None
 
 
 class _Manifest(_Strict):
@@ -52,6 +82,7 @@ class _Manifest(_Strict):
     train_unsup: _Unpaired = _Unpaired()
     valid: list[_Track] = []
     test: list[_Track] = []
+    rights: list[_Rights] = []
 
 
 def load(path: Path) -> Dataset:
@@ -72,7 +103,7 @@ def load(path: Path) -> Dataset:
         raise DataError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
+        place = ".".join(str(part) for part in first["loc"] if part not in _TAGS)
         raise DataError(f"{path}: {place or 'the file'}: {first['msg']}; mend the manifest or make it again") from error
 
     names = content.sources
@@ -83,14 +114,20 @@ def load(path: Path) -> Dataset:
             sources=tuple(names),
             train_sup=_tracks(path, names, content.train_sup),
             train_unsup=Unpaired(
-                tuple(_sample(path, file) for file in unpaired.mixes),
-                tuple(tuple(_sample(path, file) for file in unpaired.sources.get(name, [])) for name in names),
+                tuple(_recording(path, file) for file in unpaired.mixes),
+                tuple(tuple(_recording(path, file) for file in unpaired.sources.get(name, [])) for name in names),
             ),
             valid=_tracks(path, names, content.valid),
             test=_tracks(path, names, content.test),
             name=content.name,
             licence=content.licence,
             credits=tuple(content.credits),
+            rights=tuple(
+                Rights(
+                    tuple(rights.tracks), rights.licence, rights.holder, rights.source, rights.consent, rights.archive
+                )
+                for rights in content.rights
+            ),
         )
     except DataError as error:
         message = str(error)
@@ -108,9 +145,15 @@ def _tracks(path: Path, names: list[str], tracks: list[_Track]) -> tuple[Track, 
     for track in tracks:
         _check_names(path, names, track.sources, f"track {track.name}")
         files_of = [track.sources.get(name) for name in names]
-        sources = tuple(None if file is None else _sample(path, file) for file in files_of)
-        built.append(Track(track.name, None if track.mix is None else _sample(path, track.mix), sources))
+        sources = tuple(None if file is None else _recording(path, file) for file in files_of)
+        built.append(Track(track.name, None if track.mix is None else _recording(path, track.mix), sources))
     return tuple(built)
+
+
+def _recording(manifest: Path, stored: _Recording) -> Recording:
+    if isinstance(stored, _Sum):
+        return Sum(tuple((_sample(manifest, term), term.factor) for term in stored.sum))
+    return _sample(manifest, stored)
 
 
 def _sample(manifest: Path, file: _File) -> Sample:
@@ -147,15 +190,20 @@ def save(dataset: Dataset, path: Path) -> None:
     """
     folder = path.absolute().parent
 
-    def described(sample: Sample) -> _File:
-        return _File(
-            path=Path(os.path.relpath(sample.path.absolute(), folder)).as_posix(),
-            sample_rate=sample.sample_rate,
-            channels=sample.channels,
-            duration=round(sample.duration, 6),
-            fingerprint=sample.content(),
-            stem=sample.stem,
-        )
+    def facts(sample: Sample) -> dict[str, Any]:
+        return {
+            "path": Path(os.path.relpath(sample.path.absolute(), folder)).as_posix(),
+            "sample_rate": sample.sample_rate,
+            "channels": sample.channels,
+            "duration": round(sample.duration, 6),
+            "fingerprint": sample.content(),
+            "stem": sample.stem,
+        }
+
+    def described(recording: Recording) -> _Recording:
+        if isinstance(recording, Sum):
+            return _Sum(sum=[_Term(**facts(sample), factor=factor) for sample, factor in recording.terms])
+        return _File(**facts(recording))
 
     def tracks(partition: str) -> list[_Track]:
         return [
@@ -187,5 +235,6 @@ def save(dataset: Dataset, path: Path) -> None:
         ),
         valid=tracks("valid"),
         test=tracks("test"),
+        rights=[_Rights(**asdict(rights)) for rights in dataset.rights],
     )
     atomic.write_text(path, content.model_dump_json(indent=1) + "\n")

@@ -1,5 +1,6 @@
-"""One audio file, known by its path and shape."""
+"""Recordings: an audio file known by its path and shape, or a sum of several."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from dssgan.audio import files
 from dssgan.audio.files import Audio
 from dssgan.audio.resample import resample, to_channels
 from dssgan.data.fingerprint import SILENCE, fingerprint
+from dssgan.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,16 @@ class Sample:
         info = files.probe(path, stem)
         content = fingerprint(path, stem) if with_fingerprint else None
         return cls(path, info.sample_rate, info.channels, info.seconds, stem, content)
+
+    @property
+    def files(self) -> "tuple[Sample, ...]":
+        """The files it is made of: itself."""
+        return (self,)
+
+    @property
+    def label(self) -> str:
+        """What errors and reports call it."""
+        return str(self.path) if self.stem is None else f"{self.path} (stream {self.stem})"
 
     @property
     def num_frames(self) -> int:
@@ -103,6 +115,101 @@ class Sample:
             return audio
         # rounding twice may be one sample off; what was asked for is what comes
         return fit_length(audio, round(duration_seconds * sample_rate))
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A recording that no file holds: several files, each times a factor, added up as they are read.
+
+    Data sets that split the rest of the band into stems have no file for "other"; those with a mix and drums alone have
+    none but the difference.
+
+    Attributes:
+        terms: at least one file with its factor, all equally long.
+
+    Raises:
+        DataError: there is no term, or a factor is not a finite number.
+    """
+
+    terms: tuple[tuple[Sample, float], ...]
+
+    def __post_init__(self) -> None:
+        if not self.terms:
+            raise DataError("a sum of no files: name at least one")
+        for sample, factor in self.terms:
+            if not np.isfinite(factor):
+                raise DataError(f"{sample.label}: factor {factor} is not a finite number; give one")
+
+    @property
+    def files(self) -> tuple[Sample, ...]:
+        """The files it is made of."""
+        return tuple(sample for sample, _ in self.terms)
+
+    @property
+    def label(self) -> str:
+        """What errors and reports call it."""
+        return " ".join(
+            f"{'-' if factor < 0 else '+'} {'' if abs(factor) == 1 else f'{abs(factor):g} x '}{sample.label}"
+            for sample, factor in self.terms
+        ).removeprefix("+ ")
+
+    @property
+    def sample_rate(self) -> int:
+        """Rate of the first file, Hz."""
+        return self.files[0].sample_rate
+
+    @property
+    def channels(self) -> int:
+        """Most channels that any of its files has."""
+        return max(sample.channels for sample in self.files)
+
+    @property
+    def duration(self) -> float:
+        """Length of the longest file, seconds."""
+        return max(sample.duration for sample in self.files)
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Hash of the files' fingerprints and factors; None where one of them is not known."""
+        return self.content() if all(sample.fingerprint for sample in self.files) else None
+
+    @property
+    def identities(self) -> frozenset[str]:
+        """Every name by which one of its files, or all of it, is known again."""
+        own = self.fingerprint
+        return frozenset().union(*(sample.identities for sample in self.files), () if own is None else (own,))
+
+    def content(self) -> str:
+        """Give the fingerprint, decoding files where nobody did before.
+
+        Raises:
+            AudioError: a file cannot be read.
+        """
+        lines = [f"{factor!r} {sample.content()}" for sample, factor in self.terms]
+        return hashlib.sha256("\n".join(["sum", *lines]).encode()).hexdigest()
+
+    def read(
+        self,
+        start_seconds: float = 0.0,
+        duration_seconds: float | None = None,
+        sample_rate: int | None = None,
+        channels: int | None = None,
+    ) -> Audio:
+        """Read an excerpt of every file and add them up; see `Sample.read`."""
+        rate, count = sample_rate or self.sample_rate, channels or self.channels
+        total: Audio | None = None
+        for sample, factor in self.terms:
+            part = sample.read(start_seconds, duration_seconds, rate, count) * np.float32(factor)
+            if total is None:
+                total = part
+                continue
+            longer = max(total.shape[1], part.shape[1])  # by a sample or so: codecs and rounding
+            total = fit_length(total, longer) + fit_length(part, longer)
+        assert total is not None
+        return total
+
+
+Recording = Sample | Sum
 
 
 def fit_length(audio: Audio, num_samples: int) -> Audio:

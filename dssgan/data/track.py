@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dssgan.audio.files import Audio
-from dssgan.data.sample import Sample, fit_length
+from dssgan.data.sample import Recording, fit_length
 from dssgan.errors import DataError
 
 # Rounded lengths differ by a sample or so; a codec's delay (20 ms and more) would already shift the parts
@@ -34,20 +34,20 @@ class Track:
     """
 
     name: str
-    mix: Sample | None
-    sources: tuple[Sample | None, ...]
+    mix: Recording | None
+    sources: tuple[Recording | None, ...]
 
     def __post_init__(self) -> None:
         check_name("track", self.name)
         if not any(self.sources):
             raise DataError(f"track {self.name}: all its sources are silent; give it at least one")
-        lengths = {str(sample.path): sample.duration for sample in self.samples}
+        lengths = {sample.label: sample.duration for sample in self.samples}
         if max(lengths.values()) - min(lengths.values()) > LENGTH_TOLERANCE_SECONDS:
             told = ", ".join(f"{path} {seconds:.3f} s" for path, seconds in lengths.items())
             raise DataError(f"track {self.name}: its files differ in length ({told}); cut them to the same length")
 
     @property
-    def samples(self) -> tuple[Sample, ...]:
+    def samples(self) -> tuple[Recording, ...]:
         """The files it is made of, the mix first."""
         return tuple(sample for sample in (self.mix, *self.sources) if sample is not None)
 
@@ -112,11 +112,11 @@ class Unpaired:
         sources: recordings of each source alone, in the order of the data set's `sources`.
     """
 
-    mixes: tuple[Sample, ...] = ()
-    sources: tuple[tuple[Sample, ...], ...] = ()
+    mixes: tuple[Recording, ...] = ()
+    sources: tuple[tuple[Recording, ...], ...] = ()
 
     @property
-    def samples(self) -> Iterator[Sample]:
+    def samples(self) -> Iterator[Recording]:
         """Every file."""
         yield from self.mixes
         for samples in self.sources:

@@ -19,14 +19,15 @@ def command(dataset: Path | None, quiet: bool) -> None:
     from dssgan.errors import DataError
 
     loaded = Dataset.load(dataset)
-    samples = [
-        sample for name in PAIRED_PARTITIONS for track in loaded.partition(name) for sample in track.samples
+    recordings = [
+        recording for name in PAIRED_PARTITIONS for track in loaded.partition(name) for recording in track.samples
     ] + list(loaded.train_unsup.samples)
+    samples = list(dict.fromkeys(sample for recording in recordings for sample in recording.files))
     terminal = Terminal(quiet=quiet)
     with terminal.progress("Decoding") as progress:
         for done, sample in enumerate(samples):
             progress.advance_to(done, len(samples))
             if sample.fingerprint not in (None, replace(sample, fingerprint=None).content()):
-                raise DataError(f"{sample.path}: is not the audio it was; restore it, or make the manifest again")
+                raise DataError(f"{sample.label}: is not the audio it was; restore it, or make the manifest again")
         progress.advance_to(len(samples), len(samples))
     terminal.say(f"{len(samples)} files, all as they were")

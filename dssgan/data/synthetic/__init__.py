@@ -1,0 +1,1 @@
+"""Songs composed by rule and rendered with real instruments."""
