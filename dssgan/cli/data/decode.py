@@ -1,0 +1,75 @@
+"""`dssgan data decode`: decode a data set once, for training to read."""
+
+from pathlib import Path
+
+import click
+
+from dssgan.cli.options import quiet_option
+
+
+@click.command()
+@click.argument("dataset", type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The manifest of the copies.")
+@click.option(
+    "--cache", required=True, type=click.Path(path_type=Path), help="Folder of the copies; many data sets may share it."
+)
+@click.option("--sample-rate", default=44100, show_default=True, type=click.IntRange(1), help="Of the copies, Hz.")
+@click.option("--channels", default=2, show_default=True, type=click.IntRange(1), help="The most a copy has.")
+@click.option("-j", "--jobs", type=click.IntRange(1), help="Files decoded at a time; one for each core by default.")
+@click.option("--address", help="Of a running Ray cluster that does the work; by default this machine does.")
+@quiet_option
+def command(
+    dataset: Path,
+    output: Path,
+    cache: Path,
+    sample_rate: int,
+    channels: int,
+    jobs: int | None,
+    address: str | None,
+    quiet: bool,
+) -> None:
+    """Decode and resample every file of a data set once, and write the manifest of the copies.
+
+    Reading an excerpt of a copy costs a small part of what it does of a compressed file, so that training does not
+    wait for it. What was decoded stays when the command is interrupted; run it again to go on. Files of the right kind
+    (wav of this rate) stay where they are.
+    """
+    import os
+    from contextlib import AbstractContextManager, nullcontext
+
+    from dssgan.cli.terminal import Terminal
+    from dssgan.data.dataset import Dataset
+    from dssgan.data.decoded import DecodedCache, decode_dataset
+    from dssgan.data.manifest import FILE_NAME
+    from dssgan.data.processes import MapUnordered, map_in_processes
+    from dssgan.errors import ConfigError, DataError
+
+    if output.suffix.lower() != ".json":
+        raise ConfigError(f"{output}: cannot be the name of a manifest; end it in .json")
+    if output.resolve() in (dataset.resolve(), (dataset / FILE_NAME).resolve()):
+        raise ConfigError(f"{output}: is the data set to be decoded, which stays as it is; choose another name")
+    terminal = Terminal(quiet=quiet)
+    loaded = Dataset.load(dataset)
+    decoded_cache = DecodedCache(cache.absolute(), sample_rate, channels)
+    mapping: AbstractContextManager[MapUnordered]
+    if address is None:
+        mapping = nullcontext(map_in_processes(jobs or os.cpu_count() or 1))
+    else:
+        from dssgan.cli.cluster import cluster_map  # Ray takes seconds to import
+
+        mapping = cluster_map(address, jobs)
+    with mapping as map_unordered, terminal.progress("Decoding") as progress:
+        result = decode_dataset(loaded, decoded_cache, map_unordered=map_unordered, progress=progress.advance_to)
+    if result.dataset is None:
+        for error in result.errors:
+            click.echo(error, err=True)
+        raise DataError(
+            f"{dataset}: {len(result.errors)} of {result.num_files} files cannot be decoded, so no manifest was "
+            "written; mend them or take them out, and run it again: the other copies are kept"
+        )
+    result.dataset.save(output)
+    terminal.say(
+        f"{result.num_files} files: {result.num_written} decoded ({result.num_bytes / 1e6:.1f} MB), "
+        f"{result.num_files - result.num_written} there already"
+    )
+    terminal.say(f"Wrote {output}. Next: dssgan train --data {output}")
