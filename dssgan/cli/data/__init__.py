@@ -5,6 +5,10 @@ import click
 from dssgan.cli.lazy import LazyGroup
 
 
-@click.group(cls=LazyGroup, package="dssgan.cli.data", names=("show", "create", "convert", "decode", "verify"))
+@click.group(
+    cls=LazyGroup,
+    package="dssgan.cli.data",
+    names=("show", "create", "convert", "decode", "verify", "contribute", "merge"),
+)
 def command() -> None:
     """Make, show, check and convert data sets."""
