@@ -30,6 +30,10 @@ _DURATION_TOLERANCE_SECONDS = 1e-5
 _BROKEN = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, OverflowError, struct.error)
 
 
+class _TooLargeError(ValueError):
+    """It is larger than the user allows, which is no fault of its own."""
+
+
 @dataclass(frozen=True)
 class Unpacked:
     """An archive whose every file is what it says.
@@ -74,7 +78,7 @@ def unpack(archive: Path, folder: Path, most_gib: float = DEFAULT_MOST_GIB) -> U
         with _refusing(archive):
             decoded_bytes += _check_header(folder / path, file)
             if decoded_bytes > most_bytes:
-                raise ValueError(f"holds more audio than {most_gib:g} GiB; allow more with --max-gib")
+                raise _TooLargeError(f"holds more audio than {most_gib:g} GiB")
     for path, file in contribution.files.items():
         with _refusing(archive):
             if fingerprint(folder / path) != file.fingerprint:
@@ -90,6 +94,8 @@ def _refusing(archive: Path) -> Iterator[None]:
         raise DataError(f"{archive}: no such file; check its name") from error
     except AudioError as error:
         raise DataError(f"{archive}: {error}; ask its sender for an intact copy") from error
+    except _TooLargeError as error:
+        raise DataError(f"{archive}: {error}; where you trust its sender, allow more with --max-gib") from error
     except _BROKEN as error:
         told = "".join(letter if letter.isprintable() else "?" for letter in str(error))[:400]
         raise DataError(f"{archive}: {told}; refused, ask its sender for an intact copy") from error
@@ -130,7 +136,7 @@ def _read_record(
         raise ValueError("has something in front of it")
     total_bytes = sum(entry.file_size for entry in entries.values())
     if total_bytes > most_bytes:
-        raise ValueError(f"unpacks to more than {most_bytes / 2**30:g} GiB; allow more with --max-gib")
+        raise _TooLargeError(f"unpacks to more than {most_bytes / 2**30:.4g} GiB")
     if total_bytes > size:
         raise ValueError("promises more than it holds")
     if RECORD_NAME not in entries:

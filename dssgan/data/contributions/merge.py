@@ -3,12 +3,12 @@
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from dssgan.atomic import write_text
 from dssgan.data.contributions.archive import DEFAULT_MOST_GIB, Unpacked, unpack
@@ -22,6 +22,7 @@ from dssgan.errors import DataError, DssganError, unknown
 
 QUARANTINE = "quarantine"
 _STAGING_PREFIX = ".dssgan-merge-"
+_ALIVE = "alive.lock"
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,7 @@ def merge(
         raise DataError(f"{output}: cannot be the name of a manifest; end it in .json")
     with ExitStack() as stack:
         try:
-            staging = Path(
-                stack.enter_context(tempfile.TemporaryDirectory(dir=_existing(folder), prefix=_STAGING_PREFIX))
-            )
+            staging = stack.enter_context(_staging(_existing(folder)))
             unpacked = []
             for index, archive in enumerate(archives):
                 place = staging / str(index)
@@ -87,6 +86,16 @@ def merge(
             return _Merging(_load(output, unpacked), folder, partition).run(unpacked, output)
         except OSError as error:
             raise DssganError(f"{folder}: cannot be written ({error.strerror or error}); make space there") from error
+
+
+@contextmanager
+def _staging(parent: Path) -> Iterator[Path]:
+    """Make a folder to unpack into, and remove those of merges that were killed."""
+    for left in parent.glob(f"{_STAGING_PREFIX}*"):
+        with suppress(Timeout), FileLock(left / _ALIVE, timeout=0):  # only the living hold it
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=parent, prefix=_STAGING_PREFIX) as name, FileLock(Path(name) / _ALIVE):
+        yield Path(name)
 
 
 def _existing(folder: Path) -> Path:
