@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +100,12 @@ class _Training:
         self.position = Position()
         self.best_weights = self._averaged_weights()
         self.origin = {
-            "data": {"name": dataset.name, "fingerprint": dataset.fingerprint, "licence": dataset.licence},
+            "data": {
+                "name": dataset.name,
+                "fingerprint": dataset.fingerprint,
+                "licence": dataset.licence,
+                "rights": [asdict(rights) for rights in dataset.rights],
+            },
             "config": config.model_dump(mode="json"),
         }
         self.shared: Path | None = None

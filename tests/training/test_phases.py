@@ -1,6 +1,7 @@
 """Whole trainings on the bundled songs, small."""
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from dssgan.data.dataset import Dataset
+from dssgan.data.rights import Rights
 from dssgan.errors import DataError, DivergedError, ModelError
 from dssgan.separators.bundle import load_bundle
 from dssgan.training.checkpoint import FILE, read_checkpoint
@@ -56,7 +58,9 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def test_both_phases_run_and_leave_a_bundle(tmp_path: Path, bundled: Dataset) -> None:
-    outcome, reports = run(tmp_path, bundled, config(media=True))
+    given = Rights(("lithium-1",), "CC-BY-4.0", "Ada Drummer", "an album", "May train (2026-02-03)", "0" * 64)
+    dataset = replace(bundled, rights=(given,))
+    outcome, reports = run(tmp_path, dataset, config(media=True))
     assert outcome is not None
     assert [metrics["epoch"] for metrics in reports] == [1, 2, 3, 4]
     assert [metrics["phase"] for metrics in reports] == [1, 1, 2, 2]
@@ -72,7 +76,12 @@ def test_both_phases_run_and_leave_a_bundle(tmp_path: Path, bundled: Dataset) ->
     } <= reports[3].keys()
 
     description = json.loads((outcome.bundle / "model.json").read_text())
-    assert description["data"] == {"name": bundled.name, "fingerprint": bundled.fingerprint, "licence": bundled.licence}
+    assert description["data"] == {
+        "name": bundled.name,
+        "fingerprint": bundled.fingerprint,
+        "licence": bundled.licence,
+        "rights": [{**asdict(given), "tracks": ["lithium-1"]}],
+    }
     assert description["validation"]["score"] == outcome.score
     assert description["config"]["seed"] == 0
     assert load_bundle(outcome.bundle).sources == ("drums", "other")
