@@ -31,7 +31,7 @@ def command(
     from dssgan.data.contributions.record import check_licence
 
     licence = check_licence(licence)
-    names, tracks = find_tracks(folder, tuple(sources.split(",")))
+    names, tracks = find_tracks(folder, tuple(sources.split(",")), holder=holder)
     terminal = Terminal(quiet=quiet)
     terminal.say(f"{len(tracks)} tracks of {holder}, under {licence}, from {source}. Consent: {consent}")
     if not yes:

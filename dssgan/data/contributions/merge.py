@@ -94,8 +94,14 @@ def _staging(parent: Path) -> Iterator[Path]:
     for left in parent.glob(f"{_STAGING_PREFIX}*"):
         with suppress(Timeout), FileLock(left / _ALIVE, timeout=0):  # only the living hold it
             shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=parent, prefix=_STAGING_PREFIX) as name, FileLock(Path(name) / _ALIVE):
-        yield Path(name)
+    # locked before it has the name by which others find it
+    unnamed = Path(tempfile.mkdtemp(dir=parent, prefix=".dssgan-new-"))
+    with FileLock(unnamed / _ALIVE):
+        staging = unnamed.rename(parent / f"{_STAGING_PREFIX}{unnamed.name.removeprefix('.dssgan-new-')}")
+        try:
+            yield staging
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
 
 
 def _existing(folder: Path) -> Path:
@@ -229,6 +235,7 @@ def _extended(dataset: Dataset, partition: str, one: Unpacked, tracks: Sequence[
 
 def _joint_licence(dataset: Dataset, licence: str) -> str | None:
     """A data set is under all of its tracks' licences; one that is not known stays so."""
+    licence = f"({licence})" if " OR " in licence else licence  # AND binds tighter
     if dataset.licence is None:
         empty = not any(dataset.partition(name) for name in PAIRED_PARTITIONS) and not [*dataset.train_unsup.samples]
         return licence if empty else None

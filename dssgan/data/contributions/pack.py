@@ -27,7 +27,7 @@ from dssgan.data.create import _tracks as tracks_under
 from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Track
 from dssgan.data.fingerprint import fingerprint
 from dssgan.data.sample import Sample
-from dssgan.errors import AudioError, DataError
+from dssgan.errors import DataError
 
 SUFFIX = ".dssgan.zip"
 # the first day a zip can tell: the same tracks give the same bytes, whenever they are packed
@@ -36,24 +36,28 @@ _FINE_SUBTYPES = frozenset({"PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ALAC_20", "A
 _COPY_BYTES = 1 << 20
 
 
-def find_tracks(path: Path, sources: Sequence[str] = ("drums", "other")) -> tuple[tuple[str, ...], tuple[Track, ...]]:
+def find_tracks(
+    path: Path, sources: Sequence[str] = ("drums", "other"), *, holder: str | None = None
+) -> tuple[tuple[str, ...], tuple[Track, ...]]:
     """Find the tracks somebody wants to give.
 
     Args:
         path: a folder with one folder a track, {mix,drums,other}.* in it; or a manifest, or a folder that holds one.
         sources: names of the sources, where there is no manifest.
+        holder: who gives them; None where nobody is to be compared with the rights in the manifest.
 
     Returns:
         Names of the sources, and the tracks.
 
     Raises:
-        DataError: there are none, or they cannot be told apart.
+        DataError: there are none, they cannot be told apart, or the manifest says that they are somebody else's.
         AudioError: a file cannot be decoded.
     """
     path = Path(path)
     if path.is_file() or (path / "dataset.json").is_file():
         dataset = Dataset.load(path)
         names, tracks = dataset.sources, tuple(track for name in PAIRED_PARTITIONS for track in dataset.partition(name))
+        _check_holder(dataset, holder)
     elif path.is_dir():
         names, tracks = tuple(sources), tracks_under(path.absolute(), sources)
     else:
@@ -61,6 +65,15 @@ def find_tracks(path: Path, sources: Sequence[str] = ("drums", "other")) -> tupl
     if not tracks:
         raise DataError(f"{path}: no tracks found; lay them out as {path.name}/SONG/drums.wav")
     return names, tracks
+
+
+def _check_holder(dataset: Dataset, holder: str | None) -> None:
+    for rights in dataset.rights:
+        if holder not in (None, rights.holder) and rights.tracks:
+            raise DataError(
+                f"track {rights.tracks[0]}: was given by {rights.holder} under {rights.licence}, so {holder} cannot "
+                "give it; pass on the archive it came in, and contribute your own tracks"
+            )
 
 
 def contribute(
@@ -158,8 +171,6 @@ def _encode(track: Track, sources: Sequence[str], index: int, folder: Path) -> T
         path = folder / entry_name(index, name)
         audio = part.read() * np.float32(gain)
         files.write(path, audio, part.sample_rate, subtype)
-        if not audio.any() and name == MIX:
-            raise AudioError(f"{part.label}: is silent throughout, though it is a mix; leave the track out")
         records[name] = _describe(path, entry_name(index, name))
     return TrackRecord(name=track.name, gain_db=round(20 * float(np.log10(gain)), 3), files=records)
 

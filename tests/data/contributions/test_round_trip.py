@@ -2,6 +2,7 @@
 
 import shutil
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -169,3 +170,36 @@ def test_sources_must_be_those_of_the_data_set(archive: Path, bundled: Dataset, 
     with pytest.raises(DataError, match="has the sources drums, other, but"):
         merge([archive], tmp_path / "dataset.json")
     assert state(tmp_path) == before
+
+
+def test_nobody_gives_what_is_anothers(archive: Path, tmp_path: Path) -> None:
+    merge([archive], tmp_path / "dataset.json")
+    with pytest.raises(DataError, match=r"track One: was given by Ada Drummer under CC-BY-4\.0, so Bob cannot give it"):
+        find_tracks(tmp_path, holder="Bob")
+    _, tracks = find_tracks(tmp_path, holder="Ada Drummer")
+    assert [track.name for track in tracks] == ["One", "Zwölf"]
+
+
+def test_a_choice_of_licences_stays_one(songs: Path, archive: Path, tmp_path: Path) -> None:
+    shutil.copytree(songs / "Zwölf", tmp_path / "songs" / "Zwölf")
+    pack(tmp_path / "songs", tmp_path / "choice.dssgan.zip", licence="CC0-1.0 or MIT")
+    merge([tmp_path / "choice.dssgan.zip", archive], tmp_path / "dataset.json")
+    assert Dataset.load(tmp_path / "dataset.json").licence == "(CC0-1.0 OR MIT) AND CC-BY-4.0"
+
+
+def test_merges_at_once_do_not_forget_each_other(songs: Path, tmp_path: Path) -> None:
+    archives = []
+    for name in ("One", "Zwölf"):
+        shutil.copytree(songs / name, tmp_path / name / name)
+        archives.append(tmp_path / f"{name}.dssgan.zip")
+        pack(tmp_path / name, archives[-1])
+    target = tmp_path / "set" / "dataset.json"
+    with ThreadPoolExecutor(2) as pool:
+        for merged in [pool.submit(merge, [path], target) for path in archives]:
+            merged.result()
+    assert {track.name for track in Dataset.load(target).train_sup} == {"One", "Zwölf"}
+    assert sorted(path.name for path in target.parent.iterdir()) == [
+        ".dataset.json.lock",
+        "contributions",
+        "dataset.json",
+    ]
