@@ -19,7 +19,7 @@ from dssgan.data.contributions.pack import contribute, find_tracks
 from dssgan.data.contributions.record import Contribution, decode
 from dssgan.data.dataset import Dataset
 from dssgan.data.rights import Rights
-from dssgan.errors import DataError
+from dssgan.errors import DataError, DssganError
 
 RATE = 44100
 TERMS = {"licence": "CC-BY-4.0", "holder": "Ada Drummer", "source": "https://example.org/album", "consent": "May train"}
@@ -203,3 +203,17 @@ def test_merges_at_once_do_not_forget_each_other(songs: Path, tmp_path: Path) ->
         "contributions",
         "dataset.json",
     ]
+
+
+def test_places_that_cannot_be_used_are_named(songs: Path, archive: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"songs\.zip: cannot be the name of a contribution; end it in \.dssgan\.zip"):
+        pack(songs, tmp_path / "songs.zip")
+    with pytest.raises(DataError, match=r"One: no tracks found; lay them out as One/SONG/drums\.wav"):
+        find_tracks(songs / "One")
+    with pytest.raises(DataError, match=r"cannot be the name of a manifest; end it in \.json"):
+        merge([archive], tmp_path / "data")
+    with pytest.raises(DataError, match="unknown partition 'vaild': did you mean valid"):
+        merge([archive], tmp_path / "dataset.json", partition="vaild")
+    with pytest.raises(DssganError, match=r"cannot be unpacked \(Is a directory\); name an archive"):
+        merge([songs], tmp_path / "dataset.json")
+    assert not list(tmp_path.iterdir())
