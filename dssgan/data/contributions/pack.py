@@ -26,7 +26,7 @@ from dssgan.data.contributions.record import (
 from dssgan.data.create import _tracks as tracks_under
 from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Track
 from dssgan.data.fingerprint import fingerprint
-from dssgan.data.sample import Sample
+from dssgan.data.sample import Recording, Sample
 from dssgan.errors import DataError
 
 SUFFIX = ".dssgan.zip"
@@ -163,16 +163,24 @@ def _check_terms(tracks: Sequence[Track], sources: Sequence[str], terms: dict[st
 def _encode(track: Track, sources: Sequence[str], index: int, folder: Path) -> TrackRecord:
     parts = {name: part for name, part in zip((MIX, *sources), (track.mix, *track.sources), strict=True) if part}
     subtype = "pcm24" if any(_is_fine(file) for part in parts.values() for file in part.files) else "pcm16"
-    peak = max(float(np.abs(part.read()).max(initial=0.0)) for part in parts.values())
-    most = 1.0 if subtype == "pcm24" else 1.0 - 2.0**-15
-    gain = 1.0 if peak <= 1.0 else most / peak
-    records = {}
-    for name, part in parts.items():
-        path = folder / entry_name(index, name)
-        audio = part.read() * np.float32(gain)
-        files.write(path, audio, part.sample_rate, subtype)
-        records[name] = _describe(path, entry_name(index, name))
+    paths = {name: folder / entry_name(index, name) for name in parts}
+    gain = 1.0
+    if (peak := _write(parts, paths, subtype, gain)) > 1.0:
+        most = 1.0 if subtype == "pcm24" else 1.0 - 2.0**-15
+        gain = most / peak
+        _write(parts, paths, subtype, gain)
+    records = {name: _describe(path, entry_name(index, name)) for name, path in paths.items()}
     return TrackRecord(name=track.name, gain_db=round(20 * float(np.log10(gain)), 3), files=records)
+
+
+def _write(parts: dict[str, Recording], paths: dict[str, Path], subtype: str, gain: float) -> float:
+    """Write a track's files; give the highest peak before the gain."""
+    peak = 0.0
+    for name, part in parts.items():
+        audio = part.read()
+        peak = max(peak, float(np.abs(audio).max(initial=0.0)))
+        files.write(paths[name], audio * np.float32(gain), part.sample_rate, subtype)
+    return peak
 
 
 def _is_fine(sample: Sample) -> bool:
