@@ -1,6 +1,6 @@
 """Excerpts: how many a second come from each kind of file, against how many training takes.
 
-    python benchmarks/data.py [--rounds 7] [--excerpts 20] [--folder FOLDER]
+    python benchmarks/data.py [--rounds 9] [--seconds 0.4] [--folder FOLDER]
 
 One song of some minutes is made of the bundled ones and written in each format; then 3 s excerpts of it at 44.1 kHz in
 stereo are read at random places, in one process with one thread, as `Sample.read` and `AudioCache` do. The formats take
@@ -122,15 +122,15 @@ def make_steps() -> dict[str, Callable[[], int]]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--excerpts", type=int, default=20, help="excerpts of each kind in a round")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=0.4, help="of each kind in a round, at least")
     parser.add_argument("--folder", type=Path, help="where the files go for the while: the disk to be measured")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         samples = make_samples(Path(folder))
         sizes = {name: sample.path.stat().st_size / 2**20 for name, sample in samples.items()}
-        rounds = measure(make_readers(samples), make_steps(), arguments.rounds, arguments.excerpts)
+        rounds = measure(make_readers(samples), make_steps(), arguments.rounds, arguments.seconds)
     print(
         f"excerpts of {SECONDS:g} s, 44.1 kHz stereo, of a song of {SONG_SECONDS / 60:g} min, one thread; {describe()}"
     )
@@ -147,7 +147,7 @@ def main() -> None:
 
 
 def measure(
-    readers: dict[str, Reader], steps: dict[str, Callable[[], int]], num_rounds: int, num_excerpts: int
+    readers: dict[str, Reader], steps: dict[str, Callable[[], int]], num_rounds: int, least_seconds: float
 ) -> dict[str, list[float]]:
     """Time everything in turns, after one turn that does not count.
 
@@ -158,15 +158,15 @@ def measure(
     rates: dict[str, list[float]] = {name: [] for name in (*readers, *steps)}
     order = list(rates)
     for _ in range(num_rounds + 1):
-        places = generator.uniform(0, SONG_SECONDS - SECONDS - 0.1, num_excerpts)
         for name in order:
-            started = time.perf_counter()
-            if name in steps:
-                num_taken = steps[name]()
-            else:
-                for num_taken, place in enumerate(places, 1):  # noqa: B007
-                    readers[name](float(place))
-            rates[name].append(num_taken / (time.perf_counter() - started))
+            num_taken, started = 0, time.perf_counter()
+            while (elapsed := time.perf_counter() - started) < least_seconds:
+                if name in steps:
+                    num_taken += steps[name]()
+                else:
+                    readers[name](float(generator.uniform(0, SONG_SECONDS - SECONDS - 0.1)))
+                    num_taken += 1
+            rates[name].append(num_taken / elapsed)
         order = order[1:] + order[:1]  # nobody is always the one that comes after a training step
     return {name: counted[1:] for name, counted in rates.items()}
 

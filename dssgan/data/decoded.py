@@ -25,13 +25,10 @@ from dssgan.data.processes import MapUnordered
 from dssgan.data.sample import Recording, Sample, Sum
 from dssgan.errors import AudioError, ConfigError, DataError
 
-# Part of every key: raise it when the same file would be decoded to something else
-_FORMAT_VERSION = 1
+_FORMAT_VERSION = 1  # part of every key: raise it when the same file would be decoded to something else
 _BLOCK_FRAMES = 1 << 18
 _ABANDONED_SECONDS = 24 * 3600  # no decoding takes a day
 _TEMPORARY = re.compile(r"\.[0-9a-f]{40}-\w+\.(wav|json)")
-
-Progress = Callable[[int, int], None]
 
 
 class _Note(BaseModel):
@@ -50,12 +47,11 @@ class _OvershootError(Exception):
 class DecodedCache:
     """A folder of decoded copies.
 
-    A copy is 16-bit wav: half the size of float, and its rounding lies below what any codec leaves and below the 16
-    bits that fingerprints compare. Where decoded audio goes beyond full scale, as loud songs do after a lossy codec,
-    the copy is float32, for clipping would make the sources no longer sum to the mix. Either way a copy of the same
-    rate and channels has the fingerprint of its source, which is checked, so the guard of the test partition knows it
-    again. A resampled or remixed copy has another: it is known again among copies of the same rate and channels, never
-    beside the original, so decode a data set as a whole.
+    A copy is 16-bit wav, half the size of float: its rounding, by half a step, is less than a codec's own error. Where
+    decoded audio goes beyond full scale, as loud songs do after a lossy codec, the copy is float32, for clipped sources
+    would not sum to the mix. Either way a copy of the same rate and channels has the fingerprint of its source, which
+    is checked, so the guard of the test partition knows it again. A resampled or remixed copy has another: the guard
+    knows it among copies of the same rate and channels, never beside the original, so decode a data set as a whole.
 
     Attributes:
         folder: where the copies lie; made where it is missing.
@@ -168,7 +164,7 @@ class DecodedDataset:
     """What became of a data set.
 
     Attributes:
-        dataset: the same songs as decoded copies; None where a file could not be decoded.
+        dataset: the same songs as decoded copies; None where there are errors.
         errors: a line for each file that could not be decoded.
         num_files: files in all.
         num_written: copies made; the others were there already, or needed none.
@@ -187,7 +183,7 @@ def decode_dataset(
     cache: DecodedCache,
     *,
     map_unordered: MapUnordered = map,
-    progress: Progress | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> DecodedDataset:
     """Decode every file of a data set into a cache.
 
@@ -206,24 +202,22 @@ def decode_dataset(
     Raises:
         DssganError: the cache cannot be written, or a process died.
     """
-    report = progress or (lambda _done, _total: None)
-    recordings = [
-        recording for track in (*dataset.train_sup, *dataset.valid, *dataset.test) for recording in track.samples
-    ]
-    recordings += dataset.train_unsup.samples
+    tracks = (*dataset.train_sup, *dataset.valid, *dataset.test)
+    recordings = [*(part for track in tracks for part in track.samples), *dataset.train_unsup.samples]
     samples = list(dict.fromkeys(sample for recording in recordings for sample in recording.files))
+    cache = replace(cache, folder=cache.folder.absolute())  # workers may run in other folders
     cache.remove_abandoned()
     copies: dict[Sample, Sample] = {}
     errors: list[str] = []
     sizes: list[int] = []
-    report(0, len(samples))
     for done, (sample, outcome) in enumerate(map_unordered(partial(_try_to_decode, cache), samples), 1):
         if isinstance(outcome, str):
             errors.append(outcome)
         else:
             copies[sample], size = outcome
             sizes += [size] if size else []
-        report(done, len(samples))
+        if progress is not None:
+            progress(done, len(samples))
     copied = None if errors else _replace_samples(dataset, copies)
     return DecodedDataset(copied, tuple(sorted(errors)), len(samples), len(sizes), sum(sizes))
 
@@ -246,13 +240,11 @@ def _replace_samples(dataset: Dataset, copies: dict[Sample, Sample]) -> Dataset:
         return Track(old.name, mix, tuple(None if part is None else recording(part) for part in old.sources))
 
     unpaired = dataset.train_unsup
+    sources = tuple(tuple(map(recording, samples)) for samples in unpaired.sources)
     return replace(
         dataset,
         train_sup=tuple(map(track, dataset.train_sup)),
-        train_unsup=Unpaired(
-            tuple(map(recording, unpaired.mixes)),
-            tuple(tuple(map(recording, samples)) for samples in unpaired.sources),
-        ),
+        train_unsup=Unpaired(tuple(map(recording, unpaired.mixes)), sources),
         valid=tuple(map(track, dataset.valid)),
         test=tuple(map(track, dataset.test)),
     )

@@ -64,6 +64,7 @@ def test_two_at_once_then_a_third(tmp_path: Path, songs: Path) -> None:
     assert f"0 decoded (0.0 MB), {NUM_FILES} there already" in finish(start(tmp_path, data=songs))
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="finds the workers in /proc")
 def test_a_killed_one_leaves_nothing_half_made_and_is_gone_on_with(tmp_path: Path) -> None:
     process = start(tmp_path, "-j", "2", data=MANIFEST)
     until = time.monotonic() + 60

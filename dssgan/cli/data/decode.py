@@ -11,7 +11,10 @@ from dssgan.cli.options import quiet_option
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The manifest of the copies.")
 @click.option(
-    "--cache", required=True, type=click.Path(path_type=Path), help="Folder of the copies; many data sets may share it."
+    "--cache",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder of the copies, some 10 MB a minute of stereo; many data sets may share it.",
 )
 @click.option("--sample-rate", default=44100, show_default=True, type=click.IntRange(1), help="Of the copies, Hz.")
 @click.option("--channels", default=2, show_default=True, type=click.IntRange(1), help="The most a copy has.")
