@@ -1,11 +1,12 @@
-# make demo    set everything up, then run the main job on the bundled real songs
-# make test    set everything up, then pass the tests
-# make lint    set everything up, then check style, types and the layers
-# make bench   print the benchmarks' tables
+# make demo          set everything up, then run the main job on the bundled real songs
+# make test          set everything up, then pass the tests
+# make lint          set everything up, then check style, types and the layers
+# make instruments   install everything that synthetic songs can be played on (Debian packages, 400 MB)
+# make bench         print the benchmarks' tables
 
 BIN := .venv/bin
 
-.PHONY: demo test lint bench format clean
+.PHONY: demo test lint instruments bench format clean
 
 demo: .venv/.ready
 	$(BIN)/dssgan demo
@@ -19,10 +20,14 @@ lint: .venv/.ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+instruments:
+	./tools/instruments.sh
+
 bench: .venv/.ready
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/separate.py
 	$(BIN)/python benchmarks/evaluation.py
+	$(BIN)/python benchmarks/data.py
 
 format: .venv/.ready
 	$(BIN)/ruff check --fix .

@@ -25,6 +25,11 @@ if ! command -v ffmpeg >/dev/null 2>&1 || ! command -v ffprobe >/dev/null 2>&1; 
     debian "reads m4a, aac, wma and stem.mp4" ffmpeg || true
 fi
 
+if ! ls /usr/share/sounds/sf2/*.sf2 /usr/share/hydrogen/data/drumkits >/dev/null 2>&1; then
+    say "installing a few instruments for synthetic songs"
+    ./tools/instruments.sh small || say "without instruments there are no synthetic songs; see docs/data.md" >&2
+fi
+
 python=${PYTHON:-python3}
 command -v "$python" >/dev/null 2>&1 || debian "Python 3.11 or newer" python3 python3-venv
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {

@@ -1,12 +1,13 @@
 """Batches of excerpts for each phase."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
+from dssgan.data.blend import Blend, Endless
 from dssgan.data.cache import AudioCache
 from dssgan.data.dataset import Dataset
 from dssgan.data.excerpts import PairedExcerpts, UnpairedExcerpts
@@ -39,14 +40,16 @@ class Batches:
                 f"data set {dataset.name} has sources {', '.join(dataset.sources)}, but the separator has "
                 f"{', '.join(separator.sources)}: set separator.sources"
             )
-        if not dataset.train_sup:
-            raise DataError(f"data set {dataset.name} has no paired tracks (train_sup) to learn from: add some")
+        if not dataset.train_sup and config.synthetic < 1:
+            raise DataError(
+                f"data set {dataset.name} has no paired tracks (train_sup) to learn from: add some, or set synthetic=1"
+            )
         common: dict[str, Any] = {
             "segment_seconds": config.segment_seconds, "sample_rate": separator.sample_rate,
             "channels": separator.channels, "augment": config.augment, "rank": rank,
             "cache": AudioCache(separator.sample_rate, separator.channels),
         }  # fmt: skip
-        self._pairs = PairedExcerpts(dataset.train_sup, seed=config.seed, **common)
+        self._pairs = _pairs(config, dataset, common)
         # each stream of excerpts draws from a seed of its own
         unpaired = [dataset.train_unsup.mixes, *dataset.train_unsup.sources]
         names = ["mixes", *dataset.sources]
@@ -79,6 +82,27 @@ class Batches:
         for sources in zip(*(self._load(excerpts, epoch) for excerpts in self._unpaired[1:]), strict=True):
             yield torch.stack(sources, dim=1).to(self.device)
 
-    def _load(self, excerpts: IterableDataset[Any], epoch: int) -> Iterator[Any]:
-        excerpts.set_epoch(epoch)  # type: ignore[attr-defined]
-        return iter(DataLoader(excerpts, self.config.batch_size, num_workers=self.config.num_workers))
+    def _load(self, excerpts: Endless[Any], epoch: int) -> Iterator[Any]:
+        excerpts.set_epoch(epoch)
+        dataset = cast(IterableDataset[Any], excerpts)
+        return iter(DataLoader(dataset, self.config.batch_size, num_workers=self.config.num_workers))
+
+
+def _pairs(config: TrainConfig, dataset: Dataset, common: dict[str, Any]) -> Endless[tuple[Tensor, Tensor]]:
+    """Excerpts of the data set's songs, of synthetic ones, or of both."""
+    sources: list[Endless[tuple[Tensor, Tensor]]] = []
+    if config.synthetic < 1:
+        sources.append(PairedExcerpts(dataset.train_sup, seed=config.seed, **common))
+    if config.synthetic > 0:
+        from dssgan.data.synthetic.stream import SyntheticExcerpts  # looks for instruments
+
+        if dataset.sources != SyntheticExcerpts.sources:
+            raise DataError(
+                f"data set {dataset.name} has sources {', '.join(dataset.sources)}, but synthetic songs have "
+                f"{', '.join(SyntheticExcerpts.sources)}: set synthetic=0"
+            )
+        settings = {key: value for key, value in common.items() if key != "cache"}
+        sources.append(SyntheticExcerpts(seed=config.seed, **settings))
+    if len(sources) == 1:
+        return sources[0]
+    return Blend(sources[0], sources[1], share=config.synthetic, seed=config.seed, rank=common["rank"])

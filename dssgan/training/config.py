@@ -71,6 +71,7 @@ class TrainConfig(Section):
     precision: Literal["auto", "float32", "bf16"] = Field(default="auto", description="of the separator's layers")
     device: str = Field(default="auto", description="auto, cpu, cuda or mps")
 
+    synthetic: float = Field(default=0.0, ge=0, le=1, description="share of the pairs that are synthetic songs")
     augment: Augment = Augment()
     validation_seconds: float = Field(default=30.0, gt=0, description="of each validation track, from its start")
     num_workers: int = Field(default=0, ge=0, description="processes that load excerpts; 0 loads in this one")

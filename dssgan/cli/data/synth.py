@@ -1,0 +1,43 @@
+"""`dssgan data synth`: make songs."""
+
+from pathlib import Path
+
+import click
+
+from dssgan.cli.options import quiet_option
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--songs", default=100, show_default=True, type=click.IntRange(1), help="How many.")
+@click.option("--seconds", default=30.0, show_default=True, type=click.FloatRange(1), help="Length of each.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Another seed, other songs.")
+@click.option("--genre", help="Of all songs; every genre by default.")
+@click.option("--valid", default=0.1, show_default=True, type=click.FloatRange(0, 0.9), help="Share for validation.")
+@click.option("-j", "--jobs", type=click.IntRange(1), help="Songs made at a time; one for each core by default.")
+@quiet_option
+def command(
+    folder: Path, songs: int, seconds: float, seed: int, genre: str | None, valid: float, jobs: int | None, quiet: bool
+) -> None:
+    """Compose songs by rule, play them on this machine's instruments and write them as a data set.
+
+    The same seed makes the same songs where the same instruments are installed (`make instruments`). To train on
+    synthetic songs without writing any, use `dssgan train synthetic=0.5`.
+    """
+    import os
+
+    from dssgan.cli.terminal import Terminal
+    from dssgan.data.manifest import FILE_NAME
+    from dssgan.data.processes import map_in_processes
+    from dssgan.data.synthetic.write import write_dataset
+
+    terminal = Terminal(quiet=quiet)
+    with terminal.progress("Making songs") as progress:
+        dataset = write_dataset(
+            folder, num_songs=songs, seconds=seconds, seed=seed, genre=genre, valid_share=valid,
+            map_unordered=map_in_processes(jobs or os.cpu_count() or 1), progress=progress.advance_to,
+        )  # fmt: skip
+    terminal.say(
+        f"Wrote {folder / FILE_NAME}: {len(dataset.train_sup)} songs to train on, {len(dataset.valid)} to validate, "
+        f"{songs * seconds / 60:.0f} minutes. Next: dssgan train --data {folder}"
+    )

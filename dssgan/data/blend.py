@@ -1,0 +1,61 @@
+"""Excerpts from two endless sources in one stream."""
+
+from collections.abc import Iterator
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+from torch.utils.data import IterableDataset, get_worker_info
+
+from dssgan.errors import DataError
+
+Item = TypeVar("Item")
+ItemOut = TypeVar("ItemOut", covariant=True)
+_STREAM = 0x626C656E64  # keeps these draws apart from those of the sources
+
+
+class Endless(Protocol[ItemOut]):
+    """A source of excerpts without end."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose other excerpts, from the next `iter` on."""
+
+    def __iter__(self) -> Iterator[ItemOut]:
+        """Yield excerpts for ever."""
+
+
+class Blend(IterableDataset[Item], Generic[Item]):
+    """Take each excerpt from one of two sources by chance, the same for the same seed.
+
+    Args:
+        first: a source.
+        second: the other.
+        share: probability of the second, 0 to 1.
+        seed: any number from zero up.
+        rank: number of this process among those that train together.
+
+    Raises:
+        DataError: `share` is no probability.
+    """
+
+    def __init__(self, first: Endless[Item], second: Endless[Item], *, share: float, seed: int, rank: int = 0) -> None:
+        if not 0 <= share <= 1:
+            raise DataError(f"share {share}: is no probability; choose between 0 and 1")
+        self._sources = (first, second)
+        self._share = share
+        self._key = (seed, rank)
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose other excerpts, from the next `iter` on."""
+        self._epoch = epoch
+        for source in self._sources:
+            source.set_epoch(epoch)
+
+    def __iter__(self) -> Iterator[Item]:
+        """Yield excerpts for ever."""
+        worker = get_worker_info()
+        key = [_STREAM, *self._key, self._epoch, 0 if worker is None else worker.id]
+        generator = np.random.default_rng(np.random.SeedSequence(key))
+        first, second = (iter(source) for source in self._sources)
+        while True:
+            yield next(second if generator.random() < self._share else first)

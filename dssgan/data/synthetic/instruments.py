@@ -1,0 +1,115 @@
+"""Which instruments this machine has: soundfonts, recorded drum kits, one-shots and a voice."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from dssgan.errors import DataError
+
+VARIABLE = "DSSGAN_INSTRUMENTS"
+
+_SHARE = Path("/usr/share")
+# compressed fonts (.sf3) are left alone: FluidSynth decodes a whole one for each process, some 8 s
+_SOUNDFONT_FOLDERS = (_SHARE / "sounds/sf2",)
+_KIT_FOLDER = _SHARE / "hydrogen/data/drumkits"
+_ONE_SHOT_FOLDER = _SHARE / "sonic-pi/samples"
+
+# licences as the Debian packages state them; a kit of Hydrogen's states its own
+_GENERAL_MIDI = {
+    "FluidR3_GM": "MIT (fluid-soundfont-gm, Frank Wen)",
+    "TimGM6mb": "GPL-2 (timgm6mb-soundfont, Tim Brechbill)",
+}
+_DRUMS_ONLY = {
+    "Black_Pearl_4_LV2": "CC BY-SA 3.0 (avldrums.lv2-soundfont, Glen MacArthur)",
+    "Red_Zeppelin_4_LV2": "CC BY-SA 3.0 (avldrums.lv2-soundfont, Glen MacArthur)",
+}
+_HYDROGEN_LICENCE = "GPL-2 or CC BY-SA, by kit (hydrogen-data, hydrogen-drumkits)"
+_ONE_SHOT_LICENCE = "CC0 1.0 (sonic-pi-samples)"
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """Something to play on.
+
+    Attributes:
+        name: what it is called.
+        path: its file or folder.
+        licence: its terms, with the package and the author where they are known.
+    """
+
+    name: str
+    path: Path
+    licence: str
+
+    @property
+    def credit(self) -> str:
+        """One line for a data set's credits."""
+        return f"{self.name}: {self.licence}"
+
+
+@dataclass(frozen=True)
+class Instruments:
+    """Everything there is to play on.
+
+    Attributes:
+        soundfonts: General MIDI sounds.
+        drum_soundfonts: soundfonts that are one drum kit.
+        kits: folders of Hydrogen drum kits.
+        one_shots: folder of Sonic Pi's samples.
+        voice: the speech synthesiser's program.
+    """
+
+    soundfonts: tuple[Instrument, ...]
+    drum_soundfonts: tuple[Instrument, ...]
+    kits: tuple[Instrument, ...]
+    one_shots: Instrument | None
+    voice: Instrument | None
+
+
+@cache
+def find() -> Instruments:
+    """Look for instruments where Debian's packages put them and where `DSSGAN_INSTRUMENTS` says.
+
+    Returns:
+        What there is, in the order of names, so that a seed means the same song wherever the same packages are.
+
+    Raises:
+        DataError: there is no soundfont, or nothing to drum on.
+    """
+    extra = [Path(folder) for folder in os.environ.get(VARIABLE, "").split(os.pathsep) if folder]
+    fonts = {path.stem: path for path in _soundfonts((*_SOUNDFONT_FOLDERS, *extra))}
+    drums = {name for name in fonts if name in _DRUMS_ONLY}
+    program = shutil.which("espeak-ng")
+    found = Instruments(
+        tuple(
+            Instrument(name, fonts[name], _GENERAL_MIDI.get(name, "see its file"))
+            for name in sorted(fonts.keys() - drums)
+        ),
+        tuple(Instrument(name, fonts[name], _DRUMS_ONLY[name]) for name in sorted(drums)),
+        tuple(Instrument(path.name, path, _HYDROGEN_LICENCE) for path in _kits((_KIT_FOLDER, *extra))),
+        Instrument("Sonic Pi samples", _ONE_SHOT_FOLDER, _ONE_SHOT_LICENCE) if _ONE_SHOT_FOLDER.is_dir() else None,
+        Instrument("eSpeak NG", Path(program), "GPL-3+ (espeak-ng)") if program else None,
+    )
+    if not found.soundfonts:
+        raise DataError(
+            "no General MIDI soundfont on this machine to play synthetic songs on: install instruments with "
+            f"`make instruments`, or name a folder with a .sf2 file in {VARIABLE}"
+        )
+    return found
+
+
+def _soundfonts(folders: tuple[Path, ...]) -> Iterator[Path]:
+    for folder in folders:
+        for path in sorted(folder.glob("*.sf2")) if folder.is_dir() else ():
+            # "default-GM" and its like are second names of a font that is listed under its own
+            if not path.is_symlink():
+                yield path
+
+
+def _kits(folders: tuple[Path, ...]) -> Iterator[Path]:
+    for folder in folders:
+        if folder.is_dir():
+            yield from (path.parent for path in sorted(folder.glob("*/drumkit.xml")))
