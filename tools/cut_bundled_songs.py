@@ -14,7 +14,7 @@ import soundfile
 
 from dssgan.audio import files
 from dssgan.data import bundled
-from dssgan.data.create import create
+from dssgan.data.importers import import_dataset
 from dssgan.data.manifest import FILE_NAME
 
 SAMPLE_RATE = 44100
@@ -106,7 +106,8 @@ def main(songs: Path, out: Path) -> None:
         if "mix" in levels:
             shown = (f"mix {levels['mix']}", "-")
         rows.append(f"| {cut.place} | {cut.song} | {cut.start_seconds:g} | {cut.seconds:g} | {shown[0]} | {shown[1]} |")
-    create(out, name="bundled", licence=LICENCE, credits=CREDITS).save(out / FILE_NAME)
+    dataset, _ = import_dataset("folders", out, name="bundled", licence=LICENCE, credits=tuple(CREDITS))
+    dataset.save(out / FILE_NAME)
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     print("\n".join(rows))
     print(f"{size / 2**20:.2f} MiB of at most {MOST_BYTES / 2**20:.0f}")

@@ -1,13 +1,13 @@
 """Songs in partitions, and the guard that keeps the test partition shut."""
 
 import hashlib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from dssgan.data.rights import Rights
-from dssgan.data.sample import Recording
+from dssgan.data.sample import Recording, Sample, Sum
 from dssgan.data.track import Track, Unpaired, check_name
 from dssgan.errors import DataError, unknown
 
@@ -126,6 +126,42 @@ class Dataset:
         if name not in partitions:
             raise DataError(unknown("partition", name, partitions))
         return partitions[name]
+
+    @property
+    def files(self) -> tuple[Sample, ...]:
+        """Every file once."""
+        tracks = (*self.train_sup, *self.valid, *self.test)
+        recordings = [*(part for track in tracks for part in track.samples), *self.train_unsup.samples]
+        return tuple(dict.fromkeys(sample for recording in recordings for sample in recording.files))
+
+    def with_files(self, others: Mapping[Sample, Sample]) -> "Dataset":
+        """Give the same songs in other files: copies of them, or the same ones with their fingerprints.
+
+        Args:
+            others: what stands for each of `files`.
+
+        Raises:
+            DataError: a test song turns out to be in another partition.
+        """
+
+        def recording(old: Recording) -> Recording:
+            if isinstance(old, Sum):
+                return Sum(tuple((others[sample], factor) for sample, factor in old.terms))
+            return others[old]
+
+        def track(old: Track) -> Track:
+            mix = None if old.mix is None else recording(old.mix)
+            return Track(old.name, mix, tuple(None if part is None else recording(part) for part in old.sources))
+
+        unpaired = self.train_unsup
+        sources = tuple(tuple(map(recording, samples)) for samples in unpaired.sources)
+        return replace(
+            self,
+            train_sup=tuple(map(track, self.train_sup)),
+            train_unsup=Unpaired(tuple(map(recording, unpaired.mixes)), sources),
+            valid=tuple(map(track, self.valid)),
+            test=tuple(map(track, self.test)),
+        )
 
     @cached_property
     def fingerprint(self) -> str:

@@ -19,10 +19,10 @@ from dssgan import atomic
 from dssgan.audio import files
 from dssgan.audio.files import Writer
 from dssgan.audio.resample import StreamResampler, to_channels
-from dssgan.data.dataset import Dataset, Track, Unpaired
+from dssgan.data.dataset import Dataset
 from dssgan.data.fingerprint import fingerprint
 from dssgan.data.processes import MapUnordered
-from dssgan.data.sample import Recording, Sample, Sum
+from dssgan.data.sample import Sample
 from dssgan.errors import AudioError, ConfigError, DataError
 
 _FORMAT_VERSION = 1  # part of every key: raise it when the same file would be decoded to something else
@@ -202,9 +202,7 @@ def decode_dataset(
     Raises:
         DssganError: the cache cannot be written, or a process died.
     """
-    tracks = (*dataset.train_sup, *dataset.valid, *dataset.test)
-    recordings = [*(part for track in tracks for part in track.samples), *dataset.train_unsup.samples]
-    samples = list(dict.fromkeys(sample for recording in recordings for sample in recording.files))
+    samples = dataset.files
     cache = replace(cache, folder=cache.folder.absolute())  # workers may run in other folders
     cache.remove_abandoned()
     copies: dict[Sample, Sample] = {}
@@ -218,7 +216,7 @@ def decode_dataset(
             sizes += [size] if size else []
         if progress is not None:
             progress(done, len(samples))
-    copied = None if errors else _replace_samples(dataset, copies)
+    copied = None if errors else dataset.with_files(copies)
     return DecodedDataset(copied, tuple(sorted(errors)), len(samples), len(sizes), sum(sizes))
 
 
@@ -227,24 +225,3 @@ def _try_to_decode(cache: DecodedCache, sample: Sample) -> tuple[Sample, tuple[S
         return sample, cache.decode(sample)
     except (AudioError, DataError) as error:  # this file's fault; a full disk would be every file's
         return sample, str(error)
-
-
-def _replace_samples(dataset: Dataset, copies: dict[Sample, Sample]) -> Dataset:
-    def recording(old: Recording) -> Recording:
-        if isinstance(old, Sum):
-            return Sum(tuple((copies[sample], factor) for sample, factor in old.terms))
-        return copies[old]
-
-    def track(old: Track) -> Track:
-        mix = None if old.mix is None else recording(old.mix)
-        return Track(old.name, mix, tuple(None if part is None else recording(part) for part in old.sources))
-
-    unpaired = dataset.train_unsup
-    sources = tuple(tuple(map(recording, samples)) for samples in unpaired.sources)
-    return replace(
-        dataset,
-        train_sup=tuple(map(track, dataset.train_sup)),
-        train_unsup=Unpaired(tuple(map(recording, unpaired.mixes)), sources),
-        valid=tuple(map(track, dataset.valid)),
-        test=tuple(map(track, dataset.test)),
-    )

@@ -18,7 +18,11 @@ def dssgan(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProc
     )
 
 
-@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS), ["data", "create"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "command",
+    [[], *([name] for name in COMMANDS), ["data", "import"], ["data", "synth"], ["data", "decode"]],
+    ids=" ".join,
+)
 def test_help_imports_nothing_heavy(command: list[str]) -> None:
     code = (
         "import sys; from dssgan.cli import cli\n"
@@ -43,7 +47,9 @@ def test_help_imports_nothing_heavy(command: list[str]) -> None:
         (["evaluate", "nowhere"], "nowhere"),
         (["evaluate"], "METHOD"),
         (["data", "show", "missing.pkl"], "missing.pkl"),
-        (["data", "create", "nowhere"], "nowhere"),
+        (["data", "import", "folders", "nowhere"], "nowhere"),
+        (["data", "import", "musdb", "nowhere"], "did you mean musdb18"),
+        (["data", "synth", "songs", "--genre", "rokc"], "did you mean rock"),
         (["demo", "alhpa=1"], "did you mean alpha"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

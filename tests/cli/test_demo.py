@@ -38,7 +38,7 @@ def test_every_stage_leaves_what_it_says(tmp_path: Path, bundled: Dataset) -> No
     ):
         files.write(folder / "train_unsup" / name / "potassium.wav", samples[0].read(3.0, 3.0), 44100)
     for command in (
-        ["data", "create", "data"],
+        ["data", "import", "folders", "data"],
         ["demo", *SMALL, "--data", "data/dataset.json", "--trials", "2", "-o", "demo"],
     ):
         done = subprocess.run(

@@ -5,8 +5,8 @@ import pytest
 
 from dssgan.audio import files
 from dssgan.data import bundled as bundled_songs
-from dssgan.data.create import create
 from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Track
+from dssgan.data.importers import import_dataset
 
 TRACKS = {
     "train_sup": ["lithium-1", "lithium-2", "lithium-3", "rubidium-1", "rubidium-2", "rubidium-3"],
@@ -50,7 +50,9 @@ def test_every_track_has_drums_and_the_rest(bundled: Dataset, partition: str, in
 
 
 def test_manifest_is_what_the_folder_holds(bundled: Dataset) -> None:
-    again = create(bundled_songs.FOLDER, name=bundled.name, licence=bundled.licence, credits=bundled.credits)
+    again, _ = import_dataset(
+        "folders", bundled_songs.FOLDER, name=bundled.name, licence=bundled.licence, credits=bundled.credits
+    )
     assert again == bundled
     assert bundled.licence == "CC0 1.0"
 

@@ -23,9 +23,10 @@ from dssgan.data.contributions.record import (
     entry_name,
     first_fault,
 )
-from dssgan.data.create import _tracks as tracks_under
 from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Track
 from dssgan.data.fingerprint import fingerprint
+from dssgan.data.importers.base import Options
+from dssgan.data.importers.folders import tracks_under
 from dssgan.data.sample import Recording, Sample
 from dssgan.errors import DataError
 
@@ -59,7 +60,7 @@ def find_tracks(
         names, tracks = dataset.sources, tuple(track for name in PAIRED_PARTITIONS for track in dataset.partition(name))
         _check_holder(dataset, holder)
     elif path.is_dir():
-        names, tracks = tuple(sources), tracks_under(path.absolute(), sources)
+        names, tracks = tuple(sources), tuple(tracks_under(path.absolute(), Options(tuple(sources))))
     else:
         raise DataError(f"{path}: no such folder; name one that holds a folder a track, or a manifest")
     if not tracks:

@@ -1,0 +1,74 @@
+"""`dssgan data import`: describe a data set where it lies."""
+
+from pathlib import Path
+
+import click
+
+from dssgan.cli.options import quiet_option
+
+
+@click.command("import")
+@click.argument("kind")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="The manifest; dataset.json in PATH by default.")
+@click.option("--name", help="What reports call the data set; the folder's name by default.")
+@click.option("--sources", default="drums,other", show_default=True, help="Names of the sources, in order.")
+@click.option("--drums", help="Which stem is the drums, by name or number, where the names do not tell.")
+@click.option("--licence", help="Licence of the audio; it travels into every model trained on it.")
+@click.option(
+    "--valid",
+    default=0.1,
+    show_default=True,
+    type=click.FloatRange(0, 0.9),
+    help="Share that validates, where the set names none.",
+)
+@click.option(
+    "--test",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0, 0.9),
+    help="Share that tests, where the set names none.",
+)
+@click.option("-j", "--jobs", type=click.IntRange(1), help="Files read at a time; one for each core by default.")
+@quiet_option
+def command(
+    kind: str,
+    path: Path,
+    output: Path | None,
+    name: str | None,
+    sources: str,
+    drums: str | None,
+    licence: str | None,
+    valid: float,
+    test: float,
+    jobs: int | None,
+    quiet: bool,
+) -> None:
+    """Describe a data set in the layout it has: musdb18, musdb18-hq, dsd100, medleydb, moisesdb, slakh, ccmixter,
+    ikala, bach10, stems, folders, csv or unpaired.
+
+    No audio is copied: the manifest names the files where they are. docs/data.md shows every layout.
+    """
+    import os
+
+    from dssgan.cli.terminal import Terminal
+    from dssgan.data.importers import Options, import_dataset
+    from dssgan.data.manifest import FILE_NAME
+    from dssgan.data.processes import map_in_processes
+
+    terminal = Terminal(quiet=quiet)
+    output = output or (path if path.is_dir() else path.parent) / FILE_NAME
+    options = Options(tuple(sources.split(",")), drums)
+    with terminal.progress("Reading") as progress:
+        dataset, notes = import_dataset(
+            kind, path, options, name=name, licence=licence, valid_share=valid, test_share=test,
+            map_unordered=map_in_processes(jobs or os.cpu_count() or 1), progress=progress.advance_to,
+        )  # fmt: skip
+    dataset.save(output)
+    for note in notes:
+        terminal.say(f"Note: {note}")
+    unpaired = len(list(dataset.train_unsup.samples))
+    terminal.say(
+        f"Wrote {output}: {len(dataset.train_sup)} songs to train on, {len(dataset.valid)} to validate, "
+        f"{len(dataset.test)} to test, {unpaired} unpaired. Next: dssgan data check {output}"
+    )
