@@ -52,11 +52,11 @@ class Terminal:
         """Print a stage's name."""
         self.console.rule(text, align="left")
 
-    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Print a table; all columns but the first are aligned right."""
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, num_left: int = 1) -> None:
+        """Print a table; all columns but the first `num_left` are aligned right."""
         table = Table(title=title, title_justify="left")
         for index, column in enumerate(columns):
-            table.add_column(column, justify="right" if index else "left", overflow="fold")
+            table.add_column(column, justify="right" if index >= num_left else "left", overflow="fold")
         for row in rows:
             table.add_row(*row)
         self.console.print(table)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dssgan.data.fingerprint import SILENCE
+from dssgan.data.doctor import examine_track
 from dssgan.data.track import Track
 
 
@@ -16,6 +16,4 @@ def faults(track: Track, sources: Sequence[str]) -> list[str]:
     Returns:
         Reasons; empty where the track is sound.
     """
-    if all(part is None or part.content() == SILENCE for part in track.sources):
-        return [f"all its sources ({', '.join(sources)}) are silent"]
-    return []
+    return [finding.message for finding in examine_track(track, sources) if finding.severity == "error"]

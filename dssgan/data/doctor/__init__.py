@@ -1,0 +1,191 @@
+"""The doctor: what would spoil hours of training, found before they begin."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from dssgan.audio.files import Audio
+from dssgan.data.acoustic import Landmarks, landmarks, matches
+from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Track
+from dssgan.data.doctor.finding import Finding
+from dssgan.data.doctor.signal import examine_signal
+from dssgan.data.doctor.song import examine_drums, examine_sum
+from dssgan.data.processes import MapUnordered
+from dssgan.data.sample import Recording
+from dssgan.errors import AudioError
+
+__all__ = ["Finding", "examine", "examine_track"]
+
+_UNPAIRED = "train_unsup"
+_MIX = "mix"
+_SLOW = 20.0  # times real time, under which decoding keeps training waiting
+_FEW_NAMES = 3
+
+
+@dataclass(frozen=True)
+class _Patient:
+    """A song or a recording, with what to call it."""
+
+    partition: str
+    name: str
+    parts: tuple[Recording | None, ...]  # the mix first
+    roles: tuple[str, ...]
+    paired: bool
+
+
+@dataclass(frozen=True)
+class _Chart:
+    """What examining one of them gave."""
+
+    patient: _Patient
+    findings: tuple[Finding, ...]
+    marks: dict[str, Landmarks]
+    speed: float
+
+
+def examine(
+    dataset: Dataset, *, map_unordered: MapUnordered = map, progress: Callable[[int, int], None] | None = None
+) -> list[Finding]:
+    """Examine every song and recording of a data set, and what they have in common.
+
+    Args:
+        dataset: what to examine.
+        map_unordered: how to work, such as `map_in_processes(4)`.
+        progress: called with (songs and recordings done, in all).
+
+    Returns:
+        Findings, errors first.
+    """
+    patients = _patients(dataset)
+    charts = []
+    for done, chart in enumerate(map_unordered(partial(_examine, dataset.sources), patients), 1):
+        charts.append(chart)
+        if progress is not None:
+            progress(done, len(patients))
+    order = {(patient.partition, patient.name): number for number, patient in enumerate(patients)}
+    charts.sort(key=lambda chart: order[chart.patient.partition, chart.patient.name])
+    findings = [finding for chart in charts for finding in chart.findings]
+    findings += [*_whole(dataset), *_slow(charts), *_common(charts)]
+    return sorted(findings, key=lambda finding: finding.severity != "error")
+
+
+def examine_track(track: Track, sources: Sequence[str]) -> list[Finding]:
+    """Examine one song.
+
+    Args:
+        track: its files.
+        sources: names of its sources.
+    """
+    patient = _Patient("", track.name, (track.mix, *track.sources), (_MIX, *sources), paired=True)
+    return list(_examine(tuple(sources), patient).findings)
+
+
+def _patients(dataset: Dataset) -> list[_Patient]:
+    roles = (_MIX, *dataset.sources)
+    found = [
+        _Patient(partition, track.name, (track.mix, *track.sources), roles, paired=True)
+        for partition in PAIRED_PARTITIONS
+        for track in dataset.partition(partition)
+    ]
+    loose = (dataset.train_unsup.mixes, *dataset.train_unsup.sources)
+    for role, recordings in zip(roles, loose, strict=True):
+        found += [
+            _Patient(_UNPAIRED, f"{role} {recording.label}", (recording,), (role,), paired=False)
+            for recording in recordings
+        ]
+    return found
+
+
+def _examine(sources: tuple[str, ...], patient: _Patient) -> _Chart:
+    findings: list[Finding] = []
+    waves: dict[str, Audio] = {}
+    rate = next(part.sample_rate for part in patient.parts if part is not None)
+    seconds, spent = 0.0, 0.0
+    for role, part in zip(patient.roles, patient.parts, strict=True):
+        if part is None:
+            continue
+        began = time.perf_counter()
+        try:
+            audio = part.read()
+        except AudioError as error:
+            told = str(error).removeprefix(f"{part.label}: ")
+            findings.append(Finding("error", "reading", told, "replace it by an intact copy", file=part.label))
+            continue
+        spent += time.perf_counter() - began
+        seconds += part.duration * len(part.files)
+        findings += examine_signal(audio, part.sample_rate, part.label)
+        channels = next((wave.shape[0] for wave in waves.values()), audio.shape[0])
+        if (part.sample_rate, audio.shape[0]) != (rate, channels):
+            told = f"has {part.sample_rate} Hz and {audio.shape[0]} channels, unlike the others"
+            mend = "training converts it; --fix makes them alike"
+            findings.append(Finding("warning", "format", told, mend, file=part.label))
+            audio = part.read(sample_rate=rate, channels=channels)
+        waves[role] = audio
+    if patient.paired and not any(finding.check == "reading" for finding in findings):
+        findings += _together(waves, sources, rate, has_mix=patient.parts[0] is not None)
+    marks = {role: landmarks(audio, rate) for role, audio in waves.items()}
+    findings = [replace(finding, partition=patient.partition, track=patient.name) for finding in findings]
+    return _Chart(patient, tuple(findings), marks, seconds / spent if spent > 0 else np.inf)
+
+
+def _together(waves: dict[str, Audio], sources: tuple[str, ...], rate: int, *, has_mix: bool) -> Iterator[Finding]:
+    length = max(audio.shape[1] for audio in waves.values())
+    channels = next(iter(waves.values())).shape[0]
+    silence = np.zeros((channels, length), np.float32)
+    whole = {role: np.pad(audio, ((0, 0), (0, length - audio.shape[1]))) for role, audio in waves.items()}
+    parts = np.stack([whole.get(source, silence) for source in sources])
+    if not np.any(parts):
+        yield Finding("error", "silence", "all its sources are silent", "leave it out")
+        return
+    if has_mix:
+        yield from examine_sum(whole[_MIX], parts, sources, rate)
+    else:
+        waves[_MIX] = parts.sum(axis=0)
+    yield from examine_drums(parts, sources, rate)
+
+
+def _whole(dataset: Dataset) -> Iterator[Finding]:
+    if not dataset.train_sup:
+        severity = "warning" if any(True for _ in dataset.train_unsup.samples) else "error"
+        yield Finding(severity, "partitions", "no song has its sources (train_sup)", "add some, or train synthetic=1")  # type: ignore[arg-type]
+    if not dataset.valid:
+        yield Finding("error", "partitions", "no song validates", "import with --valid 0.1, or add some")
+
+
+def _slow(charts: list[_Chart]) -> Iterator[Finding]:
+    slow = [chart for chart in charts if chart.speed < _SLOW]
+    if slow:
+        names = [chart.patient.name for chart in slow]
+        told = ", ".join(names[:_FEW_NAMES]) + (", ..." if len(names) > _FEW_NAMES else "")
+        slowest = min(chart.speed for chart in slow)
+        yield Finding(
+            "warning", "speed", f"{len(slow)} songs decode at {slowest:.1f}x to {_SLOW:.0f}x real time ({told})",
+            "dssgan data decode makes copies that read at once", value=slowest,
+        )  # fmt: skip
+
+
+def _common(charts: list[_Chart]) -> Iterator[Finding]:
+    """Songs that share audio: leakage between partitions, duplicates within one."""
+    roles = dict.fromkeys(role for chart in charts for role in chart.marks)
+    told: set[tuple[int, int]] = set()
+    for role in roles:
+        numbers = [number for number, chart in enumerate(charts) if role in chart.marks]
+        for match in matches([charts[number].marks[role] for number in numbers]):
+            pair = numbers[match.first], numbers[match.second]
+            if pair in told:
+                continue
+            told.add(pair)
+            one, other = (charts[number].patient for number in pair)
+            leaks = (one.partition != other.partition) and not {one.partition, other.partition} <= {
+                "train_sup",
+                _UNPAIRED,
+            }
+            yield Finding(
+                "error" if leaks else "warning", "leakage" if leaks else "duplicate",
+                f"shares {match.share:.0%} of its {role} with {other.name} of {other.partition}",
+                f"take it out of {one.partition} or of {other.partition}" if leaks else "one of them would do",
+                one.partition, one.name, value=match.share,
+            )  # fmt: skip
