@@ -125,7 +125,7 @@ class Sum:
     none but the difference.
 
     Attributes:
-        terms: at least one file with its factor, all equally long.
+        terms: at least one file with its factor; those that are shorter are silent after their end.
 
     Raises:
         DataError: there is no term, or a factor is not a finite number.
@@ -199,11 +199,13 @@ class Sum:
         rate, count = sample_rate or self.sample_rate, channels or self.channels
         total: Audio | None = None
         for sample, factor in self.terms:
+            if sample.duration <= start_seconds < self.duration:
+                continue  # this file ended before
             part = sample.read(start_seconds, duration_seconds, rate, count) * np.float32(factor)
             if total is None:
                 total = part
                 continue
-            longer = max(total.shape[1], part.shape[1])  # by a sample or so: codecs and rounding
+            longer = max(total.shape[1], part.shape[1])  # stems are often cut where they fall silent
             total = fit_length(total, longer) + fit_length(part, longer)
         assert total is not None
         return total

@@ -92,3 +92,16 @@ def test_a_test_song_inside_a_sum_is_found(parts: tuple[Sample, Sample], tmp_pat
     train = Track("train", None, (None, Sum(((parts[0], 1.0), (parts[1], -1.0)))))
     with pytest.raises(DataError, match="same audio as test track"):
         Dataset(("drums", "other"), (train,), test=(Track("test", None, (copy, None)),))
+
+
+def test_a_term_that_ends_early_is_silent_after_its_end(song: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
+    files.write(tmp_path / "long.wav", song[1][0], 44100)
+    files.write(tmp_path / "short.wav", song[1][1][:, :44100], 44100)
+    long, short = (Sample.of(tmp_path / f"{name}.wav") for name in ("long", "short"))
+    for terms in (((short, 1.0), (long, 1.0)), ((long, 1.0), (short, 1.0))):
+        both = Sum(terms)
+        assert both.duration == 4.0
+        assert np.array_equal(both.read(2.0, 1.0), long.read(2.0, 1.0))
+        part = both.read(0.5, 1.0)
+        assert part.shape[1] == 44100
+        assert np.array_equal(part[:, 22050:], long.read(1.0, 0.5))

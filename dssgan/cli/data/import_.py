@@ -58,7 +58,7 @@ def command(
 
     terminal = Terminal(quiet=quiet)
     output = output or (path if path.is_dir() else path.parent) / FILE_NAME
-    options = Options(tuple(sources.split(",")), drums)
+    options = Options(tuple(source.strip() for source in sources.split(",")), drums)
     with terminal.progress("Reading") as progress:
         dataset, notes = import_dataset(
             kind, path, options, name=name, licence=licence, valid_share=valid, test_share=test,

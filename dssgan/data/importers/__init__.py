@@ -83,12 +83,19 @@ def import_dataset(
     path = Path(path).absolute()
     if not path.exists():
         raise DataError(f"{path}: no such folder; {importer.title} lies in {importer.layout}")
+    if importer.is_file is not None and path.is_file() != importer.is_file:
+        raise DataError(
+            f"{path}: is {'a file' if path.is_file() else 'a folder'}; {importer.title} lies in {importer.layout}"
+        )
     found = importer.read(path, options)
     if not any((found.train, found.valid, found.test, tuple(found.unpaired.samples))):
         raise DataError(f"{path}: no songs found; {importer.title} lies in {importer.layout}")
     _split(found, valid_share, test_share)
     dataset = replace(
-        found.dataset(options.sources), name=name or path.stem, licence=licence or importer.licence, credits=credits
+        found.dataset(options.sources),
+        name=name or (path.stem if path.is_file() else path.name),
+        licence=licence or importer.licence,
+        credits=credits,
     )
     return fingerprinted(dataset, map_unordered=map_unordered, progress=progress), found.notes
 

@@ -12,19 +12,21 @@ import yaml
 from dssgan.audio import files
 from dssgan.data.dataset import Dataset, Track, Unpaired
 from dssgan.data.sample import Recording, Sample, Sum
+from dssgan.data.track import LENGTH_TOLERANCE_SECONDS
 from dssgan.errors import DataError
 
 DRUMS = "drums"
 OTHER = "other"
 
-# words by which people name files that hold drums, and files that hold everything
+# words by which people name files that hold drums, files that hold everything, and files that may hold both
 _DRUM_WORDS = re.compile(
-    r"drum|kick|snare|hi-?hat|\bhats?\b|cymbal|\btoms?\b|percussion|\bperc\b|\bbd\b|\bsd\b|\boh\b|overhead|beats?\b"
+    r"drum|kick|snare|hi-?hat|\bhats?\b|\bhh\b|cymbal|crash|\bride\b|\btoms?\b|percussion|\bperc\b|\bbd\b|\bsd\b"
+    r"|\boh\b|overheads?|\bbeats?\b|\bclaps?\b|shaker|tambourine|conga|bongo|cajon|rim ?shot|side ?stick|cowbell"
+    r"|timbale|\b[89]0[89]\b"
 )
-_DRUMLESS_WORDS = re.compile(
-    r"drum-?less|(no|without|minus)[ _-]?drums?|instrumental|accompaniment|backing|steel ?drum"
-)
-_MIX_WORDS = re.compile(r"^(.*[ _-])?(mix|mixture|mixdown|master|full)$")
+_DRUMLESS_WORDS = re.compile(r"drum-?less|(no|without|minus)[ _-]?drums?|steel ?drum")
+_MIX_WORDS = ("mix", "mixture", "mixdown", "master", "full")
+_UNCLEAR_WORDS = re.compile(r"instrumental|accompaniment|backing|karaoke|acapella|stem ?mix|submix")
 _MOST_METADATA_BYTES = 1 << 22
 
 
@@ -73,12 +75,14 @@ class Importer:
         layout: where its files lie, for the help and for errors.
         read: finds the songs under a folder, without decoding them. Raises DataError.
         licence: the set's terms, where they are the same for all of it.
+        is_file: it is a file rather than a folder; None for either.
     """
 
     title: str
     layout: str
     read: Callable[[Path, Options], Found]
     licence: str | None = None
+    is_file: bool | None = False
 
 
 def audio_files(folder: Path) -> list[Path]:
@@ -127,14 +131,29 @@ def read_metadata(path: Path) -> Any:
         raise DataError(f"{path}: cannot be read ({reason}); replace it by an intact copy") from error
 
 
-def kind_of(name: str) -> str:
-    """Tell by a file's name whether it holds "mix", "drums" or "other"."""
-    lowered = name.lower()
+def kind_of(name: str, song: str = "") -> str:
+    """Tell by a file's name whether it holds "mix", "drums" or "other".
+
+    Args:
+        name: of the file, without its suffix.
+        song: of the song, which may stand before "mix".
+
+    Raises:
+        DataError: the name of a file that may or may not hold drums.
+    """
+    lowered = re.sub(r"[_\s]+", " ", name.lower()).strip()
     if _DRUMLESS_WORDS.search(lowered):
         return OTHER
-    if _MIX_WORDS.match(lowered):
+    bare = lowered.removeprefix(re.sub(r"[_\s]+", " ", song.lower())).strip(" -")
+    if bare in _MIX_WORDS:
         return "mix"
-    return DRUMS if _DRUM_WORDS.search(lowered.replace("_", " ")) else OTHER
+    if _DRUM_WORDS.search(lowered):
+        return DRUMS
+    if _UNCLEAR_WORDS.search(lowered):
+        raise DataError(
+            f"{name}: nobody can tell whether it holds the drums; take it out, or rename it to drumless or mix"
+        )
+    return OTHER
 
 
 def make_track(
@@ -166,7 +185,16 @@ def make_track(
     rest = [sample for source, samples in taken.items() if source != OTHER for sample in samples]
     if mixture is not None and parts.get(OTHER, mixture) is None and rest:
         parts[OTHER] = Sum(((mixture, 1.0), *((sample, -1.0) for sample in rest)))
-    return Track(name, mixture, tuple(parts[source] for source in options.sources))
+    whole = max((part for part in (mixture, *parts.values()) if part is not None), key=lambda part: part.duration)
+    return Track(name, mixture, tuple(_as_long_as(whole, parts[source]) for source in options.sources))
+
+
+def _as_long_as(whole: Recording, part: Recording | None) -> Recording | None:
+    """Make a stem that was cut where it falls silent as long as its song, by a term that adds nothing."""
+    if part is None or whole.duration - part.duration <= LENGTH_TOLERANCE_SECONDS:
+        return part
+    terms = part.terms if isinstance(part, Sum) else ((part, 1.0),)
+    return Sum((*terms, (whole.files[0], 0.0)))
 
 
 def _sum_of(samples: Sequence[Sample]) -> Recording | None:
@@ -176,18 +204,21 @@ def _sum_of(samples: Sequence[Sample]) -> Recording | None:
 
 
 def split(tracks: list[Track], share: float) -> tuple[list[Track], list[Track]]:
-    """Part songs by a hash of their names, so that a set that grows keeps its songs where they were.
+    """Part songs by a hash of their names: a song stays on its side while the set grows.
 
     Args:
         tracks: the songs.
-        share: of the second part, 0 to 1; at least one song where it is above zero and there are two.
+        share: of the second part, 0 to 1, on average; at least one song where it is above zero and there are two.
 
     Returns:
         The larger part and the other one, in their order.
     """
-    num_apart = min(max(round(share * len(tracks)), int(share > 0)), len(tracks) - 1) if tracks else 0
-    ranked = sorted(tracks, key=lambda track: hashlib.sha256(track.name.encode()).hexdigest())
-    apart = {track.name for track in ranked[:num_apart]}
+    if share <= 0 or len(tracks) < 2:
+        return tracks, []
+    places = {track.name: int(hashlib.sha256(track.name.encode()).hexdigest()[:8], 16) / 16**8 for track in tracks}
+    first = min(places, key=places.__getitem__)
+    last = max(places, key=places.__getitem__)
+    apart = ({name for name, place in places.items() if place < share} | {first}) - {last}
     return [track for track in tracks if track.name not in apart], [track for track in tracks if track.name in apart]
 
 

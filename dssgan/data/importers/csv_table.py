@@ -45,5 +45,8 @@ def _read(path: Path, options: Options) -> Found:
 
 
 CSV = Importer(
-    "a table", "a .csv with the columns name, partition, mix, drums, other; paths count from the table's folder", _read
+    "a table",
+    "a .csv with the columns name, partition, mix, drums, other; paths count from the table's folder",
+    _read,
+    is_file=True,
 )

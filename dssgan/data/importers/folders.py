@@ -43,11 +43,15 @@ def _track(folder: Path, options: Options) -> Track:
         if path.stem in stems:
             raise DataError(f"{path}: {stems[path.stem].name} is there already; keep one of the two")
         stems[path.stem] = path
-    kinds = [(name if name in options.sources else _kind(name, options), path) for name, path in stems.items()]
+    kinds = [(_kind(name, folder.name, options), path) for name, path in stems.items()]
     mixes = [path for kind, path in kinds if kind == "mix"]
     if len(mixes) > 1:
         raise DataError(f"{folder}: {' and '.join(path.name for path in mixes)} may both be the mix; keep one")
     sources = [(kind, path) for kind, path in kinds if kind != "mix"]
+    if options.drums is not None and options.drums.lower() not in map(str.lower, stems):
+        raise DataError(
+            f"{folder}: holds {', '.join(stems)}, but no {options.drums}; name the drums' file with --drums"
+        )
     if not sources:
         raise DataError(
             f"{folder}: holds no source; put {' or '.join(f'{name}.wav' for name in options.sources)} into it"
@@ -55,10 +59,10 @@ def _track(folder: Path, options: Options) -> Track:
     return make_track(folder.name, mixes[0] if mixes else None, sources, options)
 
 
-def _kind(name: str, options: Options) -> str:
+def _kind(name: str, song: str, options: Options) -> str:
     if options.drums is not None and name.lower() == options.drums.lower():
         return DRUMS
-    return kind_of(name)
+    return name.lower() if name.lower() in options.sources else kind_of(name, song)
 
 
 FOLDERS = Importer(

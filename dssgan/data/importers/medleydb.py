@@ -29,7 +29,8 @@ def _read(root: Path, options: Options) -> Found:
         if not isinstance(stems, dict):
             raise DataError(f"{path}: names no stems; replace it by an intact copy")
         folder = _audio_folder(root, path, name)
-        if folder is None:  # the metadata come for all songs, the audio only for those one has
+        # the metadata come for all songs, the audio only for those one has; and some copies have the former twice
+        if folder is None or any(track.name == name for track in found.train) or name in bleeding:
             continue
         if metadata.get("has_bleed") in ("yes", True):
             bleeding.append(name)
@@ -69,7 +70,7 @@ def _audio_folder(root: Path, metadata: Path, name: str) -> Path | None:
 def _kind(stem: dict[str, Any]) -> str:
     told = stem.get("instrument")
     instruments = told if isinstance(told, list) else [told]
-    return DRUMS if all(str(instrument).lower() in _DRUMS for instrument in instruments) else OTHER
+    return DRUMS if instruments and all(str(kind).lower() in _DRUMS for kind in instruments) else OTHER
 
 
 MEDLEYDB = Importer(

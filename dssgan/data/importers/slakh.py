@@ -21,9 +21,7 @@ def _read(root: Path, options: Options) -> Found:
     found = Found()
     parts = {"train": found.train, "validation": found.valid, "test": found.test}
     for path in walk(root, "metadata.yaml"):
-        part = next(
-            (name for name in reversed(path.relative_to(root).parts[:-2]) if name in (*parts, "omitted")), "train"
-        )
+        part = next((name for name in reversed(path.parts[:-2]) if name in (*parts, "omitted")), "train")
         if part == "omitted":  # songs that the authors found to be in two parts
             continue
         parts[part].append(_track(path, options))
