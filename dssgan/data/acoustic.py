@@ -82,11 +82,12 @@ def landmarks(audio: Audio, sample_rate: int) -> Landmarks:
     return np.concatenate(keys).astype(np.uint32), np.concatenate(times).astype(np.int32)
 
 
-def matches(recordings: Sequence[Landmarks]) -> list[Match]:
+def matches(recordings: Sequence[Landmarks], *, num_queries: int | None = None) -> list[Match]:
     """Find every two recordings that have audio in common.
 
     Args:
         recordings: the landmarks of each.
+        num_queries: compare only the first so many with all that follow them; None for all.
 
     Returns:
         Matches, in the order of their numbers.
@@ -100,7 +101,7 @@ def matches(recordings: Sequence[Landmarks]) -> list[Match]:
     order = np.argsort(keys, kind="stable")
     keys, times, owners = keys[order], times[order], owners[order]
     found = []
-    for number, (own_keys, own_times) in enumerate(recordings):
+    for number, (own_keys, own_times) in enumerate(recordings[:num_queries]):
         found += _matches_of(number, own_keys, own_times, keys, times, owners, sizes)
     return found
 

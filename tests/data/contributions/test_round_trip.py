@@ -98,11 +98,21 @@ def test_the_same_audio_from_another_hand_is_left_out(songs: Path, archive: Path
     assert [rights.holder for rights in Dataset.load(tmp_path / "dataset.json").rights] == ["Ada Drummer"]
 
 
-def test_two_songs_of_one_name_are_kept_apart(archive: Path, song: Song, tmp_path: Path) -> None:
-    for name, audio in zip(("drums", "other"), song[1], strict=True):
-        files.write(tmp_path / "songs" / "ONE" / f"{name}.wav", audio[:, :RATE] * 0.5, RATE)
-    pack(tmp_path / "songs", tmp_path / "louder.dssgan.zip", licence="cc0-1.0")
-    merged = merge([archive, tmp_path / "louder.dssgan.zip"], tmp_path / "dataset.json")
+def test_a_quieter_copy_is_left_out(archive: Path, songs: Path, tmp_path: Path) -> None:
+    for name in ("drums", "other"):
+        (audio,) = (files.read(path) for path in (songs / "One").glob(f"{name}.*"))
+        files.write(tmp_path / "songs" / "Remaster" / f"{name}.wav", audio * 0.3, RATE)
+    pack(tmp_path / "songs", tmp_path / "quiet.dssgan.zip", holder="Somebody else")
+    merged = merge([archive, tmp_path / "quiet.dssgan.zip"], tmp_path / "dataset.json")
+    assert merged.duplicates == (("Remaster", "One"),)
+
+
+def test_two_songs_of_one_name_are_kept_apart(archive: Path, bundled: Dataset, tmp_path: Path) -> None:
+    for name, sample in zip(("drums", "other"), bundled.train_sup[0].sources, strict=True):
+        assert sample is not None
+        files.write(tmp_path / "songs" / "ONE" / f"{name}.wav", sample.read(8.0, 4.0) * 0.5, RATE)
+    pack(tmp_path / "songs", tmp_path / "namesake.dssgan.zip", licence="cc0-1.0")
+    merged = merge([archive, tmp_path / "namesake.dssgan.zip"], tmp_path / "dataset.json")
     assert merged.added[2].startswith("ONE-")
     dataset = Dataset.load(tmp_path / "dataset.json")
     assert dataset.licence == "CC-BY-4.0 AND CC0-1.0"
