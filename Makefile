@@ -28,6 +28,7 @@ bench: .venv/.ready
 	$(BIN)/python benchmarks/separate.py
 	$(BIN)/python benchmarks/evaluation.py
 	$(BIN)/python benchmarks/data.py
+	$(BIN)/python benchmarks/synthesis.py
 
 format: .venv/.ready
 	$(BIN)/ruff check --fix .

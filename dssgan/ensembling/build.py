@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -114,6 +114,7 @@ def build_ensemble(
         "data": dataset.name,
         "data_fingerprint": dataset.fingerprint,
         "licence": dataset.licence,
+        "rights": [asdict(rights) for rights in dataset.rights],
         "validation_usdr_db": {
             **{name: round(single[str(bundle)], 2) for name, bundle in names.items()},
             "average": round(average, 2),

@@ -12,6 +12,7 @@ from dssgan.data.synthetic.soundfont import SAMPLE_RATE
 _CEILING = 0.98
 _LOOKAHEAD_SAMPLES = 221  # 5 ms
 _RELEASE_SAMPLES = 2205  # 50 ms
+_BLOCK_SAMPLES = 4410  # 0.1 s
 
 
 def decibels(gain_db: float) -> np.float32:
@@ -21,26 +22,26 @@ def decibels(gain_db: float) -> np.float32:
 
 def level(audio: Audio) -> float:
     """Root mean square of where a signal sounds, linear; 0 for silence."""
-    power = np.mean(np.square(audio, dtype=np.float64), axis=0)
-    blocks = power[: len(power) // 4410 * 4410].reshape(-1, 4410).mean(axis=1) if len(power) >= 4410 else power
+    power = np.square(audio).mean(axis=0)
+    whole = len(power) // _BLOCK_SAMPLES * _BLOCK_SAMPLES
+    blocks = power[:whole].reshape(-1, _BLOCK_SAMPLES).mean(axis=1, dtype=np.float64) if whole else power
     heard = blocks[blocks > 1e-4 * blocks.max(initial=0.0)]
     return float(np.sqrt(heard.mean())) if heard.size else 0.0
 
 
-def pan(audio: Audio, place: float) -> Audio:
-    """Turn a signal's balance, -1 left to 1 right, at constant power."""
+def pan(place: float) -> NDArray[np.float32]:
+    """Give the gains of left and right, (2, 1), that put a signal at -1 left to 1 right with constant power."""
     angle = (place + 1) * np.pi / 4
-    balanced: Audio = audio * (np.sqrt(2) * np.array([[np.cos(angle)], [np.sin(angle)]])).astype(np.float32)
-    return balanced
+    gains: NDArray[np.float32] = (np.sqrt(2) * np.array([[np.cos(angle)], [np.sin(angle)]])).astype(np.float32)
+    return gains
 
 
 def through(audio: Audio, *effects: Any) -> Audio:
     """Run a signal through pedalboard's effects."""
     import pedalboard
 
-    processed: Audio = pedalboard.Pedalboard(list(effects))(  # type: ignore[attr-defined]
-        audio, SAMPLE_RATE
-    )
+    board = pedalboard.Pedalboard(list(effects))  # type: ignore[attr-defined]
+    processed: Audio = board(audio, SAMPLE_RATE)
     return processed
 
 
@@ -88,7 +89,7 @@ def room(audio: Audio, generator: np.random.Generator, *, wettest: float) -> Aud
     import pedalboard
 
     wet = wettest * generator.random() ** 2
-    if wet < 0.02:
+    if wet < 0.04:  # nobody would hear it, and a room is the slowest of all effects
         return audio
     size = generator.uniform(0.1, 0.8)
     return through(

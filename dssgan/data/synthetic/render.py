@@ -1,8 +1,10 @@
 """Songs played, recorded and mixed."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dssgan.audio.files import Audio
 from dssgan.data.synthetic import instruments, kits, mixing, voices
@@ -34,6 +36,7 @@ _PLACES = {
     "clave": -0.4, "low_conga": 0.5, "high_conga": 0.4, "timbale": -0.5,
 }  # fmt: skip
 _CHOKE_SAMPLES = 1323  # 30 ms: how long an open hat takes to close
+_TAIL_SECONDS = 3.0
 _TALKED = ("hip_hop", "trap", "techno")
 
 
@@ -121,14 +124,14 @@ def _drums(song: Song, generator: np.random.Generator, thanks: set[str]) -> Audi
             kit = main
         thanks.add(kit.credit)
         gain = mixing.decibels(_PIECES_DB[piece] + generator.normal(0, 2.5))
-        place = _PLACES.get(piece, 0.0) * width
-        track += mixing.pan(_piece(song, piece, kit, generator), place) * gain
+        _strike(track, song, piece, kit, mixing.pan(_PLACES.get(piece, 0.0) * width) * gain, generator)
     return mixing.room(mixing.drum_bus(track, generator), generator, wettest=0.35)
 
 
-def _piece(song: Song, piece: str, kit: kits.Kit, generator: np.random.Generator) -> Audio:
-    """Every stroke on one piece."""
-    track = np.zeros((2, round(song.seconds * SAMPLE_RATE)), np.float32)
+def _strike(
+    track: Audio, song: Song, piece: str, kit: kits.Kit, gains: NDArray[np.float32], generator: np.random.Generator
+) -> None:
+    """Add every stroke on one piece to a track, times the gains of left and right."""
     layers = kit.layers(piece)
     tuning = 2 ** (generator.uniform(-2.5, 2.5) / 12)
     tuned: dict[tuple[int, int], Audio] = {}
@@ -140,7 +143,7 @@ def _piece(song: Song, piece: str, kit: kits.Kit, generator: np.random.Generator
         place = next((index for index, layer in enumerate(layers) if hit.velocity <= layer.most), len(layers) - 1)
         turn = number % len(layers[place].strokes)
         if (place, turn) not in tuned:
-            tuned[place, turn] = _tuned(layers[place].strokes[turn], tuning)
+            tuned[place, turn] = _tuned(layers[place].strokes[turn], tuning) * gains
         stroke = tuned[place, turn]
         if piece == "open_hat":
             stroke = _choked(stroke, hit, closings)
@@ -148,7 +151,6 @@ def _piece(song: Song, piece: str, kit: kits.Kit, generator: np.random.Generator
         part = track[:, start : start + stroke.shape[1]]
         # layers carry their own dynamics; a single one has none
         part += stroke[:, : part.shape[1]] * np.float32(hit.velocity ** (0.7 if len(layers) > 2 else 1.6))
-    return track
 
 
 def _tuned(stroke: Audio, ratio: float) -> Audio:
@@ -168,12 +170,14 @@ def _choked(stroke: Audio, hit: Hit, closings: list[float]) -> Audio:
 
 def _band(song: Song, generator: np.random.Generator, thanks: set[str]) -> Audio:
     found = instruments.find()
+    # one for the whole song: each is loaded anew, which takes longer than playing a part
+    font = found.soundfonts[int(generator.integers(len(found.soundfonts)))]
     track = np.zeros((2, round(song.seconds * SAMPLE_RATE)), np.float32)
     with Player() as player:
         for part in song.parts:
             # as many draws for every part, whatever instruments there are
             seed = int(generator.integers(1 << 32))
-            sound, credit = _part(song, part, found, player, np.random.default_rng(seed))
+            sound, credit = _part(song, part, font, found.voice, player, np.random.default_rng(seed))
             loudness = mixing.level(sound)
             if loudness > 0:
                 thanks.add(credit)
@@ -183,19 +187,23 @@ def _band(song: Song, generator: np.random.Generator, thanks: set[str]) -> Audio
 
 
 def _part(
-    song: Song, part: Part, found: instruments.Instruments, player: Player, generator: np.random.Generator
+    song: Song,
+    part: Part,
+    font: instruments.Instrument,
+    voice: instruments.Instrument | None,
+    player: Player,
+    generator: np.random.Generator,
 ) -> tuple[Audio, str]:
     """One player's sound with its effects, and whom to thank for it."""
     place = float(generator.uniform(-0.8, 0.8)) if part.role in ("guitar", "keys", "brass", "arpeggio") else 0.0
     effects = mixing.strip(part.role, generator)
     if part.role == "noise":
-        return mixing.through(_noise(part, song.seconds, generator), *effects), "noise"
-    if part.role == "vocals" and found.voice is not None:
+        return _processed(_noise(part, song.seconds, generator), part, effects), "noise"
+    if part.role == "vocals" and voice is not None:
         speaks = song.genre in _TALKED and generator.random() < 0.7
-        sound = (voices.talk if speaks else voices.sing)(found.voice, part.notes, song.seconds, generator)
+        sound = (voices.talk if speaks else voices.sing)(voice, part.notes, song.seconds, generator)
         stereo = np.repeat(sound, 2, axis=0)
-        return mixing.room(mixing.through(stereo, *effects), generator, wettest=0.3), found.voice.credit
-    font = found.soundfonts[int(generator.integers(len(found.soundfonts)))]
+        return mixing.room(_processed(stereo, part, effects), generator, wettest=0.3), voice.credit
     program = part.program
     amplified = program in DISTORTED_GUITAR and generator.random() < 0.7
     if amplified:
@@ -204,7 +212,16 @@ def _part(
     if amplified:
         sound = sound * np.float32(0.3 / max(float(np.abs(sound).max()), 1e-6))
         effects = mixing.amplifier(generator) + effects
-    return mixing.pan(mixing.through(sound, *effects), place), font.credit
+    return _processed(sound, part, effects) * mixing.pan(place), font.credit
+
+
+def _processed(sound: Audio, part: Part, effects: list[Any]) -> Audio:
+    """Run a part through its effects, from its first note to where its last has died away."""
+    first = round(part.notes[0].start_seconds * SAMPLE_RATE)
+    end = round((max(note.start_seconds + note.seconds for note in part.notes) + _TAIL_SECONDS) * SAMPLE_RATE)
+    processed = np.zeros_like(sound)
+    processed[:, first:end] = mixing.through(sound[:, first:end], *effects)
+    return processed
 
 
 def _noise(part: Part, seconds: float, generator: np.random.Generator) -> Audio:
