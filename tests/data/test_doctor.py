@@ -16,7 +16,7 @@ from dssgan.data.dataset import Dataset, Track, Unpaired
 from dssgan.data.doctor import Finding, examine, examine_track
 from dssgan.data.doctor.fix import mend
 from dssgan.data.doctor.signal import clips_a_minute, cutoff, level_db, silent_share
-from dssgan.data.doctor.song import misalignments, percussiveness, shifted
+from dssgan.data.doctor.song import examine_drums, misalignments, percussiveness, shifted
 from dssgan.data.processes import map_in_processes
 from dssgan.data.sample import Sample
 
@@ -85,6 +85,16 @@ def test_a_fault_is_found(fault: str, song: Song, tmp_path: Path) -> None:
 def test_a_sound_song_has_no_findings(song: Song, tmp_path: Path) -> None:
     quiet = (song[0] * 0.5, song[1][0] * 0.5, song[1][1] * 0.5)
     assert [f for f in examine_track(write_track(tmp_path, *quiet), SOURCES) if f.check != "bandwidth"] == []
+
+
+@pytest.mark.parametrize("number", [0, 3, 5], ids=["soft rest", "percussive rest", "alike"])
+def test_swapped_sources_are_found_in_real_songs(number: int, bundled: Dataset) -> None:
+    track = bundled.train_sup[number]
+    _, sources = track.load()
+    assert list(examine_drums(sources, SOURCES, track.sample_rate)) == []
+    (found,) = examine_drums(sources[::-1], SOURCES, track.sample_rate)
+    assert found.check == "drums"
+    assert found.severity == ("error" if number in (0, 3) else "warning")
 
 
 def test_a_file_that_cannot_be_read_is_an_error(song: Song, tmp_path: Path) -> None:
