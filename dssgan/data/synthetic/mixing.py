@@ -71,6 +71,13 @@ def strip(role: str, generator: np.random.Generator) -> list[Any]:
     return effects
 
 
+def without_bass() -> Any:
+    """Give the effect that leaves a singer and takes the bass beneath away."""
+    import pedalboard
+
+    return pedalboard.HighpassFilter(180)
+
+
 def amplifier(generator: np.random.Generator) -> list[Any]:
     """Draw a distorting guitar amplifier with its loudspeaker."""
     import pedalboard

@@ -37,6 +37,7 @@ _PLACES = {
 }  # fmt: skip
 _CHOKE_SAMPLES = 1323  # 30 ms: how long an open hat takes to close
 _TAIL_SECONDS = 3.0
+_REAL_SINGERS = 0.15  # share of the vocals that are excerpts of real songs
 _TALKED = ("hip_hop", "trap", "techno")
 
 
@@ -199,10 +200,14 @@ def _part(
     effects = mixing.strip(part.role, generator)
     if part.role == "noise":
         return _processed(_noise(part, song.seconds, generator), part, effects), "noise"
+    if part.role == "vocals" and (voice is None or generator.random() < _REAL_SINGERS):
+        sung, credit = voices.borrow(part.notes, song.seconds, generator)
+        stereo = np.repeat(sung, 2, axis=0)
+        return _processed(stereo, part, [mixing.without_bass(), *effects]), credit
     if part.role == "vocals" and voice is not None:
         speaks = song.genre in _TALKED and generator.random() < 0.7
-        sound = (voices.talk if speaks else voices.sing)(voice, part.notes, song.seconds, generator)
-        stereo = np.repeat(sound, 2, axis=0)
+        sung = (voices.talk if speaks else voices.sing)(voice, part.notes, song.seconds, generator)
+        stereo = np.repeat(sung, 2, axis=0)
         return mixing.room(_processed(stereo, part, effects), generator, wettest=0.3), voice.credit
     program = part.program
     amplified = program in DISTORTED_GUITAR and generator.random() < 0.7

@@ -1,9 +1,9 @@
-"""Voices: sung melodies and speech from eSpeak NG, re-pitched by the WORLD vocoder (Morise et al. 2016)."""
+"""Voices: melodies and speech from eSpeak NG, re-pitched by the WORLD vocoder (Morise et al. 2016); real singing."""
 
 import subprocess
 import tempfile
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from dssgan.audio.files import Audio, probe, read
 from dssgan.audio.resample import resample
+from dssgan.data.dataset import Dataset
+from dssgan.data.sample import Sample
 from dssgan.data.synthetic.instruments import Instrument
 from dssgan.data.synthetic.score import Note
 from dssgan.data.synthetic.soundfont import SAMPLE_RATE
@@ -27,6 +29,7 @@ LINES = (
 _FRAME_SECONDS = 0.005
 _KEEP = 10  # frames of a word's consonant that are not stretched
 _REST_SECONDS = 0.1
+_FADE_SAMPLES = 2205
 _TIMEOUT_SECONDS = 20
 
 
@@ -173,3 +176,38 @@ def talk(instrument: Instrument, notes: tuple[Note, ...], seconds: float, genera
         track[:, start : start + line.shape[1]] += line
         free = start + line.shape[1] + round(generator.uniform(0.1, 2.0) * SAMPLE_RATE)
     return track
+
+
+@cache
+def _real() -> tuple[tuple[Sample, ...], str]:
+    """The accompaniments of the bundled training songs, with singers in them, and whom to thank."""
+    bundled = Dataset.load()
+    place = bundled.sources.index("other")
+    samples = tuple(part for track in bundled.train_sup if isinstance(part := track.sources[place], Sample))
+    return samples, "; ".join(bundled.credits)
+
+
+def borrow(notes: tuple[Note, ...], seconds: float, generator: np.random.Generator) -> tuple[Audio, str]:
+    """Put excerpts of real singing where the melody's phrases are: the bundled training songs without their drums.
+
+    Args:
+        notes: the melody.
+        seconds: length.
+        generator: source of chance.
+
+    Returns:
+        (1, samples) at 44.1 kHz, and whom to thank.
+    """
+    samples, credit = _real()
+    sample = samples[int(generator.integers(len(samples)))]
+    track = np.zeros((1, round(seconds * SAMPLE_RATE)), np.float32)
+    for phrase in _phrases(notes):
+        length = min(phrase[-1].start_seconds + phrase[-1].seconds - phrase[0].start_seconds, sample.duration)
+        place = float(generator.uniform(0, sample.duration - length))
+        audio = np.array(sample.read(place, length, SAMPLE_RATE, 1))
+        fade = min(_FADE_SAMPLES, audio.shape[1] // 2)
+        audio[:, :fade] *= np.linspace(0, 1, fade, dtype=np.float32)
+        audio[:, audio.shape[1] - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
+        start = round(phrase[0].start_seconds * SAMPLE_RATE)
+        track[:, start : start + audio.shape[1]] += audio[:, : track.shape[1] - start]
+    return track, credit

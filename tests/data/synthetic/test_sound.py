@@ -115,6 +115,17 @@ def test_the_same_singer_twice(played: instruments.Instruments) -> None:
     assert np.any(talked[0])
 
 
+def test_real_singing_comes_where_the_melody_is() -> None:
+    notes = (Note(0.5, 1.0, 60, 0.9), Note(2.5, 0.8, 62, 0.9))
+    audio, credit = voices.borrow(notes, 4.0, np.random.default_rng(1))
+    assert audio.shape == (1, 4 * SAMPLE_RATE)
+    assert not np.any(audio[:, : SAMPLE_RATE // 2])
+    assert not np.any(audio[:, round(1.51 * SAMPLE_RATE) : round(2.49 * SAMPLE_RATE)])
+    assert np.any(audio[:, round(0.6 * SAMPLE_RATE) : round(1.4 * SAMPLE_RATE)])
+    assert "CC0" in credit
+    assert np.array_equal(audio, voices.borrow(notes, 4.0, np.random.default_rng(1))[0])
+
+
 @settings(deadline=None, max_examples=25)
 @given(st.integers(0, 2**32), st.floats(0.1, 20.0))
 def test_a_limited_mix_stays_below_full_scale(seed: int, drive: float) -> None:
