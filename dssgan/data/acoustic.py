@@ -22,7 +22,7 @@ _REACH_BINS, _REACH_FRAMES = 12, 8  # a peak is the highest of its neighbourhood
 _FLOOR_DB = 60.0  # under the loudest
 _FAN = 6  # later peaks each is paired with
 _MOST_FRAMES_APART = 64
-_MOST_ALIKE = 40  # a pair that is in more places than this tells nothing
+_MOST_ALIKE = 40  # a pair that is in more places than this, and than there are recordings, tells nothing
 _FEWEST_PAIRS = 40
 _LEAST_SHARE = 0.02  # of the shorter recording's pairs; different songs agree on 0.005 at most, copies on 0.18 or more
 _SLACK_FRAMES = 1
@@ -116,7 +116,7 @@ def _matches_of(
     sizes: list[int],
 ) -> list[Match]:
     first, last = np.searchsorted(keys, own_keys, "left"), np.searchsorted(keys, own_keys, "right")
-    counts = np.where(last - first > _MOST_ALIKE, 0, last - first)
+    counts = np.where(last - first > max(_MOST_ALIKE, len(sizes)), 0, last - first)
     if not counts.sum():
         return []
     # the places first[i] ... last[i] - 1 for every i, one after the other

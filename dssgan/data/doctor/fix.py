@@ -15,7 +15,7 @@ from dssgan.data.doctor.song import misalignments, shifted
 from dssgan.data.sample import Sample
 
 _MENDABLE = frozenset({"dc", "alignment", "format"})
-_LEFT_OUT_OF = ("train_sup", "valid")  # the test partition is never changed for the sake of the others
+_LEFT_OUT_OF = ("train_sup", "valid")  # a test song stays, unless nobody can read it
 
 
 def mend(
@@ -59,7 +59,16 @@ def mend(
             if progress is not None:
                 progress(done, total)
     parts = {name: tuple(tracks) for name, tracks in kept.items()}
-    return replace(dataset, train_sup=parts["train_sup"], valid=parts["valid"], test=parts["test"]), lines
+    names = {track.name for tracks in parts.values() for track in tracks}
+    rights = tuple(
+        replace(one, tracks=tuple(name for name in one.tracks if name in names))
+        for one in dataset.rights
+        if names & set(one.tracks)
+    )
+    kept_dataset = replace(
+        dataset, train_sup=parts["train_sup"], valid=parts["valid"], test=parts["test"], rights=rights
+    )
+    return kept_dataset, lines
 
 
 def _track(
