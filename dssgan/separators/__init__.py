@@ -4,13 +4,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from dssgan.configurable import build, lookup
+from dssgan.separators.band_split import BandSplit
 from dssgan.separators.base import SeparatorModel
+from dssgan.separators.sc_lite import SCLite
 from dssgan.separators.tdf_unet import TDFUNet
 from dssgan.separators.unet import UNet
 
 __all__ = ["SEPARATORS", "SeparatorModel", "build_separator"]
 
 SEPARATORS: dict[str, type[SeparatorModel]] = {
+    "band_split": BandSplit,
+    "sc_lite": SCLite,
     "tdf_unet": TDFUNet,
     "unet": UNet,
 }

@@ -1,15 +1,15 @@
 """A small TFC-TDF U-Net with complex masks."""
 
 from itertools import pairwise
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dssgan.audio.stft import STFT
 from dssgan.errors import ConfigError
-from dssgan.separators.base import SeparatorModel, require_positive
+from dssgan.separators.base import require_positive
+from dssgan.separators.masking import Heads, MaskingSeparator
 
 
 class Frequencies(nn.Module):
@@ -69,8 +69,8 @@ class Block(nn.Module):
         return self.shortcut(x) + self.after(y)  # type: ignore[no-any-return]
 
 
-class TDFUNet(SeparatorModel):
-    """Multiply the mix's complex spectrogram by complex masks that a TFC-TDF U-Net predicts.
+class TDFUNet(MaskingSeparator):
+    """Predict complex masks with a TFC-TDF U-Net.
 
     The spectrum is cut into bands that are stacked as channels, so that the expensive top level works on short
     spectra. Source: Choi et al. 2020, arXiv 1912.02591; Kim et al. 2023, arXiv 2306.09382.
@@ -86,15 +86,17 @@ class TDFUNet(SeparatorModel):
         num_initial_filters: channels of the first level.
         filter_growth: channels that each further level adds.
         bottleneck: how many times the mixing of frequencies narrows a spectrum.
-        heads: "residual" predicts all sources but the last, which is what they leave of the mix, so that additivity is
-            exact; "independent" predicts every source.
+        heads: see `MaskingSeparator`.
         segment_seconds: what one pass sees when a long file is separated, seconds.
     """
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "tiny": {},
         "micro": {"num_initial_filters": 12, "filter_growth": 12, "num_layers": 3},
-    }
+        "base": {
+            "hop_samples": 512, "num_layers": 4, "num_initial_filters": 56, "filter_growth": 40,
+        },
+    }  # fmt: skip
 
     def __init__(
         self,
@@ -109,29 +111,26 @@ class TDFUNet(SeparatorModel):
         num_initial_filters: int = 16,
         filter_growth: int = 16,
         bottleneck: int = 8,
-        heads: Literal["residual", "independent"] = "residual",
+        heads: Heads = "residual",
         segment_seconds: float = 8.0,
     ) -> None:
-        super().__init__(sources, sample_rate, channels)
+        super().__init__(
+            sources=sources, sample_rate=sample_rate, channels=channels, n_fft=n_fft, hop_samples=hop_samples,
+            heads=heads, segment_seconds=segment_seconds,
+        )  # fmt: skip
         require_positive(num_bands=num_bands, num_layers=num_layers, num_initial_filters=num_initial_filters,
                          bottleneck=bottleneck)  # fmt: skip
-        num_bins = n_fft // 2 // num_bands
+        num_bins = self.num_bins // num_bands
         if num_bins * num_bands * 2 != n_fft or num_bins % 2**num_layers:
             raise ConfigError(
                 f"n_fft={n_fft}: half of it must divide by num_bands={num_bands} times 2^num_layers={2**num_layers}"
             )
-        self.n_fft = n_fft
-        self.hop_samples = hop_samples
         self.num_bands = num_bands
         self.num_layers = num_layers
         self.num_initial_filters = num_initial_filters
         self.filter_growth = filter_growth
         self.bottleneck = bottleneck
-        self.heads = heads
-        self.segment_seconds = segment_seconds
-        self.stft = STFT(n_fft, hop_samples)
 
-        self.num_masks = len(sources) - (heads == "residual")
         inputs = 2 * channels * num_bands
         filters = [num_initial_filters + filter_growth * level for level in range(num_layers + 1)]
         self.first = nn.Conv2d(inputs, filters[0], 1, bias=False)
@@ -149,42 +148,18 @@ class TDFUNet(SeparatorModel):
             nn.Conv2d(filters[0] + inputs, filters[0], 1, bias=False), nn.ReLU(),
             nn.Conv2d(filters[0], self.num_masks * inputs, 1),
         )  # fmt: skip
-        self._start_from_an_equal_share()
-
-    def _start_from_an_equal_share(self) -> None:
         final = self.last[-1]
         assert isinstance(final, nn.Conv2d)
         assert final.bias is not None
-        nn.init.normal_(final.weight, std=0.01)
-        with torch.no_grad():
-            # (masks, bands, real and imaginary, channels): real part 1 / sources, imaginary part 0
-            parts = final.bias.view(self.num_masks, self.num_bands, 2, self.channels)
-            parts[:, :, 0] = 1 / len(self.sources)
-            parts[:, :, 1] = 0
+        parts = final.bias.view(self.num_masks, num_bands, 2, channels)
+        self.start_from_an_equal_share(final.weight, parts.movedim(1, -1))
 
-    def forward(self, mix: Tensor) -> Tensor:
-        """Separate; see `SeparatorModel.forward`."""
-        spectrogram = self.stft(mix)  # (B, C, F + 1, T)
-        num_frames = spectrogram.shape[-1]
-        # the Nyquist bin holds nothing that is heard; without it the spectrum divides into equal bands
-        parts = torch.view_as_real(spectrogram[..., :-1, :]).permute(0, 4, 1, 3, 2)  # (B, 2, C, T, F)
-        # the root of the window's energy brings a full-scale mix to about 1
-        x = parts * (10 / self.n_fft**0.5)
-        x = x.unflatten(-1, (self.num_bands, -1)).permute(0, 4, 1, 2, 3, 5)  # (B, bands, 2, C, T, F / bands)
-        x = functional.pad(x.flatten(1, 3), (0, 0, 0, -num_frames % 2**self.num_layers))
-        x = self._network(x)[..., :num_frames, :].float()
-        masks = x.unflatten(1, (self.num_masks, self.num_bands, 2, self.channels))
-        masks = masks.permute(0, 1, 4, 2, 6, 5, 3).flatten(3, 4)  # (B, masks, C, bands x F / bands, T, 2)
-        mask = torch.view_as_complex(functional.pad(masks.contiguous(), (0, 0, 0, 0, 0, 1)))
-        estimates = self.stft.inverse(mask * spectrogram.unsqueeze(1), mix.shape[-1])  # (B, masks, C, samples)
-        if self.heads == "residual":
-            rest = mix.unsqueeze(1) - estimates.sum(dim=1, keepdim=True)
-            estimates = torch.cat([estimates, rest], dim=1)
-        return estimates
-
-    def _network(self, x: Tensor) -> Tensor:
-        """Predict masks: (batch, bands 2 C, frames, bins) to (batch, masks bands 2 C, frames, bins)."""
-        spectrum = x = x.contiguous(memory_format=torch.channels_last)  # twice as fast on a CPU
+    def masks(self, spectrum: Tensor) -> Tensor:
+        """Predict masks; see `MaskingSeparator.masks`."""
+        num_frames = spectrum.shape[2]
+        x = spectrum.unflatten(-1, (self.num_bands, -1)).movedim(-2, 1)  # (B, bands, 2 C, T, F / bands)
+        x = functional.pad(x.flatten(1, 2), (0, 0, 0, -num_frames % 2**self.num_layers))
+        bands = x = x.contiguous(memory_format=torch.channels_last)  # twice as fast on a CPU
         x = self.first(x)
         skips = []
         for block, shrink in zip(self.encoder, self.shrink, strict=True):
@@ -194,4 +169,6 @@ class TDFUNet(SeparatorModel):
         x = self.middle(x)
         for block, grow in zip(reversed(self.decoder), reversed(self.grow), strict=True):
             x = block(torch.cat([grow(x), skips.pop()], dim=1))
-        return self.last(torch.cat([x, spectrum], dim=1))  # type: ignore[no-any-return]
+        x = self.last(torch.cat([x, bands], dim=1))[..., :num_frames, :]
+        x = x.unflatten(1, (self.num_masks, self.num_bands, -1)).movedim(2, -2)  # (B, masks, 2 C, T, bands, F / bands)
+        return x.flatten(-2).flatten(1, 2)  # type: ignore[no-any-return]

@@ -49,7 +49,8 @@ class UNet(SeparatorModel):
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "parity": {"sample_rate": 8192, "channels": 1, "n_fft": 512, "hop_samples": 256},
         "stereo": {},
-        "tiny": {"n_fft": 2048, "hop_samples": 1024, "num_initial_filters": 8},
+        "tiny": {"n_fft": 2048, "hop_samples": 1024, "num_initial_filters": 10},
+        "base": {"num_initial_filters": 36},
     }
 
     def __init__(

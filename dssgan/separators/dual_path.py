@@ -1,0 +1,48 @@
+"""Recurrence along time and along frequency in turn: what sc_lite and band_split share."""
+
+from torch import Tensor, nn
+
+
+class Recurrence(nn.Module):
+    """Normalise each cell, run an LSTM along the second last axis, and add what it says to what was there.
+
+    Each cell is normalised on its own, so a causal one stays causal.
+
+    Args:
+        width: features of a cell.
+        hidden: units of the LSTM in each direction.
+        bidirectional: look both ways.
+    """
+
+    def __init__(self, width: int, hidden: int, *, bidirectional: bool) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.lstm = nn.LSTM(width, hidden, batch_first=True, bidirectional=bidirectional)
+        self.out = nn.Linear(hidden * (1 + bidirectional), width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Transform: (batch, rows, steps, width) to the same shape."""
+        y, _ = self.lstm(self.norm(x).flatten(0, 1))
+        return x + self.out(y).unflatten(0, x.shape[:2])  # type: ignore[no-any-return]
+
+
+class DualPath(nn.Module):
+    """Recurrence along time, the same for every band, then along bands, the same for every frame.
+
+    Source: Luo and Yu, "Music source separation with band-split RNN", 2022, section 2.2, arXiv 2209.15174; after
+    Luo et al., "Dual-path RNN", 2019, arXiv 1910.06379.
+
+    Args:
+        width: features of a cell.
+        hidden: units of each LSTM in each direction.
+        causal: look back only along time; along bands both ways still.
+    """
+
+    def __init__(self, width: int, hidden: int, *, causal: bool = False) -> None:
+        super().__init__()
+        self.time = Recurrence(width, hidden, bidirectional=not causal)
+        self.bands = Recurrence(width, hidden, bidirectional=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Transform: (batch, bands, frames, width) to the same shape."""
+        return self.bands(self.time(x).transpose(1, 2)).transpose(1, 2)  # type: ignore[no-any-return]
