@@ -2,6 +2,14 @@
 
 import optuna
 
+# architecture -> setting -> lowest, highest, step
+_SIZES = {
+    "band_split": {"width": (32, 64, 16), "num_layers": (2, 4, 1)},
+    "sc_lite": {"num_layers": (2, 4, 1), "hidden": (48, 96, 16)},
+    "tdf_unet": {"num_initial_filters": (16, 32, 8), "num_layers": (2, 4, 1)},
+    "unet": {"num_layers": (3, 5, 1)},
+}
+
 
 def space(trial: optuna.Trial) -> dict[str, object]:
     """Draw the whole of a training."""
@@ -12,17 +20,19 @@ def space(trial: optuna.Trial) -> dict[str, object]:
     trial.suggest_float("adversarial_learning_rate", 2e-5, 5e-4, log=True)
     trial.suggest_categorical("supervised_loss.name", ["log_magnitude", "wave_stft"])
     n_fft = trial.suggest_categorical("separator.n_fft", [2048, 4096])
-    name = trial.suggest_categorical("separator.name", ["tdf_unet", "unet"])
-    if name == "tdf_unet":
-        trial.suggest_int("separator.num_initial_filters", 16, 32, step=8)
-        trial.suggest_int("separator.num_layers", 2, 4)
-        heads = trial.suggest_categorical("separator.heads", ["residual", "independent"])
-    else:
-        trial.suggest_int("separator.num_layers", 3, 5)
-        heads = "independent"
-    if heads == "independent":
-        trial.suggest_float("beta", 1e-5, 1e-1, log=True)
+    trial.suggest_categorical("critic.name", ["multi_resolution", "strided"])
+    trial.suggest_categorical("adversarial_loss.name", ["hinge", "lsgan", "relativistic", "wgan_gp"])
+    name = trial.suggest_categorical("separator.name", list(_SIZES))
+    for setting, (low, high, step) in _SIZES[name].items():
+        trial.suggest_int(f"separator.{setting}", low, high, step=step)
+    heads = (
+        "independent" if name == "unet" else trial.suggest_categorical("separator.heads", ["residual", "independent"])
+    )
+    # estimates that sum to the mix by construction leave nothing to additivity
+    beta = trial.suggest_float("beta", 1e-5, 1e-1, log=True) if heads == "independent" else 0.0
     return {
+        "beta": beta,
+        "critic.preset": "tiny",
         "separator.hop_samples": n_fft // 4,
         "segment_seconds": 4.0,
         "batch_size": 8,

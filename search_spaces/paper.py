@@ -11,6 +11,8 @@ def space(trial: optuna.Trial) -> dict[str, object]:
         "separator.name": "unet",
         "separator.preset": "parity",
         "critic.preset": "parity",
+        "hearing.loudness": False,
+        "hearing.augment": False,
         "supervised_loss.name": "log_magnitude",
         "segment_seconds": 10.0,
         "batch_size": 16,

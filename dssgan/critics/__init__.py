@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from dssgan.configurable import build, lookup
-from dssgan.critics.base import Critic
+from dssgan.critics.base import Critic, Judgement
+from dssgan.critics.multi_resolution import MultiResolutionCritic
 from dssgan.critics.strided import StridedCritic
 
-__all__ = ["CRITICS", "Critic", "build_critic"]
+__all__ = ["CRITICS", "Critic", "Judgement", "build_critic"]
 
 CRITICS: dict[str, type[Critic]] = {
+    "multi_resolution": MultiResolutionCritic,
     "strided": StridedCritic,
 }
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dssgan.audio.stft import STFT, magnitude
-from dssgan.critics.base import Critic
+from dssgan.critics.base import Critic, Judgement
 from dssgan.errors import ConfigError
 
 # A side of the map this short is not halved any more.
@@ -51,6 +51,8 @@ class StridedCritic(Critic):
         for name, value in (("n_fft", n_fft), ("num_frames", num_frames)):
             if value < 2 * SMALLEST_SIDE or value & (value - 1):
                 raise ConfigError(f"{name}={value}: must be a power of two of at least {2 * SMALLEST_SIDE}")
+        if not 0 < hop_samples <= n_fft // 2:
+            raise ConfigError(f"hop_samples={hop_samples}: must be between 1 and half of n_fft={n_fft}")
         self.channels = channels
         self.num_frames = num_frames
         self.stft = STFT(n_fft, hop_samples)
@@ -70,21 +72,28 @@ class StridedCritic(Critic):
         layers += [nn.Flatten(), nn.Linear(width * bins * frames, num_dense), nn.LeakyReLU(0.2)]
         self.layers = nn.Sequential(*layers, nn.Linear(num_dense, 1, bias=False))
 
-    def features(self, wave: Tensor) -> Tensor:
+    def views(self, wave: Tensor) -> tuple[Tensor, ...]:
         """Turn waveforms into windows of log magnitudes.
 
         Args:
             wave: (batch, channels, samples).
 
         Returns:
-            (batch x windows, channels, bins, frames); what is left after the last whole window is not looked at.
+            One view, (batch x windows, channels, bins, frames); what is left after the last whole window is not looked
+            at.
         """
         spectrogram = self.stft(wave)[..., :-1, :]  # (B, C, F, T)
         logarithm = torch.log1p(magnitude(spectrogram))
         missing = max(0, self.num_frames - logarithm.shape[-1])
         windows = functional.pad(logarithm, (0, missing)).unfold(-1, self.num_frames, self.num_frames)
-        return windows.permute(0, 3, 1, 2, 4).flatten(0, 1)  # (B, C, F, N, T) -> (B N, C, F, T)
+        return (windows.permute(0, 3, 1, 2, 4).flatten(0, 1),)  # (B, C, F, N, T) -> (B N, C, F, T)
 
-    def score(self, features: Tensor) -> Tensor:
-        """Score windows: (items, channels, bins, frames) to (items,)."""
-        return self.layers(features).squeeze(-1)  # type: ignore[no-any-return]
+    def judge(self, views: tuple[Tensor, ...]) -> Judgement:
+        """Score windows: one score each."""
+        (x,) = views
+        maps = []
+        for layer in self.layers:
+            x = layer(x)
+            if isinstance(layer, nn.LeakyReLU):
+                maps.append(x)
+        return Judgement((x.squeeze(-1),), tuple(maps))

@@ -20,7 +20,14 @@ from dssgan.separators.base import SeparatorModel
 FORMAT = 1
 
 
-def save_bundle(folder: Path, architecture: str, model: SeparatorModel, *, metadata: Mapping[str, Any]) -> None:
+def save_bundle(
+    folder: Path,
+    architecture: str,
+    model: SeparatorModel,
+    *,
+    metadata: Mapping[str, Any],
+    dtype: torch.dtype = torch.float32,
+) -> None:
     """Write a separator as a bundle, whole or not at all.
 
     Args:
@@ -28,11 +35,12 @@ def save_bundle(folder: Path, architecture: str, model: SeparatorModel, *, metad
         architecture: the separator's name in `SEPARATORS`.
         model: the separator.
         metadata: what else to record: data fingerprints, licence of the data, validation scores, parents, seeds.
+        dtype: of the stored weights; float16 halves the file. A loaded separator computes in float32 whatever it is.
 
     Raises:
         DssganError: the folder cannot be written.
     """
-    weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    weights = {name: value.detach().to("cpu", dtype).contiguous() for name, value in model.state_dict().items()}
     description = {
         "format": FORMAT,
         "architecture": architecture,

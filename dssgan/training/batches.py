@@ -1,6 +1,6 @@
 """Batches of excerpts for each phase."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import torch
@@ -9,11 +9,13 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from dssgan.data.blend import Blend, Endless
 from dssgan.data.cache import AudioCache
-from dssgan.data.dataset import Dataset
+from dssgan.data.dataset import Dataset, Track
 from dssgan.data.excerpts import PairedExcerpts, UnpairedExcerpts
 from dssgan.errors import DataError
 from dssgan.separators import SeparatorModel
 from dssgan.training.config import TrainConfig
+
+_PSEUDO_LABELLED = 7_000_003  # keeps their draws apart from those of other excerpts
 
 
 class Batches:
@@ -49,13 +51,14 @@ class Batches:
             "channels": separator.channels, "augment": config.augment, "rank": rank,
             "cache": AudioCache(separator.sample_rate, separator.channels),
         }  # fmt: skip
-        self._pairs = _pairs(config, dataset, common)
+        self._common = common
+        self._labelled = self._pairs = _pairs(config, dataset, common)
         # each stream of excerpts draws from a seed of its own
         unpaired = [dataset.train_unsup.mixes, *dataset.train_unsup.sources]
         names = ["mixes", *dataset.sources]
         needed = names if config.alpha > 0 else names[:1]
         self._unpaired = []
-        if config.adversarial_epochs and (config.alpha > 0 or config.beta > 0):
+        if config.adversarial_epochs and (config.alpha > 0 or config.beta > 0 or config.self_boost.share > 0):
             for stream, (name, samples) in enumerate(zip(names, unpaired, strict=True), 1):
                 if name not in needed:
                     continue
@@ -71,6 +74,15 @@ class Batches:
         """Give mixes (batch, channels, samples) with their sources (batch, sources, channels, samples)."""
         for mix, sources in self._load(self._pairs, epoch):
             yield mix.to(self.device), sources.to(self.device)
+
+    def add_pseudo_labelled(self, tracks: Sequence[Track]) -> None:
+        """Blend songs that a teacher labelled into the pairs, from the next epoch on, in place of earlier ones."""
+        self._pairs = self._labelled
+        if not tracks:
+            return
+        seed, rank = self.config.seed + _PSEUDO_LABELLED, self._common["rank"]
+        boosted = PairedExcerpts(tracks, seed=seed, **{**self._common, "cache": None})
+        self._pairs = Blend(self._labelled, boosted, share=self.config.self_boost.share, seed=seed, rank=rank)
 
     def unpaired_mixes(self, epoch: int) -> Iterator[Tensor]:
         """Give mixes without sources, (batch, channels, samples)."""

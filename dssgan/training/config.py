@@ -16,7 +16,9 @@ from dssgan.configurable import build
 from dssgan.critics import Critic, build_critic
 from dssgan.data.augment import Augment
 from dssgan.errors import ConfigError, unknown
-from dssgan.losses import ADDITIVITY_LOSSES, SUPERVISED_LOSSES
+from dssgan.losses import ADDITIVITY_LOSSES, GAMES, SUPERVISED_LOSSES
+from dssgan.losses.games import Game
+from dssgan.losses.hearing import Hearing
 from dssgan.separators import SeparatorModel, build_separator
 
 
@@ -40,11 +42,30 @@ class Component(BaseModel):
         return dict(self.model_extra or {})
 
 
+class SelfBoost(Section):
+    """How a teacher's labels of unlabelled mixes become pairs."""
+
+    share: float = Field(default=0.0, ge=0, le=1, description="of phase two's pairs; 0 does without a teacher")
+    teacher: str | None = Field(default=None, description="a bundle or an ensemble; None takes phase one's best")
+    min_agreement_db: float = Field(
+        default=15.0, description="of two of its passes, below the mix, for a label to count"
+    )
+    chunk_seconds: float = Field(default=3.0, gt=0, description="length that is kept or dropped as one")
+
+
 class TrainConfig(Section):
     """Every setting of one training."""
 
     seed: int = Field(default=0, ge=0, description="of weights, excerpts and everything else that is drawn")
     alpha: float = Field(default=0.001, ge=0, description="weight of the adversarial term; 0 trains without critics")
+    alpha_as: Literal["weight", "gradient_ratio"] = Field(
+        default="weight",
+        description="what alpha is: a factor, or the adversarial gradient's norm in parts of the rest's",
+    )
+    alpha_ramp_steps: int = Field(default=0, ge=0, description="steps of phase two in which alpha grows from 0")
+    feature_matching: float = Field(
+        default=0.0, ge=0, description="weight of the critics' features on pairs, within the adversarial term"
+    )
     beta: float = Field(default=0.001, ge=0, description="weight of the additivity term")
     init: Literal["warm", "scratch"] = Field(
         default="warm", description="phase two starts from phase one's best weights, or from fresh ones"
@@ -52,11 +73,14 @@ class TrainConfig(Section):
 
     separator: Component = Component(name="tdf_unet", preset="tiny")
     critic: Component = Component(name="strided", preset="tiny")
+    adversarial_loss: Component = Component(name="wgan_gp")
+    hearing: Hearing = Hearing()
     supervised_loss: Component = Component(name="wave_stft")
     additivity_loss: Component = Component(name="additivity")
 
     segment_seconds: float = Field(default=3.0, gt=0, description="length of a training excerpt, seconds")
     batch_size: int = Field(default=4, ge=1, description="excerpts a step, per process")
+    accumulate: int = Field(default=1, ge=1, description="parts of a batch that are gone through one by one")
     steps_per_epoch: int = Field(default=200, ge=1, description="separator steps between two validations")
     supervised_epochs: int = Field(default=20, ge=0, description="phase one: validations at most")
     adversarial_epochs: int = Field(default=20, ge=0, description="phase two: validations at most")
@@ -72,6 +96,7 @@ class TrainConfig(Section):
     device: str = Field(default="auto", description="auto, cpu, cuda or mps")
 
     synthetic: float = Field(default=0.0, ge=0, le=1, description="share of the pairs that are synthetic songs")
+    self_boost: SelfBoost = SelfBoost()
     augment: Augment = Augment()
     validation_seconds: float = Field(default=30.0, gt=0, description="of each validation track, from its start")
     num_workers: int = Field(default=0, ge=0, description="processes that load excerpts; 0 loads in this one")
@@ -98,6 +123,10 @@ class TrainConfig(Section):
         """Build one critic with fresh weights for a number of audio channels."""
         return build_critic(self.critic.name, {**self.critic.arguments, "channels": channels}, self.critic.preset)
 
+    def build_game(self) -> Game:
+        """Build what critics and separator want of each other."""
+        return build("adversarial_loss", GAMES, self.adversarial_loss.name, self.adversarial_loss.arguments)
+
     def build_supervised_loss(self) -> nn.Module:
         """Build the loss on pairs."""
         return build("supervised_loss", SUPERVISED_LOSSES, self.supervised_loss.name, self.supervised_loss.arguments)
@@ -109,8 +138,9 @@ class TrainConfig(Section):
     def supervised_inputs(self) -> dict[str, Any]:
         """Everything of this configuration that phase one depends on; see `phase_one_key`."""
         left_out = {
-            "alpha", "beta", "init", "critic", "additivity_loss", "adversarial_epochs", "critic_steps",
-            "adversarial_learning_rate", "critic_learning_rate", "device", "num_workers", "media",
+            "alpha", "alpha_as", "alpha_ramp_steps", "feature_matching", "beta", "init", "critic", "adversarial_loss",
+            "hearing", "additivity_loss", "adversarial_epochs", "critic_steps", "adversarial_learning_rate",
+            "critic_learning_rate", "self_boost", "accumulate", "device", "num_workers", "media",
         }  # fmt: skip
         inputs = self.model_dump(exclude=left_out, mode="json")
         inputs["separator"] = {"name": self.separator.name, **self.build_separator().arguments}
@@ -244,15 +274,20 @@ def make_config(*layers: Mapping[str, Any]) -> TrainConfig:
         first = error.errors()[0]
         path = [str(part) for part in first["loc"]]
         if first["type"] == "extra_forbidden":
-            raise ConfigError(unknown("setting", path[-1], TrainConfig.model_fields)) from error
+            section = SelfBoost if path[0] == "self_boost" and len(path) > 1 else TrainConfig
+            raise ConfigError(unknown("setting", path[-1], section.model_fields)) from error
         if first["type"] == "unexpected_keyword_argument":
-            raise ConfigError(unknown("setting", path[-1], [field.name for field in fields(Augment)])) from error
+            section_fields = fields({"augment": Augment, "hearing": Hearing}[path[0]])
+            raise ConfigError(unknown("setting", path[-1], [field.name for field in section_fields])) from error
         raise ConfigError(f"{'.'.join(path)}={first['input']!r}: {first['msg'].lower()}") from error
     # constructors check their own settings
     separator = config.build_separator()
     config.build_critic(separator.channels)
+    config.build_game()
     config.build_supervised_loss()
     config.build_additivity_loss()
+    if config.accumulate > config.batch_size:
+        raise ConfigError(f"accumulate={config.accumulate}: a batch of {config.batch_size} has no more parts")
     return config
 
 

@@ -10,8 +10,10 @@ from torch.optim.swa_utils import AveragedModel
 
 from dssgan.errors import DivergedError
 from dssgan.losses.adversarial import CriticsLoss
+from dssgan.losses.hearing import Draw
 from dssgan.separators import SeparatorModel
 from dssgan.training.config import TrainConfig
+from dssgan.training.micro_batches import Backward, MicroBatches
 from dssgan.training.world import World
 
 
@@ -33,7 +35,7 @@ class GAN:
         torch.manual_seed(config.seed)
         self.separator: SeparatorModel = config.build_separator().to(device)
         critics = [config.build_critic(self.separator.channels) for _ in self.separator.sources]
-        self.critics = CriticsLoss(critics).to(device)
+        self.critics = CriticsLoss(critics, config.build_game(), config.hearing).to(device)
         self.supervised_loss = config.build_supervised_loss().to(device)
         self.additivity_loss = config.build_additivity_loss().to(device)
         # forwards go through the wrapped modules: calling the bare ones would skip the averaging without a word
@@ -42,6 +44,7 @@ class GAN:
         self.average = AveragedModel(self.separator, avg_fn=self._average)
         self.separator_optimiser = torch.optim.Adam(self.separator.parameters(), config.learning_rate)
         self.critic_optimiser = torch.optim.Adam(self.critics.parameters(), config.critic_learning_rate)
+        self._memory = MicroBatches(config.accumulate, may_retry=world.size == 1)
 
     @property
     def averaged_separator(self) -> SeparatorModel:
@@ -80,10 +83,16 @@ class GAN:
 
         Raises:
             DivergedError: the loss is not a finite number.
+            DssganError: memory does not suffice.
         """
-        loss = self.supervised_loss(self._estimate(mix), sources)
-        norm = self._step_separator(loss)
-        return {"supervised": loss.item(), "gradient_norm": norm}
+
+        def backward(part: slice) -> dict[str, Tensor]:
+            loss = self.supervised_loss(self._estimate(mix[part]), sources[part])
+            _require_finite(loss, "separator's")
+            (loss * _share(part, mix)).backward()
+            return {"supervised": loss.detach()}
+
+        return self._step_separator(backward, len(mix))
 
     def critic_step(self, unpaired_mix: Tensor, real: Tensor) -> dict[str, float]:
         """Teach the critics to tell unpaired sources from estimates.
@@ -97,47 +106,86 @@ class GAN:
 
         Raises:
             DivergedError: the loss is not a finite number.
+            DssganError: memory does not suffice.
         """
-        with torch.no_grad(), self._autocast():
-            fake = self.separator(unpaired_mix)
         position = torch.rand(real.shape[:2]).to(self.device)
-        loss, distance, penalty = self._criticise(real, fake, position)
-        _require_finite(loss, "critics'")
-        self.critic_optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        self.critic_optimiser.step()
-        return {"critic": loss.item(), "wasserstein": distance.item(), "gradient_penalty": penalty.item()}
+        draw = self.critics.hearing.draw(real.shape[0], real.shape[1], self.device)
 
-    def semi_supervised_step(self, mix: Tensor, sources: Tensor, unpaired_mix: Tensor) -> dict[str, float]:
+        def backward(part: slice) -> dict[str, Tensor]:
+            with torch.no_grad(), self._autocast():
+                fake = self.separator(unpaired_mix[part])
+            loss, distance, penalty = self._criticise(real[part], fake, position[part], _part(draw, part))
+            _require_finite(loss, "critics'")
+            (loss * _share(part, real)).backward()
+            return {"critic": loss.detach(), "wasserstein": distance, "gradient_penalty": penalty}
+
+        losses = self._memory.run(backward, len(real), self._criticise, self.critic_optimiser)
+        self.critic_optimiser.step()
+        return losses
+
+    def semi_supervised_step(
+        self,
+        mix: Tensor,
+        sources: Tensor,
+        unpaired_mix: Tensor,
+        real: Tensor | None = None,
+        *,
+        alpha: float | None = None,
+    ) -> dict[str, float]:
         """Teach the separator on pairs, and against its critics on unpaired mixes.
 
-        Source: Stoller, Ewert, Dixon 2017, equation 6, arXiv 1711.00048.
+        Source: Stoller, Ewert, Dixon 2017, equation 6, arXiv 1711.00048. Where alpha is a ratio, gradients are compared
+        at the estimates, as Defossez et al. 2022, section 3.4, arXiv 2210.13438, balance theirs.
 
         Args:
             mix: (batch, channels, samples).
             sources: (batch, sources, channels, samples).
-            unpaired_mix: (batch, channels, samples).
+            unpaired_mix: as many, (batch, channels, samples).
+            real: unpaired sources, (batch, sources, channels, samples); needed where the game is a relative one.
+            alpha: adversarial weight or ratio of this step; None takes the configured one.
 
         Returns:
             Losses by name.
 
         Raises:
             DivergedError: the loss is not a finite number.
+            DssganError: memory does not suffice.
         """
-        # one forward for both batches: data-parallel training allows one a step
-        paired, fake = self._estimate(torch.cat([mix, unpaired_mix])).split([len(mix), len(unpaired_mix)])
-        supervised = self.supervised_loss(paired, sources)
-        additivity = self.additivity_loss(fake, unpaired_mix)
-        loss = supervised + self.config.beta * additivity
-        losses = {"supervised": supervised.item(), "additivity": additivity.item()}
-        if self.config.alpha > 0:
-            with _frozen(self.critics):
-                adversarial = self.critics.separator_loss(fake)
-                losses["adversarial"] = adversarial.item()
-                losses["gradient_norm"] = self._step_separator(loss + self.config.alpha * adversarial)
-        else:
-            losses["gradient_norm"] = self._step_separator(loss)
-        return losses
+        alpha = self.config.alpha if alpha is None else alpha
+        draws = [self.critics.hearing.draw(sources.shape[0], sources.shape[1], self.device) for _ in range(2)]
+
+        def backward(part: slice) -> dict[str, Tensor]:
+            # one forward for both batches: data-parallel training allows one a step
+            both = self._estimate(torch.cat([mix[part], unpaired_mix[part]]))
+            estimates = both.detach().requires_grad_(True)
+            paired, fake = estimates.chunk(2)
+            losses = {
+                "supervised": self.supervised_loss(paired, sources[part]),
+                "additivity": self.additivity_loss(fake, unpaired_mix[part]),
+            }
+            loss = losses["supervised"] + self.config.beta * losses["additivity"]
+            _require_finite(loss, "separator's")
+            (gradient,) = torch.autograd.grad(loss, estimates)
+            if alpha > 0:
+                with _frozen(self.critics):
+                    adversarial = losses["adversarial"] = self.critics.separator_loss(
+                        fake, None if real is None else real[part], _part(draws[0], part)
+                    )
+                    if self.config.feature_matching > 0:
+                        losses["feature_matching"] = self.critics.matching_loss(
+                            paired, sources[part], _part(draws[1], part)
+                        )
+                        adversarial = adversarial + self.config.feature_matching * losses["feature_matching"]
+                    _require_finite(adversarial, "adversarial")
+                    (push,) = torch.autograd.grad(adversarial, estimates)
+                ratio = push.norm() / gradient.norm().clamp(min=1e-12)
+                losses["gradient_ratio"] = ratio
+                weight = alpha / ratio.clamp(min=1e-12) if self.config.alpha_as == "gradient_ratio" else alpha
+                gradient = gradient + weight * push
+            both.backward(gradient * _share(part, mix))
+            return {name: value.detach() for name, value in losses.items()}
+
+        return self._step_separator(backward, len(mix))
 
     def _estimate(self, mix: Tensor) -> Tensor:
         with self._autocast():
@@ -146,14 +194,12 @@ class GAN:
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bf16)
 
-    def _step_separator(self, loss: Tensor) -> float:
-        _require_finite(loss, "separator's")
-        self.separator_optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+    def _step_separator(self, backward: Backward, num_items: int) -> dict[str, float]:
+        losses = self._memory.run(backward, num_items, self._separate, self.separator_optimiser)
         norm = nn.utils.clip_grad_norm_(self.separator.parameters(), self.config.gradient_clip)
         self.separator_optimiser.step()
         self.average.update_parameters(self.separator)
-        return norm.item()
+        return {**losses, "gradient_norm": norm.item()}
 
     def state_dict(self) -> dict[str, Any]:
         """Everything a later process needs to go on exactly from here."""
@@ -181,6 +227,15 @@ def _require_finite(loss: Tensor, whose: str) -> None:
         raise DivergedError(
             f"the {whose} loss became {loss.item()}: lower learning_rate, alpha or beta, or set precision=float32"
         )
+
+
+def _share(part: slice, batch: Tensor) -> float:
+    """What a part's mean counts in the mean of its batch."""
+    return len(batch[part]) / len(batch)
+
+
+def _part(draw: Draw | None, part: slice) -> Draw | None:
+    return None if draw is None else draw.part(part)
 
 
 @contextmanager

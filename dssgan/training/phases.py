@@ -1,6 +1,8 @@
 """A whole training: supervised, then semi-supervised, each until validation stops improving."""
 
+import copy
 import math
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -22,6 +24,7 @@ from dssgan.training.checkpoint import BUNDLE, Position, read_checkpoint, write_
 from dssgan.training.config import TrainConfig, phase_one_key
 from dssgan.training.gan import GAN
 from dssgan.training.logbook import Logbook
+from dssgan.training.self_boost import Teacher
 from dssgan.training.validation import Validation
 from dssgan.training.world import World
 
@@ -96,8 +99,17 @@ class _Training:
         self.gan = GAN(config, world, device, bf16=bf16)
         self.batches = Batches(config, dataset, self.gan.separator, world.rank, device)
         self.validation = Validation(dataset, self.gan.averaged_separator, config.validation_seconds, bf16=bf16)
+        self.teacher: Teacher | None = None
+        if config.self_boost.share > 0 and config.adversarial_epochs:
+            # every process labels its own share of the mixes
+            everything = dataset.train_unsup.mixes
+            self.unlabelled = everything[world.rank % len(everything) :: world.size]
+            precision = "bf16" if bf16 else "float32"
+            self.teacher = Teacher(config.build_separator().to(device), config.self_boost, precision=precision)
         self.logbook = Logbook(folder / "tensorboard" if world.leads else None)
         self.position = Position()
+        self.teaching: dict[str, float] = {}
+        self.num_labellings = 0
         self.best_weights = self._averaged_weights()
         self.origin = {
             "data": {
@@ -127,8 +139,10 @@ class _Training:
                     self._finish_phase_one()
         has_critics_or_additivity = self.config.alpha > 0 or self.config.beta > 0
         steps = self._semi_supervised_steps if has_critics_or_additivity else self._supervised_steps
+        self._begin_teaching()
         self._run_phase(self.config.supervised_epochs + self.config.adversarial_epochs, steps)
         self.logbook.close()
+        shutil.rmtree(self._labels_folder, ignore_errors=True)
         position = self.position
         return Outcome(
             self.folder / BUNDLE, position.best_score, position.phase_one_score, position.epoch,
@@ -152,7 +166,7 @@ class _Training:
             position.separator_steps += 1
             for name, value in step_losses.items():
                 losses.setdefault(name, []).append(value)
-        means = {f"loss/{name}": sum(values) / len(values) for name, values in losses.items()}
+        means = {f"loss/{name}": sum(values) / len(values) for name, values in losses.items()} | self.teaching
         # every process must take the same decisions, so the leader's scores count
         scores: dict[str, float] = self.world.gather(self.validation.run())[0]
         score = scores[self.validation.monitored]
@@ -175,8 +189,41 @@ class _Training:
             self.logbook.media(
                 *self.validation.shown(), separator.sources, separator.sample_rate, position.separator_steps
             )
+        if self.teacher is not None and position.phase == 2 and score > self.teacher.score:
+            self.teacher.become(self.best_weights, score)
+            self._label()
         self._save(write_bundle=improved)
         self.report(metrics, self.folder)
+
+    @property
+    def _labels_folder(self) -> Path:
+        return self.folder / "labels" / str(self.world.rank)
+
+    def _begin_teaching(self) -> None:
+        if (
+            self.teacher is None
+            or self.position.epoch >= self.config.supervised_epochs + self.config.adversarial_epochs
+        ):
+            return
+        if self.teacher.needs_weights:
+            self.teacher.become(self.best_weights, self.position.phase_one_score)
+        elif self.teacher.score == -math.inf:  # somebody else's: how good it is, only validation can tell
+            scores: dict[str, float] = self.world.gather(self.validation.run(self.teacher.model))[0]
+            self.teacher.score = scores[self.validation.monitored]
+        self._label()
+
+    def _label(self) -> None:
+        assert self.teacher is not None
+        # never where labels are that a batch may still be read from
+        self.num_labellings += 1
+        labels = self.teacher.label(self.unlabelled, self._labels_folder / str(self.num_labellings))
+        self.batches.add_pseudo_labelled(labels.tracks)
+        shutil.rmtree(self._labels_folder / str(self.num_labellings - 1), ignore_errors=True)
+        self.teaching = {
+            "teacher/score": self.teacher.score,
+            "teacher/agreement_db": labels.agreement_db,
+            "teacher/kept": labels.kept_seconds / max(labels.seconds, 1e-9),
+        }
 
     def _supervised_steps(self, epoch: int) -> Iterator[dict[str, float]]:
         pairs = self.batches.pairs(epoch)
@@ -186,12 +233,16 @@ class _Training:
     def _semi_supervised_steps(self, epoch: int) -> Iterator[dict[str, float]]:
         pairs, mixes = self.batches.pairs(epoch), self.batches.unpaired_mixes(epoch)
         sources = self.batches.unpaired_sources(epoch)
-        for _ in range(self.config.steps_per_epoch):
+        taken = (epoch - 1 - self.config.supervised_epochs) * self.config.steps_per_epoch
+        for step in range(taken, taken + self.config.steps_per_epoch):
             losses: dict[str, float] = {}
-            if self.config.alpha > 0:
+            real: Tensor | None = None
+            alpha = self.config.alpha * min(1.0, (step + 1) / max(1, self.config.alpha_ramp_steps))
+            if alpha > 0:
                 for _ in range(self.config.critic_steps):
-                    losses |= self.gan.critic_step(next(mixes), next(sources))
-            yield losses | self.gan.semi_supervised_step(*next(pairs), next(mixes))
+                    real = next(sources)
+                    losses |= self.gan.critic_step(next(mixes), real)
+            yield losses | self.gan.semi_supervised_step(*next(pairs), next(mixes), real, alpha=alpha)
 
     def _finish_phase_one(self) -> None:
         """Close the supervised phase and leave its result for the trainings that share it."""
@@ -235,11 +286,14 @@ class _Training:
 
     def _save(self, *, write_bundle: bool) -> None:
         state: dict[str, Any] = {**self.gan.state_dict(), "best_weights": self.best_weights}
+        if self.teacher is not None:
+            state["teacher"] = self.teacher.state_dict()
         state["rng"] = self.world.gather(state["rng"])
         if not self.world.leads:
             return
         if write_bundle:
-            best = self.config.build_separator()
+            # a copy: fresh weights would be drawn from the generator whose state was just noted
+            best = copy.deepcopy(self.gan.averaged_separator)
             best.load_state_dict(self.best_weights)
             scores = next((m for m in reversed(self.position.history) if m["epoch"] == self.position.best_epoch), {})
             save_bundle(
@@ -254,5 +308,7 @@ class _Training:
             raise ConfigError(f"{folder}: was written by {len(ranks)} processes, so {len(ranks)} must resume it")
         self.gan.load_state_dict({**state, "rng": ranks[self.world.rank]})
         self.best_weights = self._on_device(state["best_weights"])
+        if self.teacher is not None and "teacher" in state:
+            self.teacher.load_state_dict(state["teacher"])
         if folder != self.folder:
             self._save(write_bundle=True)

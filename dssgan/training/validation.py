@@ -60,12 +60,20 @@ class Validation:
         """The score that early stopping and tuning go by: the first source's uSDR."""
         return f"usdr/{self._separator.sources[0]}"
 
-    def run(self) -> dict[str, float]:
-        """Separate and score every track; the scores of `dssgan.metrics.scores.summarise`."""
-        separator = self._separator
+    def run(self, separator: SeparatorModel | None = None) -> dict[str, float]:
+        """Separate and score every track.
+
+        Args:
+            separator: another one to score, of the same rate, channels and sources.
+
+        Returns:
+            The scores of `dssgan.metrics.scores.summarise`.
+        """
+        model = separator or self._separator
         return score_tracks(
-            self._separate, self._excerpts, separator.sample_rate, separator.channels, sources=separator.sources
-        )
+            lambda mix: separate_array(model, mix, precision=self._precision),
+            self._excerpts, model.sample_rate, model.channels, sources=model.sources,
+        )  # fmt: skip
 
     def shown(self) -> tuple[Tensor, Tensor]:
         """Separate the first track's beginning for the eye and the ear.
@@ -74,7 +82,4 @@ class Validation:
             Mix, (channels, samples), and estimates, (sources, channels, samples).
         """
         mix = self._excerpts[0].mix[:, : round(SHOWN_SECONDS * self._separator.sample_rate)]
-        return torch.from_numpy(mix), torch.from_numpy(self._separate(mix))
-
-    def _separate(self, mix: Array) -> Array:
-        return separate_array(self._separator, mix, precision=self._precision)
+        return torch.from_numpy(mix), torch.from_numpy(separate_array(self._separator, mix, precision=self._precision))

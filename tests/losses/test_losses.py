@@ -4,55 +4,10 @@ import math
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from dssgan.critics import Critic
 from dssgan.losses.additivity import AdditivityLoss
-from dssgan.losses.adversarial import CriticsLoss, gradient_penalty
 from dssgan.losses.supervised import LogMagnitudeLoss, WaveAndSTFTLoss
-
-
-class Linear(Critic):
-    """A critic whose gradient is known everywhere: score = slope times the sum of the waveform."""
-
-    def __init__(self, slope: float) -> None:
-        super().__init__()
-        self.slope = nn.Parameter(torch.tensor(slope))
-
-    def features(self, wave: Tensor) -> Tensor:
-        return wave
-
-    def score(self, features: Tensor) -> Tensor:
-        return self.slope * features.flatten(1).sum(dim=1)
-
-
-def test_penalty_is_one_sided_and_of_the_whole_gradient() -> None:
-    # four samples of slope a: the gradient's norm is 2 |a|, so a = 1 gives (2 - 1)^2 = 1 and a = 0.25 gives 0
-    real, fake, position = torch.ones(3, 1, 4), torch.zeros(3, 1, 4), torch.rand(3)
-    assert gradient_penalty(Linear(1.0), real, fake, position).item() == pytest.approx(1.0)
-    assert gradient_penalty(Linear(0.25), real, fake, position).item() == 0.0
-    assert gradient_penalty(Linear(-2.0), real, fake, position).item() == pytest.approx(9.0)
-
-
-def test_penalty_has_a_derivative_where_the_gradient_is_zero() -> None:
-    critic = Linear(0.0)
-    gradient_penalty(critic, torch.ones(2, 1, 4), torch.zeros(2, 1, 4), torch.rand(2)).backward()
-    assert critic.slope.grad is not None
-    assert torch.isfinite(critic.slope.grad)
-
-
-def test_critics_loss_by_hand() -> None:
-    # drums: slope 1, real sums to 4, fake to 2: distance 2, norm 2, penalty 1
-    # other: slope 0.5, real 4, fake 0: distance 2, norm 1, penalty 0
-    loss = CriticsLoss([Linear(1.0), Linear(0.5)], penalty_weight=10.0)
-    real = torch.ones(5, 2, 1, 4)
-    fake = torch.stack([torch.full((5, 1, 4), 0.5), torch.zeros(5, 1, 4)], dim=1)
-    total, distance, penalty = loss(real, fake, torch.rand(5, 2))
-    assert distance.item() == pytest.approx(4.0)
-    assert penalty.item() == pytest.approx(1.0)
-    assert total.item() == pytest.approx(10.0 - 4.0)
-    # the separator wants high scores: -(1 x 2 + 0.5 x 0)
-    assert loss.separator_loss(fake).item() == pytest.approx(-2.0)
 
 
 def test_log_magnitude_loss_by_hand() -> None:

@@ -56,16 +56,16 @@ def run(gan: GAN, items: slice) -> dict[str, Tensor]:
         for group in optimiser.param_groups:
             group["lr"] = 0.0
     found = {}
-    # the same probing positions as one process draws for the whole batch
-    positions = torch.rand(4, 2, generator=torch.Generator().manual_seed(2))[items]
+    # the same numbers as one process draws for the whole batch: items lie along the last dimension but one
+    drawn = {dims: torch.rand(*[4] * (dims - 1), 2, generator=torch.Generator().manual_seed(2)) for dims in (2, 3)}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch, "rand", lambda *_shape: positions)
+        patch.setattr(torch, "rand", lambda *shape: drawn[2 if len(shape) == 1 else len(shape)][..., items, :])
         for step in range(2):  # buckets are rebuilt after the first step
             gan.supervised_step(mix, sources)
             found[f"supervised {step}"] = gradients(gan.separator)
             gan.critic_step(unpaired_mix, real)
             found[f"critics {step}"] = gradients(gan.critics)
-            gan.semi_supervised_step(mix, sources, unpaired_mix)
+            gan.semi_supervised_step(mix, sources, unpaired_mix, real)
             found[f"semi-supervised {step}"] = gradients(gan.separator)
     return found
 

@@ -1,0 +1,210 @@
+"""A teacher separates unlabelled mixes, and what it is sure of becomes pairs to learn from."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+import dssgan.ensembling  # noqa: F401  a teacher may be an ensemble
+from dssgan.audio.info import Audio
+from dssgan.data.sample import Recording, Sample
+from dssgan.data.track import Track
+from dssgan.errors import ModelError
+from dssgan.inference.consistency import mixture_consistency
+from dssgan.inference.loading import load_model
+from dssgan.inference.overlap_add import separate_array
+from dssgan.inference.stem_files import write_stems
+from dssgan.separators import SeparatorModel
+from dssgan.training.config import SelfBoost
+
+Decibels = npt.NDArray[np.float64]
+
+_SHIFT_SAMPLES = 311  # no multiple of any stride, so that the second pass sees other frames
+_SILENCE_DB = -60.0
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a teacher made of unlabelled mixes.
+
+    Args:
+        tracks: runs of chunks it was sure of, as songs with sources.
+        kept_seconds: their length in all.
+        seconds: length of the mixes.
+        agreement_db: median over all chunks that are not silent; NaN where all are.
+    """
+
+    tracks: tuple[Track, ...]
+    kept_seconds: float
+    seconds: float
+    agreement_db: float
+
+
+def two_passes(teacher: SeparatorModel, mix: Audio, *, precision: str = "float32") -> tuple[Audio, Audio]:
+    """Separate a mix twice, the second time shifted, turned in polarity and with its channels swapped.
+
+    Args:
+        teacher: the separator.
+        mix: (channels, samples), float32, at its rate.
+        precision: see `separate_array`.
+
+    Returns:
+        Both estimates, (sources, channels, samples), each summing to the mix.
+    """
+    first = separate_array(teacher, mix, precision=precision)
+    changed = np.pad(-mix[::-1], ((0, 0), (_SHIFT_SAMPLES, 0)))
+    second = -separate_array(teacher, changed, precision=precision)[:, ::-1, _SHIFT_SAMPLES:]
+    return mixture_consistency(first, mix), mixture_consistency(np.ascontiguousarray(second), mix)
+
+
+def agreement_db(first: Audio, second: Audio, mix: Audio, chunk_samples: int) -> Decibels:
+    """Say, chunk by chunk, how far below the mix two estimates differ.
+
+    What a separator is sure of does not hang on where its frames begin. The difference is taken against the mix and
+    not against the source, so that a passage without drums, found to be one twice, counts as sure.
+
+    Args:
+        first: (sources, channels, samples).
+        second: the same shape.
+        mix: (channels, samples).
+        chunk_samples: length of a chunk; what is left at the end makes none.
+
+    Returns:
+        For each chunk 10 log10(mix's energy / largest energy of a source's difference), dB, (chunks,); NaN where the
+        mix is below -60 dB of full scale.
+    """
+    count = mix.shape[-1] // chunk_samples
+
+    def energy(audio: Audio) -> Decibels:
+        cut = audio[..., : count * chunk_samples].astype(np.float64).reshape(*audio.shape[:-1], count, chunk_samples)
+        result: Decibels = np.square(cut).sum(axis=(-1, -3))
+        return result
+
+    whole, difference = energy(mix), energy(first - second).max(axis=0)
+    silent = whole <= chunk_samples * mix.shape[0] * 10 ** (_SILENCE_DB / 10)
+    ratio = 10 * np.log10(np.maximum(whole, 1e-30) / np.maximum(difference, 1e-30))
+    return np.where(silent, np.nan, ratio)
+
+
+def label(
+    teacher: SeparatorModel,
+    mixes: Sequence[Recording],
+    folder: Path,
+    settings: SelfBoost,
+    *,
+    precision: str = "float32",
+) -> Labels:
+    """Separate mixes and keep what the teacher is sure of; the mean of its two passes is the label.
+
+    Source: Luo and Yu, "Music source separation with band-split RNN", 2022, section 2.4 (semi-supervised fine-tuning;
+    there by level alone), arXiv 2209.15174.
+
+    Args:
+        teacher: the separator.
+        mixes: unlabelled recordings.
+        folder: where the labels are written, 20 MB for a minute of stereo at 44.1 kHz; what is there goes.
+        settings: how sure it must be, and over what length.
+        precision: of the teacher's layers, see `separate_array`.
+
+    Returns:
+        The pairs, each no shorter than a chunk.
+
+    Raises:
+        AudioError: a mix cannot be read, or a label not be written.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    rate, channels = teacher.sample_rate, teacher.channels
+    chunk = round(settings.chunk_seconds * rate)
+    tracks: list[Track] = []
+    seconds = 0.0
+    found: list[Decibels] = []
+    for number, recording in enumerate(mixes):
+        mix = recording.read(sample_rate=rate, channels=channels)
+        seconds += mix.shape[-1] / rate
+        first, second = two_passes(teacher, mix, precision=precision)
+        agreement = agreement_db(first, second, mix, chunk)
+        found.append(agreement)
+        estimates = (first + second) / 2
+        for start, stop in _runs(agreement >= settings.min_agreement_db):
+            part = slice(start * chunk, stop * chunk)
+            name = f"{number:04d}-{start:04d}"
+            written = write_stems(
+                [(mix[:, part], estimates[..., part].astype(np.float32))],
+                folder / name,
+                teacher.sources,
+                sample_rate=rate,
+                channels=channels,
+            )
+            tracks.append(Track(name, None, tuple(Sample.of(path) for path in written.paths.values())))
+    everything = np.concatenate([*found, np.array([np.nan])])
+    median = float(np.nanmedian(everything)) if np.isfinite(everything).any() else float("nan")
+    return Labels(tuple(tracks), sum(track.duration for track in tracks), seconds, median)
+
+
+def _runs(kept: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Find runs of true values: (first, one past the last) each."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], kept, [False]]).astype(np.int8)))
+    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
+
+
+class Teacher:
+    """The separator that labels, and gives way to its student where that validates better.
+
+    Args:
+        model: a separator to hold its weights; nobody else may use it.
+        settings: of self-boosting.
+        precision: see `separate_array`.
+
+    Raises:
+        ModelError: the configured teacher cannot be loaded, or separates into other sources or at another rate.
+    """
+
+    def __init__(self, model: SeparatorModel, settings: SelfBoost, *, precision: str) -> None:
+        self._student_like = model.eval()
+        self._settings = settings
+        self._precision = precision
+        self.score = -float("inf")
+        self.model: SeparatorModel = model
+        self._is_student = settings.teacher is None
+        if settings.teacher is not None:
+            self.model = load_model(settings.teacher).to(next(model.parameters()).device)
+            for quality in ("sources", "sample_rate", "channels"):
+                if getattr(self.model, quality) != getattr(model, quality):
+                    raise ModelError(
+                        f"self_boost.teacher={settings.teacher}: its {quality} are {getattr(self.model, quality)}, "
+                        f"but the separator's are {getattr(model, quality)}; choose another"
+                    )
+
+    @property
+    def needs_weights(self) -> bool:
+        """Whether it is to begin as a copy of the student."""
+        return self._is_student and self.score == -float("inf")
+
+    def become(self, weights: dict[str, Tensor], score: float) -> None:
+        """Take over a student's weights and its validation score, dB."""
+        self._student_like.load_state_dict(weights)
+        self.model, self.score, self._is_student = self._student_like, score, True
+
+    def label(self, mixes: Sequence[Recording], folder: Path) -> Labels:
+        """Label mixes; see `label`."""
+        return label(self.model, mixes, folder, self._settings, precision=self._precision)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a later process needs to go on with the same teacher."""
+        weights = {name: value.detach().clone() for name, value in self._student_like.state_dict().items()}
+        return {"score": self.score, "is_student": self._is_student, "weights": weights}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a state that `state_dict` gave."""
+        self.score = state["score"]
+        if state["is_student"]:
+            device = next(self._student_like.parameters()).device
+            self.become(
+                {name: torch.as_tensor(value).to(device) for name, value in state["weights"].items()}, self.score
+            )

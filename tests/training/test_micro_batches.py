@@ -1,0 +1,140 @@
+"""A batch in parts: the same gradient, and a way on when memory runs out."""
+
+import multiprocessing
+import re
+import resource
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from dssgan.errors import ConfigError, DssganError
+from dssgan.training.config import TrainConfig, make_config
+from dssgan.training.gan import GAN
+from dssgan.training.world import World
+
+SETTINGS = {
+    "alpha": 0.5, "beta": 0.5, "precision": "float32", "device": "cpu", "gradient_clip": 1e9, "batch_size": 6,
+    "hearing": {"augment": False},
+    "separator": {"name": "unet", "num_layers": 2, "num_initial_filters": 4, "n_fft": 256, "hop_samples": 128,
+                  "channels": 1},
+    "critic": {"name": "strided", "n_fft": 256, "hop_samples": 128, "num_frames": 16, "num_initial_filters": 4},
+}  # fmt: skip
+
+
+def config(**changes: object) -> TrainConfig:
+    return make_config(SETTINGS, changes)
+
+
+def make_gan(settings: TrainConfig) -> GAN:
+    return GAN(settings, World(), torch.device("cpu"), bf16=False)
+
+
+def batch(size: int = 6, num_samples: int = 128 * 31) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    sources = 0.1 * torch.randn(size, 2, 1, num_samples, generator=generator)
+    real = 0.1 * torch.randn(size, 2, 1, num_samples, generator=generator)
+    return sources.sum(dim=1), sources, sources.flip(0).sum(dim=1), real
+
+
+@pytest.mark.parametrize("game", ["wgan_gp", "hinge", "lsgan", "relativistic"])
+def test_parts_add_up_to_the_whole(game: str) -> None:
+    whole = gradients_of_all_steps(game, accumulate=1)
+    for accumulate in (4, 6):  # 4 parts of 6 items: 2, 2, 2
+        parts = gradients_of_all_steps(game, accumulate)
+        for part, of_whole in zip(parts, whole, strict=True):
+            torch.testing.assert_close(part, of_whole, atol=1e-5, rtol=1e-3)
+
+
+def gradients_of_all_steps(game: str, accumulate: int) -> list[Tensor]:
+    gan = make_gan(config(accumulate=accumulate, adversarial_loss={"name": game}))
+    for group in (*gan.separator_optimiser.param_groups, *gan.critic_optimiser.param_groups):
+        group["lr"] = 0.0
+    mix, sources, unpaired_mix, real = batch()
+    torch.manual_seed(3)
+    gan.supervised_step(mix, sources)
+    found = [gradients(gan.separator)]
+    gan.critic_step(unpaired_mix, real)
+    found.append(gradients(gan.critics))
+    gan.semi_supervised_step(mix, sources, unpaired_mix, real)
+    return [*found, gradients(gan.separator)]
+
+
+def gradients(module: nn.Module) -> Tensor:
+    return torch.cat([parameter.grad.flatten() for parameter in module.parameters() if parameter.grad is not None])
+
+
+def test_alpha_as_ratio_holds_whatever_the_critics_slope() -> None:
+    mix, sources, unpaired_mix, real = batch()
+    moves = []
+    for slope in (1.0, 100.0):
+        gan = make_gan(config(alpha=0.3, alpha_as="gradient_ratio"))
+        with torch.no_grad():
+            for critic in gan.critics.critics:
+                list(critic.parameters())[-1].mul_(slope)
+        losses = gan.semi_supervised_step(mix, sources, unpaired_mix, real)
+        moves.append(gradients(gan.separator))
+        assert losses["gradient_ratio"] > 0
+    torch.testing.assert_close(moves[0], moves[1], atol=1e-6, rtol=1e-3)
+
+
+def test_alpha_of_a_step_wins() -> None:
+    mix, sources, unpaired_mix, real = batch()
+    found = []
+    for configured, given in ((0.0, None), (0.5, 0.0), (0.5, None)):
+        gan = make_gan(config(alpha=configured))
+        gan.semi_supervised_step(mix, sources, unpaired_mix, real, alpha=given)
+        found.append(gradients(gan.separator))
+    assert torch.equal(found[0], found[1])
+    assert not torch.equal(found[0], found[2])
+
+
+def test_more_parts_than_items_are_refused() -> None:
+    with pytest.raises(ConfigError, match="accumulate=7"):
+        config(accumulate=7)
+
+
+def _step_in(room_bytes: int, size: int, results: "multiprocessing.Queue[object]") -> None:
+    torch.set_num_threads(1)
+    gan = make_gan(config())
+    mix, sources, *_ = batch(size, 44100 * 4)
+    gan.supervised_step(mix[:1], sources[:1])  # whatever is loaded on first use is loaded
+    used = int(re.search(r"VmSize:\s+(\d+) kB", Path("/proc/self/status").read_text()).group(1)) * 1024  # type: ignore[union-attr]
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (used + room_bytes, before[1]))
+    try:
+        losses = gan.supervised_step(mix, sources)
+        found: object = (gan._memory.num_parts, losses["supervised"])
+    except DssganError as error:
+        found = str(error)
+    resource.setrlimit(resource.RLIMIT_AS, before)  # the queue's thread needs room too
+    results.put(found)
+
+
+def _run_limited(room_bytes: int, size: int) -> object:
+    context = multiprocessing.get_context("spawn")
+    results = context.Queue()
+    process = context.Process(target=_step_in, args=(room_bytes, size, results))
+    process.start()
+    found = results.get(timeout=120)
+    process.join(timeout=30)
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits a process's memory through Linux's /proc and RLIMIT_AS")
+def test_memory_that_runs_out_halves_the_parts() -> None:
+    found = _run_limited(300 * 2**20, 16)
+    assert isinstance(found, tuple)
+    assert found[0] > 1
+    gan = make_gan(config())
+    mix, sources, *_ = batch(16, 44100 * 4)
+    assert found[1] == pytest.approx(gan.supervised_loss(gan.separator(mix[:1]), sources[:1]).item(), rel=0.2)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits a process's memory through Linux's /proc and RLIMIT_AS")
+def test_memory_too_small_for_one_excerpt_is_one_line() -> None:
+    found = _run_limited(20 * 2**20, 2)
+    assert isinstance(found, str)
+    assert "single excerpt" in found
