@@ -13,6 +13,7 @@ def space(trial: optuna.Trial) -> dict[str, object]:
         "critic.preset": "parity",
         "hearing.loudness": False,
         "hearing.augment": False,
+        "hearing.silence_db": -400.0,
         "supervised_loss.name": "log_magnitude",
         "segment_seconds": 10.0,
         "batch_size": 16,

@@ -1,0 +1,171 @@
+"""Whether unlabelled music helps: the same separator trained with and without it, for equal steps, over several seeds.
+
+Every arm starts from the same supervised phase (one a seed) and then takes the same number of separator steps: on pairs
+alone, also against the paper's critics, also against modern ones, on a teacher's labels, or on both. Validation songs
+choose each arm's epoch; the test songs, which chose nothing, are scored. Differences are paired by song, averaged over
+the seeds first; intervals are bootstrapped over songs, and p is Wilcoxon's signed-rank test. What was trained already
+is not trained again.
+"""
+
+import argparse
+import json
+import multiprocessing
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from machine import describe
+
+from dssgan.atomic import write_text
+from dssgan.data.dataset import Dataset, Track
+from dssgan.evaluation import statistics
+from dssgan.inference.separator import Separator
+from dssgan.metrics.drums import score_drums
+from dssgan.metrics.sdr import csdr, usdr
+from dssgan.training.config import make_config, parse_overrides
+from dssgan.training.phases import train
+
+PAPER = {"alpha": 0.001, "hearing": {"loudness": False, "augment": False, "silence_db": -400.0}}
+MODERN = {
+    "alpha": 0.1, "alpha_as": "gradient_ratio", "alpha_ramp_steps": 100, "critic_steps": 1, "feature_matching": 1.0,
+    "critic": {"name": "multi_resolution", "preset": "tiny"}, "adversarial_loss": {"name": "hinge"},
+    "critic_learning_rate": 3e-4,
+}  # fmt: skip
+BOOST = {"self_boost": {"share": 0.3}}
+ARMS: dict[str, Mapping[str, Any]] = {
+    "supervised": {"adversarial_epochs": 0},
+    "continued": {},
+    "paper": PAPER,
+    "modern": MODERN,
+    "self-boost": BOOST,
+    "both": {**MODERN, **BOOST},
+}
+BASELINE = "continued"
+SETTINGS = {
+    "separator": {"name": "tdf_unet", "preset": "tiny"}, "alpha": 0.0, "beta": 0.0, "patience": 1000, "media": False,
+    "steps_per_epoch": 100, "supervised_epochs": 12, "adversarial_epochs": 4,
+}  # fmt: skip
+MEASURES = ("csdr", "usdr", "onset_sdr_db", "bleed_db", "kick", "snare", "cymbals")
+
+
+def main() -> None:
+    """Train what is not trained yet, and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, help="with train_unsup; the bundled songs by default")
+    parser.add_argument("--also", type=Path, action="append", default=[], help="another data set; its test songs count")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", choices=ARMS, action="append", help="only these arms; may be given again")
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time, one thread each if more than one")
+    parser.add_argument("-o", "--output", type=Path, default=Path("runs/semi_supervised"))
+    parser.add_argument("settings", nargs="*", help="KEY=VALUE for all trainings")
+    arguments = parser.parse_args()
+    dataset = Dataset.load(arguments.data)
+    tracks = list(dataset.test)
+    for path in arguments.also:
+        tracks.extend(Dataset.load(path).test)
+    arms = [arm for arm in ARMS if arm in (arguments.only or ARMS)]
+    # arm by arm, so that no training waits for a supervised phase that another one is at
+    tasks = [
+        (arm, seed, dataset, tracks, arguments.output, arguments.settings, arguments.jobs)
+        for arm in arms
+        for seed in range(arguments.seeds)
+    ]
+    with ProcessPoolExecutor(arguments.jobs, multiprocessing.get_context("spawn")) as pool:
+        found = list(pool.map(score_arm, tasks))
+    results: dict[str, list[dict[str, Any]]] = {arm: [] for arm in arms}
+    for (arm, *_), result in zip(tasks, found, strict=True):
+        results[arm].append(result)
+    print(f"\nsemi-supervised training, {arguments.seeds} seeds, {len(tracks)} songs, {describe()}\n")
+    print_scores(results)
+    if BASELINE in results:
+        print_differences(results)
+
+
+def score_arm(task: tuple[str, int, Dataset, list[Track], Path, list[str], int]) -> dict[str, Any]:
+    """Train one arm with one seed unless that was done, and score it on every track."""
+    arm, seed, dataset, tracks, output, settings, jobs = task
+    folder = output / f"{arm}-{seed}"
+    record = folder / "scores.json"
+    if record.exists():
+        loaded: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
+        return loaded
+    if jobs > 1:
+        torch.set_num_threads(1)
+    config = make_config(SETTINGS, ARMS[arm], {"seed": seed}, parse_overrides(settings))
+
+    def report(metrics: dict[str, float], _folder: Path) -> None:
+        kept = f", {metrics['teacher/kept']:.0%} labelled" if "teacher/kept" in metrics else ""
+        print(f"{arm} {seed}: epoch {metrics['epoch']:.0f}, {metrics['score']:.2f} dB, {metrics['seconds']:.0f} s{kept}",
+              flush=True)  # fmt: skip
+
+    outcome = train(config, dataset, folder, report=report, phase_one_folder=output / "phase_one")
+    separator = Separator.load(outcome.bundle)
+    result = {
+        "steps": outcome.separator_steps,
+        "minutes": outcome.seconds / 60,
+        "tracks": {track.name: score_track(separator, track) for track in tracks},
+    }
+    write_text(record, json.dumps(result, indent=2))
+    return result
+
+
+def score_track(separator: Separator, track: Track) -> dict[str, float]:
+    """Score the drums of one track by every measure, dB."""
+    mix, references = track.load(separator.sample_rate, separator.channels)
+    stems = separator.separate(mix, separator.sample_rate)
+    estimates = np.stack([stems[source] for source in separator.sources])
+    drums = separator.sources.index("drums")
+    estimate, reference = torch.from_numpy(estimates), torch.from_numpy(references)
+    aware = asdict(score_drums(estimates[drums], references[drums], mix, separator.sample_rate))
+    bands = aware.pop("band_sdr_db")
+    return {
+        "csdr": float(csdr(estimate, reference, separator.sample_rate)[drums]),
+        "usdr": float(usdr(estimate, reference)[drums]),
+        **aware,
+        **bands,
+    }
+
+
+def of_measure(results: list[dict[str, Any]], measure: str) -> statistics.Scores:
+    """Lay one measure out as (seeds, tracks), the tracks by name; what is not a finite number is NaN."""
+    rows = [[tracks[name][measure] for name in sorted(tracks)] for tracks in (result["tracks"] for result in results)]
+    scores = np.asarray(rows, np.float64)
+    return np.where(np.isfinite(scores), scores, np.nan)
+
+
+def print_scores(results: dict[str, list[dict[str, Any]]]) -> None:
+    """Print every arm's scores: means over tracks and seeds, of cSDR the median over tracks."""
+    print("| arm | steps | minutes | " + " | ".join(MEASURES) + " |")
+    print("|---|---|---|" + "---|" * len(MEASURES))
+    for arm, rows in results.items():
+        cells = []
+        for measure in MEASURES:
+            scores = of_measure(rows, measure)
+            over_tracks = np.nanmedian(scores, axis=1) if measure == "csdr" else np.nanmean(scores, axis=1)
+            cells.append(f"{over_tracks.mean():.2f}")
+        minutes = np.mean([row["minutes"] for row in rows])
+        print(f"| {arm} | {rows[0]['steps']} | {minutes:.1f} | " + " | ".join(cells) + " |")
+
+
+def print_differences(results: dict[str, list[dict[str, Any]]]) -> None:
+    """Print what each arm gains over supervised training that goes on for as many steps."""
+    print(f"\n| against {BASELINE}, dB | measure | mean difference [95 %] | p | songs | spread over seeds |")
+    print("|---|---|---|---|---|---|")
+    for arm, rows in results.items():
+        if arm == BASELINE:
+            continue
+        for measure in MEASURES:
+            one, other = of_measure(rows, measure), of_measure(results[BASELINE], measure)
+            found = statistics.compare(one, other)
+            print(
+                f"| {arm} | {measure} | {found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}] | {found.p_value:.3f} | "
+                f"{found.num_tracks} | {found.seed_spread:.2f} |"
+            )
+
+
+if __name__ == "__main__":
+    main()
