@@ -99,8 +99,8 @@ def score_arm(task: tuple[str, int, Dataset, list[Track], Path, list[str], int])
 
     def report(metrics: dict[str, float], _folder: Path) -> None:
         kept = f", {metrics['teacher/kept']:.0%} labelled" if "teacher/kept" in metrics else ""
-        print(f"{arm} {seed}: epoch {metrics['epoch']:.0f}, {metrics['score']:.2f} dB, {metrics['seconds']:.0f} s{kept}",
-              flush=True)  # fmt: skip
+        told = f"epoch {metrics['epoch']:.0f}, {metrics['score']:.2f} dB, {metrics['seconds']:.0f} s"
+        print(f"{arm} {seed}: {told}{kept}", flush=True)
 
     outcome = train(config, dataset, folder, report=report, phase_one_folder=output / "phase_one")
     separator = Separator.load(outcome.bundle)
@@ -161,9 +161,9 @@ def print_differences(results: dict[str, list[dict[str, Any]]]) -> None:
         for measure in MEASURES:
             one, other = of_measure(rows, measure), of_measure(results[BASELINE], measure)
             found = statistics.compare(one, other)
+            mean = f"{found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
             print(
-                f"| {arm} | {measure} | {found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}] | {found.p_value:.3f} | "
-                f"{found.num_tracks} | {found.seed_spread:.2f} |"
+                f"| {arm} | {measure} | {mean} | {found.p_value:.3f} | {found.num_tracks} | {found.seed_spread:.2f} |"
             )
 
 
