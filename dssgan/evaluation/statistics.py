@@ -90,12 +90,3 @@ def compare(scores: Scores, others: Scores, *, confidence: float = 0.95, seed: i
     spread = float(kept.mean(axis=1).std(ddof=1)) if len(kept) > 1 else float("nan")
     num_tracks = int(whole.sum())
     return Comparison(num_tracks, whole.size - num_tracks, float(of_tracks.mean()), low, high, p_value, spread)
-
-
-def describe(comparison: Comparison, unit: str = "dB") -> str:
-    """Say a comparison in one line, such as "+0.31 dB [0.05, 0.60], p = 0.03, 14 tracks"."""
-    line = f"{comparison.mean:+.2f} {unit} [{comparison.low:+.2f}, {comparison.high:+.2f}]"
-    line += f", p = {comparison.p_value:.3g}, {comparison.num_tracks} tracks"
-    if comparison.num_dropped:
-        line += f" ({comparison.num_dropped} without a score)"
-    return line
