@@ -10,6 +10,8 @@ from dssgan.errors import DataError
 
 Scores = npt.NDArray[np.float64]
 
+_ROUNDING = 1e-9  # dB; of scores up to some tens
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -46,12 +48,14 @@ def interval(values: Scores, *, confidence: float = 0.95, seed: int = 0) -> tupl
         seed: of the draws.
 
     Returns:
-        Lower and upper end; both NaN for fewer than two values, both the value where all are one.
+        Lower and upper end; both NaN for fewer than two values, both the mean where all are one.
     """
     if len(values) < 2:
         return float("nan"), float("nan")
-    if np.ptp(values) == 0:
-        return float(values[0]), float(values[0])
+    # what differs by rounding alone, as 1.1 - 1.0 and 2.1 - 2.0 do, has no spread to correct for: it would give NaN
+    if np.ptp(values) <= _ROUNDING * max(1.0, float(np.abs(values).max())):
+        mean = float(np.mean(values))
+        return mean, mean
     found = stats.bootstrap(
         (values,), np.mean, confidence_level=confidence, n_resamples=9999, rng=np.random.default_rng(seed)
     ).confidence_interval

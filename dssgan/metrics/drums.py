@@ -125,11 +125,10 @@ def _silent(audio: Audio, sample_rate: int) -> Mask:
     frame = max(1, round(SHORTEST_SILENCE_SECONDS * sample_rate))
     loudest = np.abs(audio).max(axis=0)
     sounding = np.flatnonzero(loudest > 10 ** (SILENCE_DB / 20))
-    silent = np.ones(loudest.size, np.bool_)
+    silent = np.zeros(loudest.size, np.bool_)
     edges = np.concatenate([[-1], sounding, [loudest.size]])
-    for gap in np.flatnonzero(np.diff(edges) - 1 < frame):  # too short a silence is none
-        silent[edges[gap] + 1 : edges[gap + 1]] = False
-    silent[sounding] = False
+    for gap in np.flatnonzero(np.diff(edges) - 1 >= frame):  # few: most samples of music lie between two that sound
+        silent[edges[gap] + 1 : edges[gap + 1]] = True
     return silent
 
 

@@ -45,6 +45,13 @@ def test_the_same_is_no_difference() -> None:
     assert (found.mean, found.low, found.high, found.p_value) == (0, 0, 0, 1)
 
 
+def test_a_gain_alike_on_every_track_has_an_interval_of_one_point() -> None:
+    others = np.array([0.0, 1.1, 2.2, 3.3, 4.4])
+    found = compare(others + 0.1, others)  # 0.1 but for rounding, which differs from track to track
+    assert len(set(others + 0.1 - others)) > 1
+    assert (found.low, found.high) == pytest.approx((0.1, 0.1))
+
+
 def test_one_track_has_no_interval() -> None:
     found = compare(np.array([2.0]), np.array([1.0]))
     assert math.isnan(found.low)
@@ -58,16 +65,17 @@ def test_nothing_in_common_is_refused() -> None:
         compare(np.zeros(3), np.zeros(4))
 
 
-@settings(max_examples=15)  # thousands of resamples each
+@settings(max_examples=5)  # thousands of resamples each
 @given(SCORES)
-def test_turned_round_the_sign_turns(values: list[int]) -> None:
+def test_turned_round_sign_and_ends_turn(values: list[int]) -> None:
     scores = np.array(values, np.float64) / 8
     there, back = compare(scores, np.zeros_like(scores)), compare(np.zeros_like(scores), scores)
     assert there.mean == pytest.approx(-back.mean)
+    assert (there.low, there.high) == pytest.approx((-back.high, -back.low))
     assert there.p_value == pytest.approx(back.p_value)
 
 
-@settings(max_examples=15)
+@settings(max_examples=5)
 @given(SCORES, st.integers(-40, 40))
 def test_an_interval_moves_with_its_values(values: list[int], shift: int) -> None:
     scores = np.array(values, np.float64) / 8

@@ -64,6 +64,14 @@ def test_noise_between_hits_is_bleed_and_leaves_onsets_whole() -> None:
     assert 2.3 < scores.silent_seconds < 2.9
 
 
+def test_silence_counts_from_a_fifth_of_a_second() -> None:
+    for pause_seconds, expected in [(0.19, 0.0), (0.2, 0.2), (0.5, 0.5)]:
+        drums = np.full((2, 2 * RATE), 0.5, np.float32)
+        drums[:, RATE : RATE + round(pause_seconds * RATE)] = 0.0009  # a little below -60 dB
+        mix = drums + np.float32(0.1)
+        assert score_drums(drums, drums, mix, RATE).silent_seconds == pytest.approx(expected)
+
+
 def test_error_in_one_band_stays_in_it() -> None:
     drums = noise(level=0.2)
     time = np.arange(drums.shape[1]) / RATE
