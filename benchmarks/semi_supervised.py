@@ -95,7 +95,7 @@ def score_arm(task: tuple[str, int, Dataset, list[Track], Path, list[str], int])
         return loaded
     if jobs > 1:
         torch.set_num_threads(1)
-    config = make_config(SETTINGS, ARMS[arm], {"seed": seed}, parse_overrides(settings))
+    config = make_config(SETTINGS, parse_overrides(settings), ARMS[arm], {"seed": seed})
 
     def report(metrics: dict[str, float], _folder: Path) -> None:
         kept = f", {metrics['teacher/kept']:.0%} labelled" if "teacher/kept" in metrics else ""

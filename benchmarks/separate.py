@@ -55,7 +55,7 @@ def peak_mebibytes() -> float:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("-m", "--model", default="demo", help="bundle's folder, ensemble or shipped name (demo)")
+    parser.add_argument("-m", "--model", default="default", help="bundle's folder, ensemble or shipped name")
     parser.add_argument("--minutes", type=float, nargs="+", default=[1, 5, 20, 60], help="lengths (1 5 20 60)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--precision", default="float32", help="float32, bf16 or auto")

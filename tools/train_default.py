@@ -1,9 +1,10 @@
-"""Train the shipped ensemble: `python tools/train_default.py songs.json`.
+"""Train the shipped ensemble: `python tools/train_default.py SONGS`.
 
-Two small separators, one with a short window for attacks and one with a long one for tone, learn from the data set's
-songs and as many synthetic ones, and then also from its unlabelled mixes, which each labels for itself. The validation
-songs choose the epochs, the weights and the post-processing; the test songs are opened once, at the end. What was
-begun goes on where it stopped.
+SONGS holds a folder for each song named below, with `drums.ogg` and `other.ogg`; their mix is the sum. Two small
+separators, one with a short window for attacks and one with a long one for tone, learn from the songs in `LABELLED` and
+as many synthetic ones, and then also from those in `UNLABELLED`, whose sources each guesses for itself. The validation
+songs choose the epochs, the weights and the post-processing; the test songs are opened once, at the end. What was begun
+goes on where it stopped.
 """
 
 import argparse
@@ -14,6 +15,8 @@ import torch
 
 from dssgan.audio.files import Audio
 from dssgan.data.dataset import Dataset
+from dssgan.data.sample import Sample, Sum
+from dssgan.data.track import Track, Unpaired
 from dssgan.ensembling.build import build_ensemble
 from dssgan.inference.separator import Separator
 from dssgan.metrics.scores import score_tracks
@@ -21,14 +24,35 @@ from dssgan.separators.bundle import load_bundle, read_description, save_bundle
 from dssgan.training.config import make_config, parse_overrides
 from dssgan.training.distributed import train_distributed
 
+# One artist's album, CC0 1.0, and the demo songs that come with LMMS (Debian's lmms-common, the first 75 s of each,
+# rendered with the drum tracks alone and without them). Two artists' songs stay on one side.
+LABELLED = ("lithium", "rubidium", "potassium")
+UNLABELLED = (
+    "lmms-capdan-reggaetontry", "lmms-capdan-reggaetry", "lmms-capdan-zerosumgame-originalbyzakarra",
+    "lmms-settel-innerrecreation",
+)  # fmt: skip
+UNPAIRED = ("lmms-dirtylove", "lmms-thomasso-axefromthe80s")  # for critics alone
+VALIDATION = ("lmms-esoxlb-cpu", "lmms-strictproduction-dearjondoe")  # beside the bundled ones
+TEST = (
+    "francium", "lmms-alf42red-mauiwowi", "lmms-saber-finalstep", "lmms-skiessi-onion", "lmms-socceroos-progress",
+    "lmms-momo64-esp", "lmms-crunk-demo",
+)  # fmt: skip
+LICENCE = "CC0 1.0 (songs with their sources); Artistic-2.0 (songs without)"
+CREDITS = (
+    'lithium, rubidium, potassium, hydrogen, francium: "Everything is Free", CC0 1.0, '
+    "github.com/ichbinsoftware/everythingisfree and github.com/ichbinsoftware/everythingisremixed",
+    "without their sources: Capdan, reggaetontry, reggae try, zero sum game (original by Zakarra); Settel, Inner "
+    "Recreation; demo songs of LMMS, Artistic-2.0",
+)
+
 MEMBERS = {
     "short": {"name": "tdf_unet", "preset": "tiny", "n_fft": 2048},
     "long": {"name": "tdf_unet", "preset": "tiny", "n_fft": 4096, "num_bands": 8},
 }
 SETTINGS = {
     "synthetic": 0.5, "batch_size": 2, "steps_per_epoch": 200, "validation_seconds": 75.0, "media": False,
-    "alpha": 0.0, "beta": 0.0, "self_boost": {"share": 0.25}, "supervised_epochs": 14, "adversarial_epochs": 6,
-    "patience": 100,
+    "alpha": 0.0, "beta": 0.0, "self_boost": {"share": 0.25, "min_agreement_db": 15.0}, "supervised_epochs": 14,
+    "adversarial_epochs": 6, "patience": 100,
 }  # fmt: skip
 DESCRIBED = ("format", "architecture", "arguments", "sources", "sample_rate", "channels", "num_parameters")
 
@@ -36,14 +60,18 @@ DESCRIBED = ("format", "architecture", "arguments", "sources", "sample_rate", "c
 def main() -> None:
     """Train what is not trained yet, combine, score and write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path, help="a data set with train_sup, unlabelled mixes, valid and test")
+    parser.add_argument("songs", type=Path, help="folder of the songs")
+    parser.add_argument("--data", type=Path, help="write the data set here and stop")
     parser.add_argument("-o", "--output", type=Path, default=Path("ensembles/default.yaml"))
     parser.add_argument("--runs", type=Path, default=Path("runs/default"))
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only", choices=MEMBERS, help="train this member and stop")
     parser.add_argument("settings", nargs="*", help="KEY=VALUE for both members")
     arguments = parser.parse_args()
-    dataset = Dataset.load(arguments.data)
+    dataset = read_songs(arguments.songs)
+    if arguments.data is not None:
+        dataset.save(arguments.data)
+        return
     bundles = []
     for seed, (name, separator) in enumerate(MEMBERS.items()):
         if arguments.only not in (None, name):
@@ -57,7 +85,7 @@ def main() -> None:
 
         folder = arguments.runs / name
         outcome = train_distributed(config, dataset, folder, num_workers=arguments.workers, report=report)
-        bundles.append(halve(outcome.bundle, arguments.runs / f"{name}-half"))
+        bundles.append(halve(outcome.bundle, arguments.runs / f"{name}-half", dataset))
     if arguments.only is not None:
         return
     built = build_ensemble(bundles, dataset, arguments.output, max_members=len(bundles))
@@ -71,10 +99,34 @@ def main() -> None:
         print(f"test: {model}: drums {found['usdr/drums']:.2f} uSDR, {found['csdr/drums']:.2f} cSDR")
 
 
-def halve(bundle: Path, folder: Path) -> Path:
-    """Write a bundle again with weights of half the size."""
+def read_songs(root: Path) -> Dataset:
+    """Lay the songs out in partitions."""
+
+    def sources(name: str) -> tuple[Sample, ...]:
+        return tuple(Sample.of(root / name / f"{source}.ogg", with_fingerprint=True) for source in ("drums", "other"))
+
+    bundled = Dataset.load()
+    unpaired = [sources(name) for name in UNPAIRED]
+    return Dataset(
+        ("drums", "other"),
+        train_sup=tuple(Track(name, None, sources(name)) for name in LABELLED),
+        train_unsup=Unpaired(
+            mixes=tuple(Sum(tuple((sample, 1.0) for sample in sources(name))) for name in UNLABELLED),
+            sources=tuple(zip(*unpaired, strict=True)),
+        ),
+        valid=(*bundled.valid, *(Track(name, None, sources(name)) for name in VALIDATION)),
+        test=tuple(Track(name, None, sources(name)) for name in TEST),
+        name="default",
+        licence=LICENCE,
+        credits=CREDITS,
+    )
+
+
+def halve(bundle: Path, folder: Path, dataset: Dataset) -> Path:
+    """Write a bundle again with weights of half the size, and with its data's credits."""
     description = read_description(bundle)
     metadata = {key: value for key, value in description.items() if key not in DESCRIBED}
+    metadata["data"] |= {"licence": dataset.licence, "credits": list(dataset.credits)}
     save_bundle(folder, description["architecture"], load_bundle(bundle), metadata=metadata, dtype=torch.float16)
     return folder
 

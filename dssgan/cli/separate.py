@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("tracks", nargs=-1, required=True, metavar="TRACK...", type=click.Path(path_type=Path))
 @click.option(
-    "-m", "--model", default="demo", show_default=True, help="A bundle's folder, an ensemble, or a shipped name."
+    "-m", "--model", default="default", show_default=True, help="A bundle's folder, an ensemble, or a shipped name."
 )
 @click.option(
     "-o", "--out", default="separated", show_default=True, type=click.Path(path_type=Path), help="Where the stems go."

@@ -97,7 +97,7 @@ class Separator:
         self.precision = precision
 
     @classmethod
-    def load(cls, reference: str | Path = "demo", device: str = "auto", **settings: Any) -> "Separator":
+    def load(cls, reference: str | Path = "default", device: str = "auto", **settings: Any) -> "Separator":
         """Load a model.
 
         Args:

@@ -48,7 +48,7 @@ class SelfBoost(Section):
     share: float = Field(default=0.0, ge=0, le=1, description="of phase two's pairs; 0 does without a teacher")
     teacher: str | None = Field(default=None, description="a bundle or an ensemble; None takes phase one's best")
     min_agreement_db: float = Field(
-        default=15.0, description="of two of its passes, below the mix, for a label to count"
+        default=22.0, description="of two of its passes, below the mix, for a label to count"
     )
     chunk_seconds: float = Field(default=3.0, gt=0, description="length that is kept or dropped as one")
 

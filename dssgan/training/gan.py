@@ -159,11 +159,11 @@ class GAN:
             both = self._estimate(torch.cat([mix[part], unpaired_mix[part]]))
             estimates = both.detach().requires_grad_(True)
             paired, fake = estimates.chunk(2)
-            losses = {
-                "supervised": self.supervised_loss(paired, sources[part]),
-                "additivity": self.additivity_loss(fake, unpaired_mix[part]),
-            }
-            loss = losses["supervised"] + self.config.beta * losses["additivity"]
+            loss = self.supervised_loss(paired, sources[part])
+            losses = {"supervised": loss}
+            if self.config.beta > 0:
+                losses["additivity"] = self.additivity_loss(fake, unpaired_mix[part])
+                loss = loss + self.config.beta * losses["additivity"]
             _require_finite(loss, "separator's")
             (gradient,) = torch.autograd.grad(loss, estimates)
             if alpha > 0:

@@ -49,7 +49,7 @@ def test_a_teacher_that_does_not_hear_frames_agrees_with_itself(song: tuple[NDAr
 
 
 def test_labels_are_pairs_that_sum_to_the_mix(bundled: Dataset, tmp_path: Path) -> None:
-    teacher = load_model("demo").members[0]
+    teacher = load_model("default").members[0]
     mixes = bundled.train_unsup.mixes
     everything = label(teacher, mixes, tmp_path / "all", SelfBoost(min_agreement_db=-100))
     assert len(everything.tracks) == 1
@@ -107,17 +107,17 @@ def test_a_teacher_is_replaced_by_a_better_student_alone() -> None:
 
 
 def test_an_ensemble_may_teach(tmp_path: Path, bundled: Dataset) -> None:
-    settings = {**BOOSTED["self_boost"], "teacher": "demo"}  # type: ignore[dict-item]
+    settings = {**BOOSTED["self_boost"], "teacher": "default"}  # type: ignore[dict-item]
     separator = {"name": "tdf_unet", "preset": "micro"}
     _, reports = run(
         tmp_path, bundled, config(**{**BOOSTED, "self_boost": settings, "separator": separator}, segment_seconds=0.5)
     )
-    assert reports[2]["teacher/score"] > 5  # what the demo's ensemble reaches, and no beginner
+    assert reports[2]["teacher/score"] > 5  # what the shipped ensemble reaches, and no beginner
 
 
 def test_a_teacher_of_another_kind_is_refused(tmp_path: Path, bundled: Dataset) -> None:
-    with pytest.raises(ModelError, match=r"self_boost\.teacher=demo: its sample_rate are 44100"):
-        run(tmp_path, bundled, config(**{**BOOSTED, "self_boost": {"share": 0.5, "teacher": "demo"}}))
+    with pytest.raises(ModelError, match=r"self_boost\.teacher=default: its sample_rate are 44100"):
+        run(tmp_path, bundled, config(**{**BOOSTED, "self_boost": {"share": 0.5, "teacher": "default"}}))
 
 
 def test_nothing_to_label_is_refused(tmp_path: Path, bundled: Dataset) -> None:
