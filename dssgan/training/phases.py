@@ -2,7 +2,6 @@
 
 import copy
 import math
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -18,13 +17,14 @@ from dssgan.atomic import replacing_folder
 from dssgan.data.dataset import Dataset
 from dssgan.errors import ConfigError, ModelError
 from dssgan.inference.device import choose_device, uses_bf16
+from dssgan.separators import SeparatorModel
 from dssgan.separators.bundle import save_bundle
 from dssgan.training.batches import Batches
 from dssgan.training.checkpoint import BUNDLE, Position, read_checkpoint, write_checkpoint
 from dssgan.training.config import TrainConfig, phase_one_key
 from dssgan.training.gan import GAN
 from dssgan.training.logbook import Logbook
-from dssgan.training.self_boost import Teacher
+from dssgan.training.self_boost import SelfBoosting
 from dssgan.training.validation import Validation
 from dssgan.training.world import World
 
@@ -99,17 +99,17 @@ class _Training:
         self.gan = GAN(config, world, device, bf16=bf16)
         self.batches = Batches(config, dataset, self.gan.separator, world.rank, device)
         self.validation = Validation(dataset, self.gan.averaged_separator, config.validation_seconds, bf16=bf16)
-        self.teacher: Teacher | None = None
+        self.boosting: SelfBoosting | None = None
         if config.self_boost.share > 0 and config.adversarial_epochs:
-            # every process labels its own share of the mixes
+            # every process labels, and learns from, its own share of the mixes
             everything = dataset.train_unsup.mixes
-            self.unlabelled = everything[world.rank % len(everything) :: world.size]
-            precision = "bf16" if bf16 else "float32"
-            self.teacher = Teacher(config.build_separator().to(device), config.self_boost, precision=precision)
+            self.boosting = SelfBoosting(
+                config.build_separator().to(device), config.self_boost,
+                everything[world.rank % len(everything) :: world.size], folder / "labels" / str(world.rank),
+                precision="bf16" if bf16 else "float32",
+            )  # fmt: skip
         self.logbook = Logbook(folder / "tensorboard" if world.leads else None)
         self.position = Position()
-        self.teaching: dict[str, float] = {}
-        self.num_labellings = 0
         self.best_weights = self._averaged_weights()
         self.origin = {
             "data": {
@@ -137,12 +137,16 @@ class _Training:
                 if not self._take_over_phase_one():
                     self._run_phase(self.config.supervised_epochs, self._supervised_steps)
                     self._finish_phase_one()
+        last_epoch = self.config.supervised_epochs + self.config.adversarial_epochs
         has_critics_or_additivity = self.config.alpha > 0 or self.config.beta > 0
         steps = self._semi_supervised_steps if has_critics_or_additivity else self._supervised_steps
-        self._begin_teaching()
-        self._run_phase(self.config.supervised_epochs + self.config.adversarial_epochs, steps)
+        if self.boosting is not None and self.position.epoch < last_epoch:
+            labelled = self.boosting.begin(self.best_weights, self.position.phase_one_score, self._score)
+            self.batches.add_pseudo_labelled(labelled)
+        self._run_phase(last_epoch, steps)
         self.logbook.close()
-        shutil.rmtree(self._labels_folder, ignore_errors=True)
+        if self.boosting is not None:
+            self.boosting.end()
         position = self.position
         return Outcome(
             self.folder / BUNDLE, position.best_score, position.phase_one_score, position.epoch,
@@ -166,7 +170,9 @@ class _Training:
             position.separator_steps += 1
             for name, value in step_losses.items():
                 losses.setdefault(name, []).append(value)
-        means = {f"loss/{name}": sum(values) / len(values) for name, values in losses.items()} | self.teaching
+        means = {f"loss/{name}": sum(values) / len(values) for name, values in losses.items()}
+        if self.boosting is not None:
+            means |= self.boosting.metrics  # of the teacher that this epoch learnt from
         # every process must take the same decisions, so the leader's scores count
         scores: dict[str, float] = self.world.gather(self.validation.run())[0]
         score = scores[self.validation.monitored]
@@ -189,41 +195,17 @@ class _Training:
             self.logbook.media(
                 *self.validation.shown(), separator.sources, separator.sample_rate, position.separator_steps
             )
-        if self.teacher is not None and position.phase == 2 and score > self.teacher.score:
-            self.teacher.become(self.best_weights, score)
-            self._label()
+        if self.boosting is not None and position.phase == 2:
+            labelled = self.boosting.consider(self.best_weights, score)
+            if labelled is not None:
+                self.batches.add_pseudo_labelled(labelled)
         self._save(write_bundle=improved)
         self.report(metrics, self.folder)
 
-    @property
-    def _labels_folder(self) -> Path:
-        return self.folder / "labels" / str(self.world.rank)
-
-    def _begin_teaching(self) -> None:
-        if (
-            self.teacher is None
-            or self.position.epoch >= self.config.supervised_epochs + self.config.adversarial_epochs
-        ):
-            return
-        if self.teacher.needs_weights:
-            self.teacher.become(self.best_weights, self.position.phase_one_score)
-        elif self.teacher.score == -math.inf:  # somebody else's: how good it is, only validation can tell
-            scores: dict[str, float] = self.world.gather(self.validation.run(self.teacher.model))[0]
-            self.teacher.score = scores[self.validation.monitored]
-        self._label()
-
-    def _label(self) -> None:
-        assert self.teacher is not None
-        # never where labels are that a batch may still be read from
-        self.num_labellings += 1
-        labels = self.teacher.label(self.unlabelled, self._labels_folder / str(self.num_labellings))
-        self.batches.add_pseudo_labelled(labels.tracks)
-        shutil.rmtree(self._labels_folder / str(self.num_labellings - 1), ignore_errors=True)
-        self.teaching = {
-            "teacher/score": self.teacher.score,
-            "teacher/agreement_db": labels.agreement_db,
-            "teacher/kept": labels.kept_seconds / max(labels.seconds, 1e-9),
-        }
+    def _score(self, separator: SeparatorModel) -> float:
+        # every process must take the same decisions, so the leader's scores count
+        scores: dict[str, float] = self.world.gather(self.validation.run(separator))[0]
+        return scores[self.validation.monitored]
 
     def _supervised_steps(self, epoch: int) -> Iterator[dict[str, float]]:
         pairs = self.batches.pairs(epoch)
@@ -286,8 +268,8 @@ class _Training:
 
     def _save(self, *, write_bundle: bool) -> None:
         state: dict[str, Any] = {**self.gan.state_dict(), "best_weights": self.best_weights}
-        if self.teacher is not None:
-            state["teacher"] = self.teacher.state_dict()
+        if self.boosting is not None:
+            state["boosting"] = self.boosting.state_dict()
         state["rng"] = self.world.gather(state["rng"])
         if not self.world.leads:
             return
@@ -308,7 +290,7 @@ class _Training:
             raise ConfigError(f"{folder}: was written by {len(ranks)} processes, so {len(ranks)} must resume it")
         self.gan.load_state_dict({**state, "rng": ranks[self.world.rank]})
         self.best_weights = self._on_device(state["best_weights"])
-        if self.teacher is not None and "teacher" in state:
-            self.teacher.load_state_dict(state["teacher"])
+        if self.boosting is not None and "boosting" in state:
+            self.boosting.load_state_dict(state["boosting"])
         if folder != self.folder:
             self._save(write_bundle=True)

@@ -1,14 +1,14 @@
 """A teacher separates unlabelled mixes, and what it is sure of becomes pairs to learn from."""
 
+import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
 import dssgan.ensembling  # noqa: F401  a teacher may be an ensemble
@@ -153,47 +153,96 @@ def _runs(kept: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
 
 
-class Teacher:
-    """The separator that labels, and gives way to its student where that validates better.
+class SelfBoosting:
+    """A teacher that labels for a training, and gives way to its student where that validates better.
 
     Args:
-        model: a separator to hold its weights; nobody else may use it.
+        model: a separator to hold the teacher's weights; nobody else may use it.
         settings: of self-boosting.
+        mixes: what to label.
+        folder: where the labels lie meanwhile.
         precision: see `separate_array`.
 
     Raises:
         ModelError: the configured teacher cannot be loaded, or separates into other sources or at another rate.
     """
 
-    def __init__(self, model: SeparatorModel, settings: SelfBoost, *, precision: str) -> None:
+    def __init__(
+        self, model: SeparatorModel, settings: SelfBoost, mixes: Sequence[Recording], folder: Path, *, precision: str
+    ) -> None:
         self._student_like = model.eval()
         self._settings = settings
+        self._mixes = mixes
+        self._folder = folder
         self._precision = precision
-        self.score = -float("inf")
-        self.model: SeparatorModel = model
+        self._num_labellings = 0
         self._is_student = settings.teacher is None
+        self.score = -math.inf
+        self.teacher: SeparatorModel = model
+        self.metrics: dict[str, float] = {}
         if settings.teacher is not None:
-            self.model = load_model(settings.teacher).to(next(model.parameters()).device)
+            self.teacher = load_model(settings.teacher).to(next(model.parameters()).device)
             for quality in ("sources", "sample_rate", "channels"):
-                if getattr(self.model, quality) != getattr(model, quality):
+                if getattr(self.teacher, quality) != getattr(model, quality):
                     raise ModelError(
-                        f"self_boost.teacher={settings.teacher}: its {quality} are {getattr(self.model, quality)}, "
+                        f"self_boost.teacher={settings.teacher}: its {quality} are {getattr(self.teacher, quality)}, "
                         f"but the separator's are {getattr(model, quality)}; choose another"
                     )
 
-    @property
-    def needs_weights(self) -> bool:
-        """Whether it is to begin as a copy of the student."""
-        return self._is_student and self.score == -float("inf")
+    def begin(
+        self, weights: dict[str, Tensor], score: float, score_of: Callable[[SeparatorModel], float]
+    ) -> tuple[Track, ...]:
+        """Label for the first time, or again after a restart.
 
-    def become(self, weights: dict[str, Tensor], score: float) -> None:
-        """Take over a student's weights and its validation score, dB."""
+        Args:
+            weights: the student's best so far; the first teacher where none is configured.
+            score: their validation score, dB.
+            score_of: validates a separator; asked for a configured teacher.
+
+        Returns:
+            Pairs to learn from.
+        """
+        if self.score == -math.inf and self._is_student:
+            self._take_over(weights, score)
+        elif self.score == -math.inf:
+            self.score = score_of(self.teacher)
+        return self._label()
+
+    def consider(self, weights: dict[str, Tensor], score: float) -> tuple[Track, ...] | None:
+        """Let a student take the teacher's place if it validates better.
+
+        Args:
+            weights: the student's.
+            score: its validation score, dB.
+
+        Returns:
+            Its own labels; None where the teacher stays.
+        """
+        if score <= self.score:
+            return None
+        self._take_over(weights, score)
+        return self._label()
+
+    def end(self) -> None:
+        """Take the labels away."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _take_over(self, weights: dict[str, Tensor], score: float) -> None:
         self._student_like.load_state_dict(weights)
-        self.model, self.score, self._is_student = self._student_like, score, True
+        self.teacher, self.score, self._is_student = self._student_like, score, True
 
-    def label(self, mixes: Sequence[Recording], folder: Path) -> Labels:
-        """Label mixes; see `label`."""
-        return label(self.model, mixes, folder, self._settings, precision=self._precision)
+    def _label(self) -> tuple[Track, ...]:
+        # never where labels are that a batch may still be read from
+        self._num_labellings += 1
+        before, now = (self._folder / str(self._num_labellings - back) for back in (1, 0))
+        labels = label(self.teacher, self._mixes, now, self._settings, precision=self._precision)
+        shutil.rmtree(before, ignore_errors=True)
+        self.metrics = {
+            "teacher/score": self.score,
+            "teacher/agreement_db": labels.agreement_db,
+            "teacher/kept": labels.kept_seconds / max(labels.seconds, 1e-9),
+        }
+        return labels.tracks
 
     def state_dict(self) -> dict[str, Any]:
         """What a later process needs to go on with the same teacher."""
@@ -205,6 +254,4 @@ class Teacher:
         self.score = state["score"]
         if state["is_student"]:
             device = next(self._student_like.parameters()).device
-            self.become(
-                {name: torch.as_tensor(value).to(device) for name, value in state["weights"].items()}, self.score
-            )
+            self._take_over({name: value.to(device) for name, value in state["weights"].items()}, self.score)

@@ -12,9 +12,9 @@ from small_training import config, run, weights
 from dssgan.data.dataset import Dataset
 from dssgan.errors import ConfigError, DataError, ModelError
 from dssgan.inference.loading import load_model
-from dssgan.separators import build_separator
+from dssgan.separators import SeparatorModel, build_separator
 from dssgan.training.config import SelfBoost, make_config
-from dssgan.training.self_boost import Teacher, agreement_db, label, two_passes
+from dssgan.training.self_boost import SelfBoosting, agreement_db, label, two_passes
 
 BOOSTED = {"alpha": 0.0, "beta": 0.0, "self_boost": {"share": 0.5, "min_agreement_db": -100.0, "chunk_seconds": 1.0}}
 
@@ -93,17 +93,37 @@ def test_resumed_equals_uninterrupted(tmp_path: Path, bundled: Dataset, stop_at:
         assert torch.equal(value, parts[name]), name
 
 
-def test_a_teacher_is_replaced_by_a_better_student_alone() -> None:
-    student = build_separator("tdf_unet", {}, "micro")
-    teacher = Teacher(build_separator("tdf_unet", {}, "micro"), SelfBoost(share=0.5), precision="float32")
-    assert teacher.needs_weights
-    teacher.become(student.state_dict(), 3.0)
-    assert not teacher.needs_weights
-    other = Teacher(build_separator("tdf_unet", {}, "micro"), SelfBoost(share=0.5), precision="float32")
-    other.load_state_dict(teacher.state_dict())
-    assert other.score == 3.0
-    for name, value in student.state_dict().items():
-        assert torch.equal(value, other.model.state_dict()[name])
+def test_a_teacher_is_replaced_by_a_better_student_alone(tmp_path: Path, bundled: Dataset) -> None:
+    mixes = bundled.train_unsup.mixes
+
+    def boosting() -> SelfBoosting:
+        model = build_separator("tdf_unet", {}, "micro")
+        settings = SelfBoost(share=0.5, min_agreement_db=-100)
+        return SelfBoosting(model, settings, mixes, tmp_path / "labels", precision="float32")
+
+    def refuse(_separator: SeparatorModel) -> float:
+        raise AssertionError("the student's score is known")
+
+    first, second = (build_separator("tdf_unet", {}, "micro").state_dict() for _ in range(2))
+    taught = boosting()
+    taught.begin(first, 3.0, refuse)
+    assert taught.consider(second, 2.9) is None
+    assert taught.consider(second, 3.0) is None
+    assert taught.score == 3.0
+    assert taught.consider(second, 3.1) is not None
+    assert taught.score == 3.1
+    for name, value in second.items():
+        assert torch.equal(value, taught.teacher.state_dict()[name])
+    assert len(list((tmp_path / "labels").iterdir())) == 1  # the first teacher's labels are gone
+
+    other = boosting()
+    other.load_state_dict(taught.state_dict())
+    other.begin(first, 0.0, refuse)  # goes on with the teacher it had
+    assert other.score == 3.1
+    for name, value in second.items():
+        assert torch.equal(value, other.teacher.state_dict()[name])
+    other.end()
+    assert not (tmp_path / "labels").exists()
 
 
 def test_an_ensemble_may_teach(tmp_path: Path, bundled: Dataset) -> None:
