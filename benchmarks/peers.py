@@ -15,6 +15,7 @@ import argparse
 import importlib.util
 import json
 import os
+import statistics
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -104,15 +105,19 @@ def trained(name: str, config: TrainConfig, dataset: Dataset, folder: Path, minu
     return row
 
 
+def step_seconds(gan: GAN, pair: tuple[torch.Tensor, torch.Tensor]) -> float:
+    """Take one step and time it."""
+    started = time.monotonic()
+    gan.supervised_step(*pair)
+    return time.monotonic() - started
+
+
 def run(name: str, config: TrainConfig, dataset: Dataset, folder: Path, minutes: float) -> dict[str, Any]:
     """Train one network for some minutes and tell what it took."""
     device = choose_device(config.device)
     gan = GAN(config, World(), device, bf16=uses_bf16(config.precision, device))
     pairs = Batches(config, dataset, gan.separator, 0, device).pairs(0)
-    gan.supervised_step(*next(pairs))
-    started = time.monotonic()
-    gan.supervised_step(*next(pairs))
-    seconds = time.monotonic() - started
+    seconds = statistics.median(step_seconds(gan, next(pairs)) for _ in range(7))
     # validations as often for the slow as for the fast
     epoch_seconds = min(EPOCH_SECONDS, 30 * minutes)
     config = config.model_copy(update={"steps_per_epoch": max(1, round(epoch_seconds / seconds))})

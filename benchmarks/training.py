@@ -2,7 +2,8 @@
 
 The floor is the step itself; what lies between is decoding, cutting and mixing excerpts. Both run in turns in one
 process, and the ratio is taken turn by turn. Then two processes that train together against one, a core each, likewise
-in turns. On a GPU, the share of the card's peak that the supervised step's arithmetic comes to.
+in turns, beside two that share nothing: what the machine itself can give. On a GPU, the share of the card's peak that
+the supervised step's arithmetic comes to.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import socket
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.queues import Queue
 
 import torch
@@ -21,7 +23,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.flop_counter import FlopCounterMode
 
 from dssgan.data.dataset import Dataset
-from dssgan.inference.device import choose_device, uses_bf16
+from dssgan.inference.device import choose_device, keep_freed_memory, uses_bf16
 from dssgan.training.batches import Batches
 from dssgan.training.config import make_config
 from dssgan.training.gan import GAN
@@ -32,6 +34,7 @@ CASES = [
     ("band_split", "tiny"), ("band_split", "causal"),
 ]  # fmt: skip
 GPU_CASES = [(name, "base") for name in ("unet", "tdf_unet", "sc_lite", "band_split")]
+Turns = list[tuple[float, float]]
 TOGETHER = ("tdf_unet", "tiny")
 
 
@@ -48,23 +51,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=3, help="steps a round")
-    parser.add_argument("--only", help="one architecture")
+    parser.add_argument("--only", action="append", help="an architecture, or workers; may be given again")
     parser.add_argument("--base", action="store_true", help="the base presets too, as on a GPU")
     parser.add_argument("--peak-tflops", type=float, default=989.0, help="of the card, dense bfloat16; 989 for an H200")
     arguments = parser.parse_args()
     dataset = Dataset.load()
     device = choose_device("auto")
+    keep_freed_memory()
     print(f"training, {describe()}, {torch.get_num_threads()} threads, {device}; batch 4 of 3 s; median of rounds")
     print(f"{'model':20} {'phase':16} {'audio s/s':>10} {'of the floor':>13} {'spread':>14}")
     cases = CASES + (GPU_CASES if device.type == "cuda" or arguments.base else [])
     for name, preset in cases:
-        if arguments.only in (None, name):
+        if name in (arguments.only or [name]):
             measure(name, preset, dataset, device, arguments.rounds, arguments.steps)
     if device.type == "cuda":
         print(f"\nshare of {arguments.peak_tflops:g} Tflop/s, supervised step on tensors in memory")
         for name, preset in GPU_CASES:
             print_share_of_peak(name, preset, device, arguments.peak_tflops)
-    else:
+    elif "workers" in (arguments.only or ["workers"]):
         print_two_workers(arguments.rounds, arguments.steps)
 
 
@@ -129,33 +133,39 @@ def print_two_workers(num_rounds: int, num_steps: int) -> None:
     ]
     for process in processes:
         process.start()
-    ratios = results.get()
+    turns = results.get()
     for process in processes:
         process.join()
-    median, spread = statistics.median(ratios), f"{min(ratios):.2f} - {max(ratios):.2f}"
-    print(f"\ntwo workers against one, {' '.join(TOGETHER)}, batch 4 each: {median:.2f} x ({spread})")
+    print(f"\ntwo workers against one, {' '.join(TOGETHER)}, batch 4 each")
+    for what, ratios in zip(("together", "each for itself"), zip(*turns, strict=True), strict=True):
+        print(f"{what:16} {statistics.median(ratios):.2f} x ({min(ratios):.2f} - {max(ratios):.2f})")
 
 
-def work_together(rank: int, port: int, num_rounds: int, num_steps: int, results: "Queue[list[float]]") -> None:
-    """Be one of the two processes: in turns, one trains alone and both train together."""
+def work_together(rank: int, port: int, num_rounds: int, num_steps: int, results: "Queue[Turns]") -> None:
+    """Be one of the two processes: in turns, one trains alone, both train together, and both each for itself."""
+    wrap = partial(DistributedDataParallel, broadcast_buffers=False)  # as in the product
     torch.set_num_threads(1)
+    keep_freed_memory()
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
     distributed.init_process_group("gloo", rank=rank, world_size=2)
     config = make_config({"separator": {"name": TOGETHER[0], "preset": TOGETHER[1]}})
     bf16 = uses_bf16(config.precision, torch.device("cpu"))
     alone = GAN(config, World(), torch.device("cpu"), bf16=bf16)
-    together = GAN(config, World(rank, 2, DistributedDataParallel), torch.device("cpu"), bf16=bf16)
+    together = GAN(config, World(rank, 2, wrap), torch.device("cpu"), bf16=bf16)
     batch = batch_of(alone, 4)
     together.supervised_step(*batch)
     alone.supervised_step(*batch)
-    ratios = []
+    turns = []
     for _ in range(num_rounds):
         distributed.barrier()
         seconds = seconds_of(lambda: alone.supervised_step(*batch), num_steps) if rank == 0 else 0.0
         distributed.barrier()
-        ratios.append(2 * seconds / seconds_of(lambda: together.supervised_step(*batch), num_steps))
+        both = seconds_of(lambda: together.supervised_step(*batch), num_steps)
+        distributed.barrier()
+        apart = seconds_of(lambda: alone.supervised_step(*batch), num_steps)
+        turns.append((2 * seconds / both, 2 * seconds / apart))
     if rank == 0:
-        results.put(ratios)
+        results.put(turns)
     distributed.destroy_process_group()
 
 

@@ -21,6 +21,13 @@ def _cannot_write(path: Path, error: OSError) -> DssganError:
     return DssganError(f"{path}: cannot be written ({error.strerror or error}); make space or choose another place")
 
 
+def _open_up(path: Path, mode: int) -> None:
+    """Give a file the mode of any other that the user makes; temporary ones are private."""
+    umask = os.umask(0)
+    os.umask(umask)
+    path.chmod(mode & ~umask)
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Write a file under a temporary name and give it its own name only when it is complete.
@@ -46,10 +53,7 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        # mkstemp makes the file private; a result is as readable as any other file the user makes
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        _open_up(temporary, 0o666)
         temporary.replace(path)
     except OSError as error:
         raise _cannot_write(path, error) from error
@@ -79,7 +83,9 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     old = temporary.with_name(temporary.name + ".old")
     try:
         yield temporary
-        temporary.chmod(0o755)
+        for made in temporary.rglob("*"):
+            _open_up(made, 0o777 if made.is_dir() else 0o666)
+        _open_up(temporary, 0o777)
         if path.exists():
             path.rename(old)
         temporary.rename(path)

@@ -71,6 +71,14 @@ def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_what_lies_in_a_folder_has_usual_permissions(tmp_path: Path) -> None:
+    with atomic.replacing_folder(tmp_path / "model") as temporary:
+        (temporary / "weights").touch(mode=0o600)
+    usual = tmp_path / "usual"
+    usual.touch()
+    assert (tmp_path / "model" / "weights").stat().st_mode == usual.stat().st_mode
+
+
 def test_an_error_leaves_the_old_folder(tmp_path: Path) -> None:
     path = tmp_path / "model"
     path.mkdir()

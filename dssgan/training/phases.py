@@ -16,7 +16,7 @@ from torch import Tensor
 from dssgan.atomic import replacing_folder
 from dssgan.data.dataset import Dataset
 from dssgan.errors import ConfigError, ModelError
-from dssgan.inference.device import choose_device, uses_bf16
+from dssgan.inference.device import choose_device, keep_freed_memory, uses_bf16
 from dssgan.separators import SeparatorModel
 from dssgan.separators.bundle import save_bundle
 from dssgan.training.batches import Batches
@@ -95,6 +95,8 @@ class _Training:
     ) -> None:  # fmt: skip
         self.config, self.folder, self.report, self.world = config, folder, report, world
         device = choose_device(config.device)
+        if device.type == "cpu":
+            keep_freed_memory()
         bf16 = uses_bf16(config.precision, device)
         self.gan = GAN(config, world, device, bf16=bf16)
         self.batches = Batches(config, dataset, self.gan.separator, world.rank, device)

@@ -1,4 +1,7 @@
-"""Devices and precisions that are there, and the ones that are not."""
+"""Devices and precisions that are there, and the ones that are not, and memory that is kept."""
+
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -31,3 +34,23 @@ def test_precision():
     assert not uses_bf16("auto", torch.device("mps"))
     with pytest.raises(ConfigError, match="unknown precision 'fp16'"):
         uses_bf16("fp16", cpu)
+
+
+FAULTS = """
+import resource, torch
+from dssgan.inference.device import keep_freed_memory
+{}
+for _ in range(3): torch.ones(1 << 24)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20): torch.ones(1 << 24)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc can be told to keep freed memory")
+def test_kept_memory_is_not_fetched_from_the_kernel_again():
+    def faults(call: str) -> int:
+        return int(subprocess.check_output([sys.executable, "-c", FAULTS.format(call)]))
+
+    # twenty tensors of 64 MiB, 16384 pages each
+    assert 2 * faults("keep_freed_memory()") < faults("")
