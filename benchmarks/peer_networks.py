@@ -107,7 +107,7 @@ REQUIREMENTS = {"openunmix": "openunmix==1.3.0", "demucs": "demucs==4.1.0", "jul
                 "einops": "einops==0.8.2"}  # fmt: skip
 # name -> modules it needs, settings; float32 where its authors' code is not made for autocast
 PEERS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
-    "open_unmix": (("openunmix",), {"supervised_loss": {"name": "magnitude"}}),
+    "open_unmix": (("openunmix",), {"supervised_loss": {"name": "magnitude"}, "learning_rate": 1e-3}),
     "hdemucs": (
         ("demucs", "julius", "einops"),
         {"supervised_loss": {"name": "wave"}, "learning_rate": 3e-4, "precision": "float32"},

@@ -1,7 +1,8 @@
 """Whether unlabelled music helps: the same separator trained with and without it, for equal steps, over several seeds.
 
 Every arm starts from the same supervised phase (one a seed) and then takes the same number of separator steps: on pairs
-alone, also against the paper's critics, also against modern ones, on a teacher's labels, or on both. Validation songs
+alone, also against the paper's critics, also against modern ones, on a teacher's labels, or on both; and against the
+paper's critics with a gradient that is a part of the pairs', as modern ones are weighed. Validation songs
 choose each arm's epoch; the test songs, which chose nothing, are scored. Differences are paired by song, averaged over
 the seeds first; intervals are bootstrapped over songs, and p is Wilcoxon's signed-rank test. What was trained already
 is not trained again.
@@ -30,8 +31,9 @@ from dssgan.training.config import make_config, parse_overrides
 from dssgan.training.phases import train
 
 PAPER = {"alpha": 0.001, "hearing": {"loudness": False, "augment": False, "silence_db": -400.0}}
+BALANCED = {"alpha": 0.3, "alpha_as": "gradient_ratio"}
 MODERN = {
-    "alpha": 0.1, "alpha_as": "gradient_ratio", "alpha_ramp_steps": 100, "critic_steps": 1, "feature_matching": 1.0,
+    **BALANCED, "alpha_ramp_steps": 100, "critic_steps": 1, "feature_matching": 1.0,
     "critic": {"name": "multi_resolution", "preset": "tiny"}, "adversarial_loss": {"name": "hinge"},
     "critic_learning_rate": 3e-4,
 }  # fmt: skip
@@ -43,6 +45,7 @@ ARMS: dict[str, Mapping[str, Any]] = {
     "modern": MODERN,
     "self-boost": BOOST,
     "both": {**MODERN, **BOOST},
+    "paper, balanced": {**PAPER, **BALANCED, "critic_steps": 2},
 }
 BASELINE = "continued"
 SETTINGS = {

@@ -16,7 +16,7 @@ def space(trial: optuna.Trial) -> dict[str, object]:
     trial.suggest_float("alpha", 1e-5, 1e-1, log=True)
     trial.suggest_categorical("init", ["warm", "scratch"])
     trial.suggest_int("critic_steps", 1, 5)
-    trial.suggest_float("learning_rate", 1e-4, 3e-3, log=True)
+    trial.suggest_float("learning_rate", 3e-4, 1e-2, log=True)
     trial.suggest_float("adversarial_learning_rate", 2e-5, 5e-4, log=True)
     trial.suggest_categorical("supervised_loss.name", ["log_magnitude", "wave_stft"])
     n_fft = trial.suggest_categorical("separator.n_fft", [2048, 4096])

@@ -52,7 +52,7 @@ MEMBERS = {
 SETTINGS = {
     "synthetic": 0.5, "batch_size": 2, "steps_per_epoch": 200, "validation_seconds": 75.0, "media": False,
     "alpha": 0.0, "beta": 0.0, "self_boost": {"share": 0.25, "min_agreement_db": 15.0}, "supervised_epochs": 14,
-    "adversarial_epochs": 6, "patience": 100,
+    "adversarial_epochs": 6, "patience": 100, "learning_rate": 1e-3,
 }  # fmt: skip
 DESCRIBED = ("format", "architecture", "arguments", "sources", "sample_rate", "channels", "num_parameters")
 

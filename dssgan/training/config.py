@@ -87,7 +87,7 @@ class TrainConfig(Section):
     patience: int = Field(default=3, ge=1, description="validations without improvement that end a phase")
     critic_steps: int = Field(default=5, ge=1, description="steps of the critics for each step of the separator")
 
-    learning_rate: float = Field(default=1e-3, gt=0, description="Adam, separator, phase one")
+    learning_rate: float = Field(default=3e-3, gt=0, description="Adam, separator, phase one")
     adversarial_learning_rate: float = Field(default=2e-4, gt=0, description="Adam, separator, phase two")
     critic_learning_rate: float = Field(default=1e-4, gt=0, description="Adam, critics")
     gradient_clip: float = Field(default=5.0, gt=0, description="largest norm of the separator's gradient")

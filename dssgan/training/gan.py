@@ -135,7 +135,7 @@ class GAN:
         """Teach the separator on pairs, and against its critics on unpaired mixes.
 
         Source: Stoller, Ewert, Dixon 2017, equation 6, arXiv 1711.00048. Where alpha is a ratio, gradients are compared
-        at the estimates, as Defossez et al. 2022, section 3.4, arXiv 2210.13438, balance theirs.
+        at the estimates, as Defossez et al. 2022, section 3.4, arXiv 2210.13438, balance theirs; see `balance`.
 
         Args:
             mix: (batch, channels, samples).
@@ -178,10 +178,9 @@ class GAN:
                         adversarial = adversarial + self.config.feature_matching * losses["feature_matching"]
                     _require_finite(adversarial, "adversarial")
                     (push,) = torch.autograd.grad(adversarial, estimates)
-                ratio = push.norm() / gradient.norm().clamp(min=1e-12)
-                losses["gradient_ratio"] = ratio
-                weight = alpha / ratio.clamp(min=1e-12) if self.config.alpha_as == "gradient_ratio" else alpha
-                gradient = gradient + weight * push
+                losses["gradient_ratio"] = push.norm() / gradient.norm().clamp(min=1e-12)
+                balances = self.config.alpha_as == "gradient_ratio"
+                gradient = gradient + (balance(push, alpha * gradient.norm()) if balances else alpha * push)
             both.backward(gradient * _share(part, mix))
             return {name: value.detach() for name, value in losses.items()}
 
@@ -220,6 +219,25 @@ class GAN:
         self.separator_optimiser.load_state_dict(state["separator_optimiser"])
         self.critic_optimiser.load_state_dict(state["critic_optimiser"])
         torch.set_rng_state(state["rng"].cpu())
+
+
+def balance(push: Tensor, norm: Tensor) -> Tensor:
+    """Give every estimate's gradient the same norm.
+
+    Critics hear all estimates at one level, so what they say of a soft one comes back many times as strong; one norm
+    for the whole batch would be the softest estimate's alone.
+
+    Args:
+        push: the gradient at the estimates, (batch, sources, channels, samples). Where it is 0, nothing was heard.
+        norm: that all of it shall have together.
+
+    Returns:
+        The balanced gradient, of the same shape.
+    """
+    norms = push.flatten(2).norm(dim=2)
+    each = norm / (norms > 0).sum().clamp(min=1).sqrt()
+    balanced: Tensor = push * (each / norms.clamp(min=1e-12))[..., None, None]
+    return balanced
 
 
 def _require_finite(loss: Tensor, whose: str) -> None:
