@@ -31,7 +31,7 @@ from dssgan.training.config import make_config, parse_overrides
 from dssgan.training.phases import train
 
 PAPER = {"alpha": 0.001, "hearing": {"loudness": False, "augment": False, "silence_db": -400.0}}
-BALANCED = {"alpha": 1.0, "alpha_as": "gradient_ratio"}
+BALANCED = {"alpha": 0.5, "alpha_as": "gradient_ratio"}
 MODERN = {
     **BALANCED, "alpha_ramp_steps": 100, "critic_steps": 1, "feature_matching": 1.0,
     "critic": {"name": "multi_resolution", "preset": "tiny"}, "adversarial_loss": {"name": "hinge"},

@@ -100,8 +100,8 @@ class MultiResolutionCritic(Critic):
         assert isinstance(stft, STFT)
         # the root of the window's energy makes all resolutions of one size
         parts = torch.view_as_real(stft(wave)[..., :-1, :]) * (10 / stft.n_fft**0.5)  # (B, C, F, T, 2)
-        # the floor keeps the derivative finite where silence lives
-        power = parts.square().sum(dim=-1, keepdim=True) + 1e-6
+        # below -40 dB of a full mix the curve is straight: steeper, and near-silence would get most of the gradient
+        power = parts.square().sum(dim=-1, keepdim=True) + 1e-4
         view: Tensor = (parts * power ** ((self.compression - 1) / 2)).permute(0, 4, 1, 3, 2).flatten(1, 2)
         return view
 

@@ -60,7 +60,7 @@ class TrainConfig(Section):
     alpha: float = Field(default=0.001, ge=0, description="weight of the adversarial term; 0 trains without critics")
     alpha_as: Literal["weight", "gradient_ratio"] = Field(
         default="weight",
-        description="what alpha is: a factor, or the adversarial gradient's norm in parts of the rest's",
+        description="what alpha is: a factor, or the adversarial gradient's norm at the weights in parts of the rest's",
     )
     alpha_ramp_steps: int = Field(default=0, ge=0, description="steps of phase two in which alpha grows from 0")
     feature_matching: float = Field(

@@ -16,6 +16,9 @@ from dssgan.training.config import TrainConfig
 from dssgan.training.micro_batches import Backward, MicroBatches
 from dssgan.training.world import World
 
+_STEPS_A_MEASUREMENT = 5
+_LEAST_REACH = 1e-3  # so that what hardly reaches the weights is not blown up without bound
+
 
 class GAN:
     """A separator, one critic per source, their optimisers and the moving average of the separator's weights.
@@ -44,6 +47,8 @@ class GAN:
         self.average = AveragedModel(self.separator, avg_fn=self._average)
         self.separator_optimiser = torch.optim.Adam(self.separator.parameters(), config.learning_rate)
         self.critic_optimiser = torch.optim.Adam(self.critics.parameters(), config.critic_learning_rate)
+        self._gather = world.gather
+        self._reach = 0.0  # see `_measure_reach`; 0 before the first measurement
         self._memory = MicroBatches(config.accumulate, may_retry=world.size == 1)
 
     @property
@@ -68,6 +73,7 @@ class GAN:
         self.separator.load_state_dict(weights)
         self.averaged_separator.load_state_dict(weights)
         self.average.n_averaged.zero_()
+        self._reach = 0.0
         rate = self.config.adversarial_learning_rate
         self.separator_optimiser = torch.optim.Adam(self.separator.parameters(), rate)
 
@@ -134,8 +140,9 @@ class GAN:
     ) -> dict[str, float]:
         """Teach the separator on pairs, and against its critics on unpaired mixes.
 
-        Source: Stoller, Ewert, Dixon 2017, equation 6, arXiv 1711.00048. Where alpha is a ratio, gradients are compared
-        at the estimates, as Defossez et al. 2022, section 3.4, arXiv 2210.13438, balance theirs; see `balance`.
+        Source: Stoller, Ewert, Dixon 2017, equation 6, arXiv 1711.00048. Where alpha is a ratio, the critics' gradient
+        is first made the same for every estimate, after Defossez et al. 2022, section 3.4, arXiv 2210.13438, and then
+        given its part of the other gradient's norm at the weights; see `balance` and `_measure_reach`.
 
         Args:
             mix: (batch, channels, samples).
@@ -178,13 +185,37 @@ class GAN:
                         adversarial = adversarial + self.config.feature_matching * losses["feature_matching"]
                     _require_finite(adversarial, "adversarial")
                     (push,) = torch.autograd.grad(adversarial, estimates)
-                losses["gradient_ratio"] = push.norm() / gradient.norm().clamp(min=1e-12)
-                balances = self.config.alpha_as == "gradient_ratio"
-                gradient = gradient + (balance(push, alpha * gradient.norm()) if balances else alpha * push)
+                losses["gradient_ratio"] = push.norm() / gradient.norm().clamp(min=1e-12)  # as they come
+                if self.config.alpha_as == "gradient_ratio":
+                    push = balance(push, gradient.norm())
+                    is_due = not self._reach or int(self.average.n_averaged) % _STEPS_A_MEASUREMENT == 0
+                    if is_due and part.start == 0:
+                        self._measure_reach(both, gradient, push)
+                    push = push / max(self._reach, _LEAST_REACH)
+                gradient = gradient + alpha * push
             both.backward(gradient * _share(part, mix))
             return {name: value.detach() for name, value in losses.items()}
 
         return self._step_separator(backward, len(mix))
+
+    def _measure_reach(self, estimates: Tensor, gradient: Tensor, push: Tensor) -> None:
+        """Measure how much of the critics' push at the estimates reaches the weights, beside the other gradient.
+
+        Critics look into every corner of a spectrogram, and a mask moves little where the mix is quiet: gradients of
+        one norm at the estimates can differ tenfold at the weights. The ratio there drifts slowly, so it is measured at
+        some steps, and its moving average holds for all.
+        """
+        weights = [weight for weight in self.separator.parameters() if weight.requires_grad]
+
+        def norm_at_weights(at_estimates: Tensor) -> float:
+            parts = torch.autograd.grad(estimates, weights, at_estimates, retain_graph=True, allow_unused=True)
+            return float(torch.stack([part.norm() for part in parts if part is not None]).norm())
+
+        found = norm_at_weights(push) / max(norm_at_weights(gradient), 1e-12)
+        heard = [max(value, _LEAST_REACH) for value in self._gather(found) if value > 0]
+        if heard:  # not silence alone
+            mean = sum(heard) / len(heard)
+            self._reach = self._reach + 0.2 * (mean - self._reach) if self._reach else mean
 
     def _estimate(self, mix: Tensor) -> Tensor:
         with self._autocast():
@@ -208,6 +239,7 @@ class GAN:
             "average": self.average.state_dict(),
             "separator_optimiser": self.separator_optimiser.state_dict(),
             "critic_optimiser": self.critic_optimiser.state_dict(),
+            "reach": self._reach,
             "rng": torch.get_rng_state(),
         }
 
@@ -218,6 +250,7 @@ class GAN:
         self.average.load_state_dict(state["average"])
         self.separator_optimiser.load_state_dict(state["separator_optimiser"])
         self.critic_optimiser.load_state_dict(state["critic_optimiser"])
+        self._reach = state["reach"]
         torch.set_rng_state(state["rng"].cpu())
 
 

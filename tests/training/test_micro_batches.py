@@ -74,6 +74,16 @@ def test_alpha_as_ratio_holds_whatever_the_critics_slope() -> None:
     torch.testing.assert_close(moves[0], moves[1], atol=1e-6, rtol=1e-3)
 
 
+def test_alpha_as_ratio_is_of_norms_at_the_weights() -> None:
+    found = []
+    for alpha in (0.0, 0.3):
+        gan = make_gan(config(alpha=alpha, alpha_as="gradient_ratio"))
+        gan.semi_supervised_step(*batch())
+        found.append(gradients(gan.separator))
+    pairs, both = found
+    torch.testing.assert_close((both - pairs).norm(), 0.3 * pairs.norm(), rtol=1e-3, atol=0)
+
+
 def test_alpha_of_a_step_wins() -> None:
     mix, sources, unpaired_mix, real = batch()
     found = []
