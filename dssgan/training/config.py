@@ -57,7 +57,7 @@ class TrainConfig(Section):
     """Every setting of one training."""
 
     seed: int = Field(default=0, ge=0, description="of weights, excerpts and everything else that is drawn")
-    alpha: float = Field(default=0.001, ge=0, description="weight of the adversarial term; 0 trains without critics")
+    alpha: float = Field(default=0.0, ge=0, description="weight of the adversarial term; 0 trains without critics")
     alpha_as: Literal["weight", "gradient_ratio"] = Field(
         default="weight",
         description="what alpha is: a factor, or the adversarial gradient's norm at the weights in parts of the rest's",
@@ -66,7 +66,7 @@ class TrainConfig(Section):
     feature_matching: float = Field(
         default=0.0, ge=0, description="weight of the critics' features on pairs, within the adversarial term"
     )
-    beta: float = Field(default=0.001, ge=0, description="weight of the additivity term")
+    beta: float = Field(default=0.0, ge=0, description="weight of the additivity term")
     init: Literal["warm", "scratch"] = Field(
         default="warm", description="phase two starts from phase one's best weights, or from fresh ones"
     )
