@@ -153,7 +153,8 @@ def run_sweep(
         raise ConfigError(f"{folder}: holds a sweep already; add --resume to go on, or choose another --name")
     configs = space.check(settings)
     storage = open_storage(study_url or default_url(_made(folder)))
-    plan = Plan(folder, replace(dataset, test=()), dict(settings), cpus_per_trial)
+    over = _numbers_of_ended(load_study(name, storage)) if resume else frozenset()
+    plan = Plan(folder, replace(dataset, test=()), dict(settings), cpus_per_trial, over)
     trainable = ray.tune.with_resources(ray.tune.with_parameters(run_trial, plan=plan), {"cpu": cpus_per_trial})
     _set_up_tune()
     # the dashboard would only take memory: no Ray Train runs inside the trials
@@ -214,6 +215,10 @@ def read_sweep(folder: Path, name: str, study_url: str | None = None) -> SweepRe
     """
     study = load_study(name, open_storage(study_url or default_url(folder)))
     return SweepResult(folder, tuple(_trial_result(folder, trial) for trial in study.get_trials(deepcopy=False)))
+
+
+def _numbers_of_ended(study: optuna.Study) -> frozenset[int]:
+    return frozenset(trial.number for trial in study.get_trials(deepcopy=False) if trial.state.is_finished())
 
 
 def _trial_result(folder: Path, trial: FrozenTrial) -> TrialResult:

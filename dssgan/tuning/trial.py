@@ -24,12 +24,15 @@ class Plan:
         dataset: what to learn from, without its test partition.
         settings: nested settings that the trials start from.
         num_threads: processor cores a trial computes on.
+        over: numbers of trials that the study knows the end of: Tune, whose snapshot may be older, must not go on
+            with them.
     """
 
     folder: Path
     dataset: Dataset
     settings: dict[str, Any]
     num_threads: int
+    over: frozenset[int] = frozenset()
 
     def trial_folder(self, number: int) -> Path:
         """Give the folder of the trial with that number in the study."""
@@ -46,6 +49,9 @@ def run_trial(trial: dict[str, Any], *, plan: Plan) -> None:
         trial: its number in the study and its drawn settings.
         plan: what the trials share.
     """
+    if trial["number"] in plan.over:
+        ray.tune.report({"score": float("nan"), "epoch": 0, "finished": True})  # Tune takes no trial without a word
+        return
     torch.set_num_threads(plan.num_threads)
     folder = plan.trial_folder(trial["number"])
     last: dict[str, float] = {}
