@@ -1,18 +1,22 @@
 # make demo          set everything up, then run the main job on the bundled real songs
 # make test          set everything up, then pass the tests
+# make test-cluster  set everything up, then pass the tests that take whole machines (as root, minutes)
 # make lint          set everything up, then check style, types and the layers
 # make instruments   install everything that synthetic songs can be played on (Debian packages, 400 MB)
 # make bench         print the benchmarks' tables
 
 BIN := .venv/bin
 
-.PHONY: demo test lint instruments bench format clean
+.PHONY: demo test test-cluster lint instruments bench format clean
 
 demo: .venv/.ready
 	$(BIN)/dssgan demo
 
 test: .venv/.ready
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster"
+
+test-cluster: .venv/.ready
+	$(BIN)/python -m pytest -m cluster --durations=0 -s
 
 lint: .venv/.ready
 	$(BIN)/ruff check .

@@ -29,6 +29,7 @@ from dssgan.metrics.drums import score_drums
 from dssgan.metrics.sdr import csdr, usdr
 from dssgan.training.config import make_config, parse_overrides
 from dssgan.training.phases import train
+from dssgan.training.shared_phases import SharedPhases
 
 PAPER = {"alpha": 0.001, "hearing": {"loudness": False, "augment": False, "silence_db": -400.0}}
 BALANCED = {"alpha": 0.5, "alpha_as": "gradient_ratio"}
@@ -105,7 +106,7 @@ def score_arm(task: tuple[str, int, Dataset, list[Track], Path, list[str], int])
         told = f"epoch {metrics['epoch']:.0f}, {metrics['score']:.2f} dB, {metrics['seconds']:.0f} s"
         print(f"{arm} {seed}: {told}{kept}", flush=True)
 
-    outcome = train(config, dataset, folder, report=report, phase_one_folder=output / "phase_one")
+    outcome = train(config, dataset, folder, report=report, shared_phases=SharedPhases.in_folder(output))
     separator = Separator.load(outcome.bundle)
     result = {
         "steps": outcome.separator_steps,

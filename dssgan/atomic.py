@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dssgan.errors import DssganError
+from dssgan.errors import WriteError
 
 
 def _make_parent(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DssganError(f"{path.parent}: cannot make this folder ({error.strerror}); choose another place") from error
+        raise WriteError(f"{path.parent}: cannot make this folder ({error.strerror}); choose another place") from error
 
 
-def _cannot_write(path: Path, error: OSError) -> DssganError:
-    return DssganError(f"{path}: cannot be written ({error.strerror or error}); make space or choose another place")
+def _cannot_write(path: Path, error: OSError) -> WriteError:
+    return WriteError(f"{path}: cannot be written ({error.strerror or error}); make space or choose another place")
 
 
 def _open_up(path: Path, mode: int) -> None:
@@ -41,7 +41,7 @@ def replacing(path: Path) -> Iterator[Path]:
         The temporary name to write to: in the same folder, with the same suffix.
 
     Raises:
-        DssganError: the file cannot be written, for want of space or permission.
+        WriteError: the file cannot be written, for want of space or permission.
     """
     path = Path(path)
     _make_parent(path)
@@ -72,7 +72,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         An empty temporary folder beside it.
 
     Raises:
-        DssganError: the folder cannot be written, for want of space or permission.
+        WriteError: the folder cannot be written, for want of space or permission.
     """
     path = Path(path)
     _make_parent(path)
@@ -106,7 +106,7 @@ def write_text(path: Path, text: str) -> None:
         text: its content.
 
     Raises:
-        DssganError: the file cannot be written.
+        WriteError: the file cannot be written.
     """
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -28,6 +28,10 @@ class ModelError(DssganError):
     """A model, checkpoint or ensemble that cannot be used."""
 
 
+class WriteError(DssganError):
+    """A file that cannot be written: the disk is full, or there is no permission."""
+
+
 class DivergedError(DssganError):
     """Training reached a loss that is not a finite number."""
 

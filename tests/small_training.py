@@ -8,6 +8,7 @@ from dssgan.data.dataset import Dataset
 from dssgan.training.checkpoint import FILE, read_checkpoint
 from dssgan.training.config import TrainConfig, make_config
 from dssgan.training.phases import Outcome, train
+from dssgan.training.shared_phases import SharedPhases
 
 SETTINGS = {
     "separator": {"name": "unet", "num_layers": 2, "num_initial_filters": 4, "n_fft": 512, "hop_samples": 256,
@@ -33,14 +34,16 @@ def run(folder: Path, dataset: Dataset, settings: TrainConfig, *, stop_at: int |
     reports: list[dict[str, float]] = []
 
     def report(metrics: dict[str, float], checkpoint: Path) -> None:
-        assert (checkpoint / FILE).exists()
+        # a shared phase one has its checkpoint where everybody finds it
+        assert (checkpoint / FILE).exists() or (phase_one_folder is not None and metrics["phase"] == 1)
         reports.append(metrics)
         if metrics["epoch"] == stop_at:
             raise StopHereError
 
+    shared = None if phase_one_folder is None else SharedPhases.in_folder(phase_one_folder)
     try:
         return train(settings, dataset, folder, report=report, resume_from=folder if resume else None,
-                     phase_one_folder=phase_one_folder), reports  # fmt: skip
+                     shared_phases=shared), reports  # fmt: skip
     except StopHereError:
         return None, reports
 

@@ -22,7 +22,8 @@ from dssgan.inference.separator import Separator
 from dssgan.metrics.scores import score_tracks
 from dssgan.separators.bundle import load_bundle, read_description, save_bundle
 from dssgan.training.config import make_config, parse_overrides
-from dssgan.training.distributed import train_distributed
+from dssgan.training.distributed import Workers, train_distributed
+from dssgan.training.store import FolderStore
 
 # One artist's album, CC0 1.0, and the demo songs that come with LMMS (Debian's lmms-common, the first 75 s of each,
 # rendered with the drum tracks alone and without them). Two artists' songs stay on one side.
@@ -83,8 +84,9 @@ def main() -> None:
             print(f"{name}: epoch {metrics['epoch']:.0f}, {metrics['score']:.2f} dB, {metrics['csdr/drums']:.2f} cSDR, "
                   f"{metrics['seconds']:.0f} s{kept}", flush=True)  # fmt: skip
 
-        folder = arguments.runs / name
-        outcome = train_distributed(config, dataset, folder, num_workers=arguments.workers, report=report)
+        workers = Workers.on_this_machine(arguments.workers, config.device)
+        store = FolderStore(arguments.runs.resolve())
+        outcome = train_distributed(config, dataset, store, name, workers=workers, report=report)
         bundles.append(halve(outcome.bundle, arguments.runs / f"{name}-half", dataset))
     if arguments.only is not None:
         return

@@ -1,13 +1,12 @@
 """Work spread over the machines of a Ray cluster."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from dssgan.data.processes import MapUnordered
-from dssgan.errors import ConfigError, DssganError
+from dssgan.errors import DssganError
 
 
 @contextmanager
@@ -27,20 +26,11 @@ def cluster_map(address: str, num_tasks: int | None = None) -> Iterator[MapUnord
         ConfigError: there is no cluster at this address.
         DssganError: a task's own error, or a worker died.
     """
-    # a Ray that was started under `uv run` would otherwise have every task start it again
-    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     import ray
 
     from dssgan.training.distributed import ray_running
 
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(ray_running(address))
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise ConfigError(
-                f"{address}: cannot join a Ray cluster there ({reason}); start one with `ray up` or `ray start --head`"
-            ) from error
+    with ray_running(address):
         yield partial(_map_on_cluster, num_tasks or max(1, int(ray.cluster_resources().get("CPU", 1))))
 
 

@@ -30,7 +30,7 @@ def command(settings: tuple[str, ...], data: Path | None, output: Path, trials: 
     import os
 
     from dssgan.cli.scores import show_scores
-    from dssgan.cli.sweep import run_and_show
+    from dssgan.cli.sweep.run import run_and_show
     from dssgan.cli.terminal import Terminal
     from dssgan.data.dataset import Dataset
     from dssgan.ensembling.build import build_ensemble
@@ -38,13 +38,19 @@ def command(settings: tuple[str, ...], data: Path | None, output: Path, trials: 
     from dssgan.errors import ModelError
     from dssgan.evaluation.campaign import run_campaign
     from dssgan.evaluation.methods import Method, MixMethod, ModelMethod
+    from dssgan.training.config import parse_overrides
+    from dssgan.tuning.options import SearchOptions
+    from dssgan.tuning.space import find_space
 
     terminal = Terminal(quiet=quiet)
     folder = unused(output)
     dataset = Dataset.load(data)
 
     terminal.heading(f"1 of 4  Search: {trials} trials over alpha, beta and the architecture")
-    sweep = run_and_show(terminal, "quick", dataset, folder / "sweep", settings=settings, trials=trials, seed=seed)
+    sweep = run_and_show(
+        terminal, find_space("quick"), dataset, folder / "sweep", settings=parse_overrides(settings),
+        options=SearchOptions(trials, seed), name="demo",
+    )  # fmt: skip
     bundles = [trial.bundle for trial in sweep.trials if trial.bundle is not None]
     if not bundles:
         raise ModelError(f"{folder}: no trial gave a separator; see {folder / 'sweep' / 'trials.csv'}")

@@ -69,9 +69,11 @@ def command(
             outcome = train(config, dataset, output, report=report, resume_from=output if resume else None)
             bundle = outcome.bundle
         else:
-            from dssgan.training.distributed import train_distributed
+            from dssgan.training.distributed import Workers, train_distributed
+            from dssgan.training.store import FolderStore
 
-            bundle = train_distributed(config, dataset, output, num_workers=workers, report=report).bundle
+            store, processes = FolderStore(output.resolve().parent), Workers.on_this_machine(workers, config.device)
+            bundle = train_distributed(config, dataset, store, output.name, workers=processes, report=report).bundle
     terminal.say(f"Wrote {bundle}. Next: dssgan separate SONG -m {bundle}")
 
 

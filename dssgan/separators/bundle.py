@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from dssgan.atomic import replacing_folder
-from dssgan.errors import ConfigError, DssganError, ModelError
+from dssgan.errors import ConfigError, ModelError, WriteError
 from dssgan.separators import build_separator
 from dssgan.separators.base import SeparatorModel
 
@@ -38,7 +38,7 @@ def save_bundle(
         dtype: of the stored weights; float16 halves the file. A loaded separator computes in float32 whatever it is.
 
     Raises:
-        DssganError: the folder cannot be written.
+        WriteError: the folder cannot be written.
     """
     weights = {name: value.detach().to("cpu", dtype).contiguous() for name, value in model.state_dict().items()}
     description = {
@@ -55,7 +55,7 @@ def save_bundle(
         try:
             save_file(weights, temporary / "weights.safetensors")
         except SafetensorError as error:  # what safetensors makes of a full disk
-            raise DssganError(f"{folder}: cannot be written; make space or choose another place") from error
+            raise WriteError(f"{folder}: cannot be written; make space or choose another place") from error
         (temporary / "model.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from dssgan.atomic import replacing
-from dssgan.errors import DssganError, ModelError
+from dssgan.errors import ModelError, WriteError
 
 FILE = "checkpoint.pt"
 BUNDLE = "bundle"
@@ -32,7 +32,8 @@ class Position:
         best_epoch: the epoch of that score.
         num_bad_epochs: validations since then.
         phase_one_score: phase one's best, dB, once it is over.
-        seconds: of training and validation so far.
+        seconds: of training and validation so far, whoever spent them.
+        reused_seconds: how many of them another training spent, whose supervised phase this one took over.
         history: metrics of every validation.
     """
 
@@ -44,7 +45,13 @@ class Position:
     num_bad_epochs: int = 0
     phase_one_score: float = -float("inf")
     seconds: float = 0.0
+    reused_seconds: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
+
+    @property
+    def own_seconds(self) -> float:
+        """Seconds that this training spent itself."""
+        return self.seconds - self.reused_seconds
 
 
 def write_checkpoint(folder: Path, state: dict[str, Any], position: Position) -> None:
@@ -56,13 +63,13 @@ def write_checkpoint(folder: Path, state: dict[str, Any], position: Position) ->
         position: where the training stands.
 
     Raises:
-        DssganError: the file cannot be written.
+        WriteError: the file cannot be written.
     """
     with replacing(folder / FILE) as temporary:
         try:
             torch.save({**state, "position": asdict(position)}, temporary)
         except RuntimeError as error:  # what torch makes of a full disk
-            raise DssganError(f"{folder / FILE}: cannot be written; make space or choose another place") from error
+            raise WriteError(f"{folder / FILE}: cannot be written; make space or choose another place") from error
 
 
 def read_checkpoint(folder: Path) -> tuple[dict[str, Any], Position]:

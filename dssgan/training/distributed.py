@@ -1,11 +1,12 @@
 """One training in several processes, by Ray Train: the same code as in one, with gradients averaged."""
 
 import logging
+import os
+import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ray
@@ -17,7 +18,9 @@ from dssgan.data.dataset import Dataset
 from dssgan.errors import ConfigError, DssganError
 from dssgan.training.checkpoint import FILE
 from dssgan.training.config import TrainConfig
-from dssgan.training.phases import Outcome, train
+from dssgan.training.phases import Outcome, Report, train
+from dssgan.training.shared_phases import SharedPhases
+from dssgan.training.store import Store
 from dssgan.training.world import World
 
 MAX_CRASHES = 2  # of the group of processes; it starts again from the last checkpoint
@@ -25,13 +28,53 @@ SECONDS_TO_START = 120
 _END = "end"
 
 
+@dataclass(frozen=True)
+class Workers:
+    """The processes of one training, and what each of them gets.
+
+    Args:
+        num: processes.
+        cpus: processor cores of each.
+        gpus: GPUs of each; a fraction shares one.
+    """
+
+    num: int = 1
+    cpus: int = 1
+    gpus: float = 0.0
+
+    @classmethod
+    def on_this_machine(cls, num: int, device: str) -> "Workers":
+        """Give each process a GPU where the configured device is one, or "auto" and there are any."""
+        use_gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
+        return cls(num, gpus=1.0 if use_gpu else 0.0)
+
+    @property
+    def resources(self) -> dict[str, float]:
+        """What one process asks of Ray."""
+        return {"CPU": float(self.cpus), **({"GPU": self.gpus} if self.gpus else {})}
+
+
+@dataclass(frozen=True)
+class _Job:
+    config: TrainConfig
+    dataset: Dataset
+    store: Store
+    name: str
+    shared_phases: SharedPhases | None
+    messages: Any
+    num_threads: int | None
+
+
 def train_distributed(
     config: TrainConfig,
     dataset: Dataset,
-    folder: Path,
+    store: Store,
+    name: str,
     *,
-    num_workers: int,
-    report: Callable[[dict[str, float], Path], None],
+    workers: Workers,
+    report: Report | None = None,
+    callbacks: Sequence[Any] = (),
+    shared_phases: SharedPhases | None = None,
 ) -> Outcome:
     """Train in several processes: gloo between processors, NCCL between GPUs.
 
@@ -40,10 +83,12 @@ def train_distributed(
     Args:
         config: the configuration; `batch_size` is per process.
         dataset: what to learn from; the processes get it without its test partition.
-        folder: where checkpoints go; every machine with a process must see it. A checkpoint that is there already is
-            gone on from.
-        num_workers: processes.
+        store: where checkpoints go.
+        name: of the training's folder there. A checkpoint that is there already is gone on from.
+        workers: the processes.
         report: called in this process after each validation with its metrics and the folder.
+        callbacks: of Ray Train.
+        shared_phases: where trainings share their supervised phases.
 
     Returns:
         What came of it.
@@ -53,38 +98,36 @@ def train_distributed(
         DssganError: the training failed; the message says how.
     """
     import ray.train.torch  # takes seconds to import
-    from ray.util.queue import Queue
 
-    folder = folder.resolve()
-    use_gpu = config.device.startswith("cuda") or (config.device == "auto" and torch.cuda.is_available())
-    with ray_running():
-        kind = "GPU" if use_gpu else "CPU"
-        available = ray.cluster_resources().get(kind, 0)
-        if available < num_workers:
-            raise ConfigError(f"{num_workers} workers need as many {kind}s, but there are {available:.0f}: use fewer")
-        messages = Queue()
-        told = threading.Thread(target=_listen, args=(messages, folder, report), daemon=True)
-        told.start()
-        trainer = ray.train.torch.TorchTrainer(
-            _work,
-            train_loop_config={
-                "config": config.as_settings(), "dataset": replace(dataset, test=()), "folder": folder,
-                "messages": messages,
-            },
-            scaling_config=ray.train.ScalingConfig(num_workers=num_workers, use_gpu=use_gpu),
-            run_config=ray.train.RunConfig(
-                name="ray", storage_path=str(folder),
-                failure_config=ray.train.FailureConfig(max_failures=MAX_CRASHES),
-                worker_runtime_env={"env_vars": {"RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": str(SECONDS_TO_START)}},
-            ),
-        )  # fmt: skip
-        try:
-            result = trainer.fit()
-        except ray.train.TrainingFailedError as error:
-            raise DssganError(f"{folder}: the processes failed ({str(error).splitlines()[-1]})") from error
-        finally:
-            messages.put(_END)
-            told.join(timeout=10)
+    with ray_running(), tempfile.TemporaryDirectory(prefix="dssgan-train-") as scratch:
+        for kind, amount in workers.resources.items():
+            available, needed = ray.cluster_resources().get(kind, 0), workers.num * amount
+            if available < needed:
+                raise ConfigError(
+                    f"{workers.num} workers need {needed:g} {kind}s, but there are {available:g}: use fewer"
+                )
+        with _forwarding(report, store, name) as messages:
+            job = _Job(
+                config, replace(dataset, test=()), store, name, shared_phases, messages,
+                num_threads=None if workers.gpus else workers.cpus,
+            )  # fmt: skip
+            trainer = ray.train.torch.TorchTrainer(
+                _work,
+                train_loop_config={"job": job},
+                scaling_config=ray.train.ScalingConfig(
+                    num_workers=workers.num, use_gpu=workers.gpus > 0, resources_per_worker=workers.resources
+                ),
+                run_config=ray.train.RunConfig(
+                    # Ray's own notes are of no use later: the checkpoint is in the store
+                    name="ray", storage_path=scratch, callbacks=list(callbacks),
+                    failure_config=ray.train.FailureConfig(max_failures=MAX_CRASHES, controller_failure_limit=1),
+                    worker_runtime_env={"env_vars": {"RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": str(SECONDS_TO_START)}},
+                ),
+            )  # fmt: skip
+            try:
+                result = trainer.fit()
+            except ray.train.TrainingFailedError as error:
+                raise DssganError(f"{name}: the processes failed ({str(error).splitlines()[-1]})") from error
         outcome: Outcome | DssganError = result.return_value
         if isinstance(outcome, DssganError):
             raise outcome
@@ -95,28 +138,41 @@ def _work(inputs: dict[str, Any]) -> Outcome | DssganError:
     """Train in one of the processes."""
     import ray.train
 
+    job: _Job = inputs["job"]
+    if job.num_threads is not None:
+        torch.set_num_threads(job.num_threads)
     context = ray.train.get_context()
     rank, size = context.get_world_rank(), context.get_world_size()
-    folder: Path = inputs["folder"]
+    job.store.fetch(job.name)
+    folder = job.store.local(job.name)
+    folder.mkdir(parents=True, exist_ok=True)
 
-    def report(metrics: dict[str, float], _checkpoint: Path) -> None:
-        ray.train.report(metrics)
+    def report(metrics: dict[str, float], _checkpoint: Any) -> None:
         if rank == 0:
-            inputs["messages"].put(metrics)
+            job.store.publish(job.name)
+        ray.train.report(metrics)
+        if rank == 0 and job.messages is not None:
+            job.messages.put(metrics)
 
     resumes = (folder / FILE).exists()
     torch.distributed.barrier()  # nobody writes one before everybody has looked
     try:
-        return train(
-            TrainConfig.model_validate(inputs["config"]),
-            inputs["dataset"],
+        outcome = train(
+            job.config,
+            job.dataset,
             folder,
             report=report,
             world=World(rank, size, _wrap, lambda value: _gather(value, size)),
             resume_from=folder if resumes else None,
+            shared_phases=job.shared_phases,
         )
+        if rank == 0:
+            job.store.publish(job.name)
     except DssganError as error:
         return error  # every process meets the same one; a crash would only be tried again
+    finally:
+        job.store.forget(job.name)
+    return outcome
 
 
 def _wrap(module: nn.Module) -> nn.Module:
@@ -133,9 +189,28 @@ def _gather(value: Any, size: int) -> list[Any]:
     return values
 
 
-def _listen(messages: Any, folder: Path, report: Callable[[dict[str, float], Path], None]) -> None:
-    while (message := messages.get()) != _END:
-        report(message, folder)
+@contextmanager
+def _forwarding(report: Report | None, store: Store, name: str) -> Iterator[Any]:
+    """Call `report` in this process with what the leading worker puts into the queue that is yielded."""
+    if report is None:
+        yield None
+        return
+    from ray.util.queue import Queue
+
+    messages = Queue(actor_options={"num_cpus": 0})
+    told = threading.Thread(target=_listen, args=(messages, report, store.local(name)), daemon=True)
+    told.start()
+    try:
+        yield messages
+    finally:
+        messages.put(_END)
+        told.join(timeout=10)
+
+
+def _listen(messages: Any, report: Callable[[dict[str, float], Any], None], folder: Any) -> None:
+    with suppress(ray.exceptions.RayActorError):  # Ray has ended
+        while (message := messages.get()) != _END:
+            report(message, folder)
 
 
 @contextmanager
@@ -145,13 +220,26 @@ def ray_running(address: str | None = None, **settings: Any) -> Iterator[None]:
     Args:
         address: of a running cluster; None starts Ray on this machine.
         settings: of `ray.init`, for a Ray that is started here.
+
+    Raises:
+        ConfigError: there is no cluster at this address.
     """
     for logger in ("ray", "ray.tune", "ray.train"):
         logging.getLogger(logger).setLevel(logging.ERROR)
     started = not ray.is_initialized()
     if started:
         local = settings if address is None else {}
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **local)
+        # a Ray that was started under `uv run` would otherwise have every task start it again
+        os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **local)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            if address is None:
+                raise
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise ConfigError(
+                f"{address}: cannot join a Ray cluster there ({reason}); start one with `ray up` or `ray start --head`"
+            ) from error
     try:
         yield
     finally:

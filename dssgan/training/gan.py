@@ -231,27 +231,37 @@ class GAN:
         self.average.update_parameters(self.separator)
         return {**losses, "gradient_norm": norm.item()}
 
+    def supervised_state_dict(self) -> dict[str, Any]:
+        """What the supervised phase has changed so far; the same whatever the critics are."""
+        return {
+            "separator": self.separator.state_dict(),
+            "average": self.average.state_dict(),
+            "separator_optimiser": self.separator_optimiser.state_dict(),
+            "rng": torch.get_rng_state(),
+        }
+
+    def load_supervised_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on with a supervised phase from a state that `supervised_state_dict` gave."""
+        self.separator.load_state_dict(state["separator"])
+        self.average.load_state_dict(state["average"])
+        self.separator_optimiser.load_state_dict(state["separator_optimiser"])
+        torch.set_rng_state(state["rng"].cpu())
+
     def state_dict(self) -> dict[str, Any]:
         """Everything a later process needs to go on exactly from here."""
         return {
-            "separator": self.separator.state_dict(),
+            **self.supervised_state_dict(),
             "critics": self.critics.state_dict(),
-            "average": self.average.state_dict(),
-            "separator_optimiser": self.separator_optimiser.state_dict(),
             "critic_optimiser": self.critic_optimiser.state_dict(),
             "reach": self._reach,
-            "rng": torch.get_rng_state(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a state that `state_dict` gave."""
-        self.separator.load_state_dict(state["separator"])
+        self.load_supervised_state_dict(state)
         self.critics.load_state_dict(state["critics"])
-        self.average.load_state_dict(state["average"])
-        self.separator_optimiser.load_state_dict(state["separator_optimiser"])
         self.critic_optimiser.load_state_dict(state["critic_optimiser"])
         self._reach = state["reach"]
-        torch.set_rng_state(state["rng"].cpu())
 
 
 def balance(push: Tensor, norm: Tensor) -> Tensor:

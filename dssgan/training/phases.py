@@ -4,16 +4,14 @@ import copy
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock
 from torch import Tensor
 
-from dssgan.atomic import replacing_folder
 from dssgan.data.dataset import Dataset
 from dssgan.errors import ConfigError, ModelError
 from dssgan.inference.device import choose_device, keep_freed_memory, uses_bf16
@@ -25,6 +23,7 @@ from dssgan.training.config import TrainConfig, phase_one_key
 from dssgan.training.gan import GAN
 from dssgan.training.logbook import Logbook
 from dssgan.training.self_boost import SelfBoosting
+from dssgan.training.shared_phases import SharedPhases
 from dssgan.training.validation import Validation
 from dssgan.training.world import World
 
@@ -60,7 +59,7 @@ def train(
     report: Report,
     world: World | None = None,
     resume_from: Path | None = None,
-    phase_one_folder: Path | None = None,
+    shared_phases: SharedPhases | None = None,
 ) -> Outcome:
     """Train a separator, first on pairs, then also against one critic per source.
 
@@ -75,7 +74,8 @@ def train(
             only the leading process has written.
         world: the processes that train together; None for this one alone.
         resume_from: a checkpoint's folder to go on from, exactly.
-        phase_one_folder: where trainings share their supervised phases; None keeps it to this one.
+        shared_phases: where trainings share their supervised phases; None keeps it to this one. A phase that is
+            taken over is reported again, validation by validation, as `reused`.
 
     Returns:
         What came of it.
@@ -85,13 +85,13 @@ def train(
         DivergedError: a loss is not a finite number.
         ModelError: the checkpoint to resume from is missing or damaged.
     """
-    return _Training(config, dataset, folder, report, world or World(), phase_one_folder).run(resume_from)
+    return _Training(config, dataset, folder, report, world or World(), shared_phases).run(resume_from)
 
 
 class _Training:
     def __init__(
         self, config: TrainConfig, dataset: Dataset, folder: Path, report: Report, world: World,
-        phase_one_folder: Path | None,
+        shared_phases: SharedPhases | None,
     ) -> None:  # fmt: skip
         self.config, self.folder, self.report, self.world = config, folder, report, world
         device = choose_device(config.device)
@@ -122,21 +122,17 @@ class _Training:
             },
             "config": config.model_dump(mode="json"),
         }
-        self.shared: Path | None = None
-        if phase_one_folder is not None:
-            self.shared = phase_one_folder / phase_one_key(config, dataset.fingerprint, world.size)
+        self.shared = shared_phases
+        self.key = phase_one_key(config, dataset.fingerprint, world.size)
 
     def run(self, resume_from: Path | None) -> Outcome:
         self._seed()
         if resume_from is not None:
             self._restore(resume_from)
         if self.position.phase == 1:
-            with ExitStack() as stack:
-                if self.shared is not None and self.world.leads:
-                    # whoever comes second waits here, then finds the first one's result
-                    self.shared.parent.mkdir(parents=True, exist_ok=True)
-                    stack.enter_context(FileLock(self.shared.with_suffix(".lock")))
-                if not self._take_over_phase_one():
+            with self._claimed_phase_one():
+                self._take_over_phase_one()
+                if self.position.phase == 1:
                     self._run_phase(self.config.supervised_epochs, self._supervised_steps)
                     self._finish_phase_one()
         last_epoch = self.config.supervised_epochs + self.config.adversarial_epochs
@@ -152,7 +148,7 @@ class _Training:
         position = self.position
         return Outcome(
             self.folder / BUNDLE, position.best_score, position.phase_one_score, position.epoch,
-            position.separator_steps, position.seconds,
+            position.separator_steps, position.own_seconds,
         )  # fmt: skip
 
     def _seed(self) -> None:
@@ -188,7 +184,8 @@ class _Training:
         position.seconds += time.monotonic() - started
         metrics = {
             "epoch": epoch, "phase": position.phase, "score": score, "best_score": position.best_score,
-            "separator_steps": position.separator_steps, "seconds": position.seconds, **scores, **means,
+            "separator_steps": position.separator_steps, "seconds": position.own_seconds,
+            "reused_seconds": position.reused_seconds, **scores, **means,
         }  # fmt: skip
         position.history.append(metrics)
         self.logbook.scalars({**scores, **means}, position.separator_steps)
@@ -228,31 +225,53 @@ class _Training:
                     losses |= self.gan.critic_step(next(mixes), real)
             yield losses | self.gan.semi_supervised_step(*next(pairs), next(mixes), real, alpha=alpha)
 
+    @contextmanager
+    def _claimed_phase_one(self) -> Iterator[None]:
+        """Hold other trainings off the supervised phase; who comes second waits here and finds the first one's."""
+        with ExitStack() as stack:
+            if self.shared is not None and self.world.leads:
+                stack.enter_context(self.shared.claim(self.key))
+            self.world.gather(None)  # nobody looks before the leader may
+            yield
+        if self.shared is not None:
+            self.shared.forget(self.key)
+
     def _finish_phase_one(self) -> None:
         """Close the supervised phase and leave its result for the trainings that share it."""
         position = self.position
         position.phase_one_score, position.phase, position.epoch = position.best_score, 2, self.config.supervised_epochs
         if self.shared is not None and self.world.leads:
-            with replacing_folder(self.shared) as temporary:
-                write_checkpoint(temporary, {"best_weights": self.best_weights}, position)
+            self._share({"best_weights": self.best_weights})
         self._start_phase_two()
 
-    def _take_over_phase_one(self) -> bool:
-        """Load the shared supervised phase if it is there; every process finds the same."""
-        if not self.world.gather(self.shared is not None and self.shared.is_dir())[0]:
-            return False
+    def _share(self, state: dict[str, Any]) -> None:
         assert self.shared is not None
+        write_checkpoint(self.shared.folder(self.key), state, self.position)
+        self.shared.publish(self.key)
+
+    def _take_over_phase_one(self) -> None:
+        """Go on with the shared supervised phase if anybody has begun it; every process finds the same."""
+        if self.shared is None or not self.world.gather(self.shared.fetch(self.key))[0]:
+            return
+        folder = self.shared.folder(self.key)
         try:
-            state, self.position = read_checkpoint(self.shared)
+            state, self.position = read_checkpoint(folder)
         except ModelError as error:
-            raise ModelError(f"{self.shared}: damaged; delete this folder to train the phase again") from error
+            raise ModelError(f"{folder}: damaged; delete this folder to train the phase again") from error
+        position = self.position
         self.best_weights = self._on_device(state["best_weights"])
-        self.position.seconds = 0.0  # another training spent them
-        self._start_phase_two()
-        if self.position.history:
-            last = self.position.history[-1]
-            self.report({**last, "epoch": self.position.epoch, "seconds": 0.0, "reused": 1.0}, self.folder)
-        return True
+        position.reused_seconds = position.seconds
+        if position.phase == 1:
+            self.gan.load_supervised_state_dict({**state, "rng": state["rng"][self.world.rank]})
+            self._save_bundle()
+        else:
+            self._start_phase_two()
+        last = max((metrics["epoch"] for metrics in position.history), default=0)
+        for metrics in position.history:
+            self.report(
+                {**metrics, "seconds": 0.0, "reused_seconds": position.reused_seconds, "reused_until": last},
+                self.folder,
+            )
 
     def _start_phase_two(self) -> None:
         self._seed()  # the same phase two follows whether phase one was trained here or taken over
@@ -269,21 +288,31 @@ class _Training:
         return {name: value.to(self.gan.device) for name, value in weights.items()}
 
     def _save(self, *, write_bundle: bool) -> None:
-        state: dict[str, Any] = {**self.gan.state_dict(), "best_weights": self.best_weights}
-        if self.boosting is not None:
+        sharing = self.shared is not None and self.position.phase == 1
+        state = self.gan.supervised_state_dict() if sharing else self.gan.state_dict()
+        state["best_weights"] = self.best_weights
+        if self.boosting is not None and not sharing:
             state["boosting"] = self.boosting.state_dict()
         state["rng"] = self.world.gather(state["rng"])
+        if write_bundle:
+            self._save_bundle()
         if not self.world.leads:
             return
-        if write_bundle:
-            # a copy: fresh weights would be drawn from the generator whose state was just noted
-            best = copy.deepcopy(self.gan.averaged_separator)
-            best.load_state_dict(self.best_weights)
-            scores = next((m for m in reversed(self.position.history) if m["epoch"] == self.position.best_epoch), {})
-            save_bundle(
-                self.folder / BUNDLE, self.config.separator.name, best, metadata={"validation": scores, **self.origin}
-            )
-        write_checkpoint(self.folder, state, self.position)
+        if sharing:
+            self._share(state)  # in place of a checkpoint of its own: whoever comes next goes on from there
+        else:
+            write_checkpoint(self.folder, state, self.position)
+
+    def _save_bundle(self) -> None:
+        if not self.world.leads:
+            return
+        # a copy: fresh weights would be drawn from the generator whose state is part of the checkpoint
+        best = copy.deepcopy(self.gan.averaged_separator)
+        best.load_state_dict(self.best_weights)
+        scores = next((m for m in reversed(self.position.history) if m["epoch"] == self.position.best_epoch), {})
+        save_bundle(
+            self.folder / BUNDLE, self.config.separator.name, best, metadata={"validation": scores, **self.origin}
+        )
 
     def _restore(self, folder: Path) -> None:
         state, self.position = read_checkpoint(folder)

@@ -1,68 +1,266 @@
-"""Optuna inside Ray Tune, such that a killed sweep goes on where it was."""
+"""A study's trials for Ray Tune: drawn by Optuna, told how they ended, taken up again after whatever happened."""
 
 import math
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
-from optuna.trial import TrialState
-from ray.tune.search.optuna import OptunaSearch
+import optuna
+from optuna.trial import FrozenTrial, Trial, TrialState
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from dssgan.errors import ConfigError, WriteError
+from dssgan.training.config import make_config, phase_one_key
+from dssgan.tuning.rungs import Brackets, Place
+from dssgan.tuning.samplers import ask, make_sampler
+from dssgan.tuning.space import SearchSpace, combine
+from dssgan.tuning.storage import DATABASE_ERRORS, patiently
 
 # User attributes of an Optuna trial.
-TUNE_TRIAL = "tune_trial_id"
+SETTINGS = "settings"  # drawn, by dotted key
+AXIS = "axis"
+PROGRESS = "progress"  # what its last validation said
+FURTHER = "further_values"  # of the objectives after the score
 ERROR = "error"
+TAKEN_OVER = "taken_over_from"  # another study: it did not run here
+
+# A trial that was pruned before it told its speed counts as this slow.
+WORST_REAL_TIME_FACTOR = 100.0
 
 
-class StudySearch(OptunaSearch):  # type: ignore[misc]
-    """Ray's OptunaSearch, mended for a study that outlives the process.
+class Axis(NamedTuple):
+    """What says where a trial's validations stand among others'.
 
-    The stock class breaks a restored sweep when a trial it finished earlier reports again, tells trials that early
-    stopping ended as complete, and leaves those that ended in NaN running for ever.
-    A trial's last report says `finished`; one that ends without it was stopped early.
+    Args:
+        phase_one: key of its supervised phase.
+        steps_per_epoch: separator steps between validations.
+        supervised_epochs: of phase one.
+        adversarial_epochs: of phase two.
     """
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | None:
-        """Draw a trial's settings, and note in the study which of Tune's trials it is."""
-        drawn = super().suggest(trial_id)
-        trial = self._ot_trials[trial_id]
-        trial.set_user_attr(TUNE_TRIAL, trial_id)
-        return None if drawn is None else {"number": trial.number, "drawn": drawn}
+    phase_one: str
+    steps_per_epoch: int
+    supervised_epochs: int
+    adversarial_epochs: int
+
+    def place(self, epoch: float) -> Place:
+        """Give the place of a validation."""
+        steps, switch = self.steps_per_epoch, self.supervised_epochs
+        return Place(int(epoch) * steps, switch * steps, (switch + self.adversarial_epochs) * steps)
+
+
+class StudySearch(Searcher):  # type: ignore[misc]
+    """The trials of a study, for Tune to run.
+
+    The study is the only memory: what it says is running and nobody runs is taken up first, with the settings it had;
+    then new trials are drawn until there are enough. So a sweep that was killed, in whatever moment, goes on with every
+    trial and with none twice.
+
+    Args:
+        study: where it all is noted.
+        space: what to draw.
+        settings: nested settings for all trials; they win over drawn ones.
+        data_fingerprint: of the data.
+        num_processes: of one trial.
+        num_trials: in all, those of earlier processes counted.
+        sampler: name of the sampler.
+        seed: of the search.
+        after_write: called whenever the study has changed.
+        say: told when the study's database is away.
+    """
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        space: SearchSpace,
+        *,
+        settings: Mapping[str, Any],
+        data_fingerprint: str,
+        num_processes: int,
+        num_trials: int,
+        sampler: str,
+        seed: int,
+        after_write: Callable[[], None] = lambda: None,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        super().__init__(metric="score", mode="max")
+        self._study = study
+        self._space = space
+        self._settings = settings
+        self._data_fingerprint = data_fingerprint
+        self._num_processes = num_processes
+        self.num_trials = num_trials
+        self._sampler = sampler
+        self._seed = seed
+        self._after_write = after_write
+        self._say = say
+        self._numbers: dict[str, int] = {}  # Tune's name for a trial -> the study's
+        self._axes: dict[int, Axis] = {}
+        finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL))
+        self.num_ended = sum(TAKEN_OVER not in trial.user_attrs for trial in finished)
+        self.interruption: str | None = None  # why no trial can go on
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str:
+        """Give Tune a trial: an unfinished one, or a new one."""
+        while (trial := self._patiently(self._begin)) is not None:
+            try:
+                config = self._describe(trial)
+            except ConfigError as error:
+                self._end(trial.number, TrialState.FAIL, error=str(error))
+                continue
+            self._numbers[trial_id] = trial.number
+            return config
+        return str(Searcher.FINISHED)
+
+    def _begin(self) -> Trial | None:
+        # also finds a trial whose beginning the database did not live to confirm
+        taken = set(self._numbers.values())
+        trials = [trial for trial in self._study.get_trials(deepcopy=False) if TAKEN_OVER not in trial.user_attrs]
+        for trial in trials:
+            if trial.state == TrialState.RUNNING and trial.number not in taken:
+                return Trial(self._study, trial._trial_id)
+        num_begun = sum(trial.state != TrialState.WAITING for trial in trials)
+        if num_begun >= self.num_trials:
+            return None
+        sampler = make_sampler(self._sampler, self._seed, num_begun)
+        return ask(self._study, sampler, self._space, WORST_REAL_TIME_FACTOR)
+
+    def _describe(self, trial: Trial) -> dict[str, Any]:
+        def draw() -> dict[str, Any]:
+            drawn: dict[str, Any] | None = trial.user_attrs.get(SETTINGS)
+            if drawn is None:
+                drawn = self._space.draw(trial)
+                trial.set_user_attr(SETTINGS, drawn)
+            return drawn
+
+        drawn = self._patiently(draw)
+        config = make_config(combine(self._settings, drawn))
+        axis = Axis(
+            phase_one_key(config, self._data_fingerprint, self._num_processes),
+            config.steps_per_epoch, config.supervised_epochs, config.adversarial_epochs,
+        )  # fmt: skip
+        self._patiently(lambda: trial.set_user_attr(AXIS, list(axis)))
+        self._after_write()
+        self._axes[trial.number] = axis
+        return {"number": trial.number, "drawn": drawn, "axis": axis}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Report a validation's score at its epoch."""
-        if self._is_over(trial_id):
-            return
-        trial = self._ot_trials[trial_id]
-        score = self._score(result)
-        if score is None:
-            trial.set_user_attr(ERROR, str(result.get(ERROR, "the score is not a number")))
-        elif not result.get("finished"):
-            trial.report(score, int(result["epoch"]))
+        """Note a validation at its place on the axis of separator steps."""
+        if "further" in result:
+            further = result["further"]
+            self._patiently(lambda: self._set(trial_id, FURTHER, further))
+        elif "score" in result and not result.get("finished") and math.isfinite(result["score"]):
+            self._report(trial_id, result)
+        self._after_write()
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Tell the study how a trial ended: complete, pruned or failed."""
-        self._completed_trials.add(trial_id)
-        if self._is_over(trial_id):
-            return
-        trial, score = self._ot_trials[trial_id], self._score(result)
-        if error or score is None or result is None:
-            self._ot_study.tell(trial, state=TrialState.FAIL)
-        elif not result.get("finished"):
-            trial.report(score, int(result["epoch"]))  # Tune does not pass on the result that a trial is stopped at
-            self._ot_study.tell(trial, state=TrialState.PRUNED)
+        """Note how a trial ended: complete, pruned or failed. One that the sweep broke off stays unfinished."""
+        number, result = self._numbers[trial_id], result or {}
+        if "interrupted" in result:
+            self.interruption = result["interrupted"]
+        elif error or "error" in result or not math.isfinite(result.get("score", math.nan)):
+            self._end(number, TrialState.FAIL, error=str(result.get("error", "its process failed")))
+        elif result.get("finished"):
+            further = result.get("further_values", ())
+            self._end(number, TrialState.COMPLETE, values=[result["best_score"], *further])
         else:
-            self._ot_study.tell(trial, result["best_score"])
+            self._report(trial_id, result)  # Tune does not pass on the result that a trial is stopped at
+            self._end(number, TrialState.PRUNED)
+
+    def _report(self, trial_id: str, result: dict[str, Any]) -> None:
+        number = self._numbers[trial_id]
+        axis = self._axes[number]
+        kept = ("epoch", "best_score", "seconds", "reused_seconds", "separator_steps")
+        progress = {key: result[key] for key in kept if key in result}
+
+        def report() -> None:
+            storage_id = self._storage_id(number)
+            # not Trial.report, which studies of several objectives refuse
+            self._study._storage.set_trial_intermediate_value(
+                storage_id, axis.place(result["epoch"]).steps, float(result["score"])
+            )
+            self._study._storage.set_trial_user_attr(storage_id, PROGRESS, progress)
+
+        self._patiently(report)
+
+    def _end(
+        self, number: int, state: TrialState, *, values: list[float] | None = None, error: str | None = None
+    ) -> None:
+        def tell() -> None:
+            storage_id = self._storage_id(number)
+            if self._study._storage.get_trial(storage_id).state.is_finished():
+                return  # said before the database went away
+            if error is not None:
+                self._study._storage.set_trial_user_attr(storage_id, ERROR, error)
+            self._study.tell(number, values=values, state=state)
+
+        self._patiently(tell)
+        self.num_ended += 1
+        self._after_write()
+
+    def _set(self, trial_id: str, key: str, value: Any) -> None:
+        self._study._storage.set_trial_user_attr(self._storage_id(self._numbers[trial_id]), key, value)
+
+    def _storage_id(self, number: int) -> int:
+        return int(self._study._storage.get_trial_id_from_study_id_trial_number(self._study._study_id, number))
+
+    def _patiently(self, function: Callable[[], Any]) -> Any:
+        try:
+            return patiently(function, say=self._say)
+        except DATABASE_ERRORS as error:
+            self.interruption = f"the study's database does not answer ({str(error).splitlines()[0]}); see to it"
+            raise
+        except WriteError as error:
+            self.interruption = str(error)
+            raise
+
+    def save(self, checkpoint_path: str) -> None:
+        """Do nothing: the study is the memory. Tune's snapshot would hold the way into its database."""
+
+    def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None:
+        """Do nothing, likewise."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Go on from Tune's snapshot, and close trials that were drawn after it: nobody will run them."""
-        super().restore(checkpoint_path)
-        known = {trial._trial_id for trial in self._ot_trials.values()}
-        for trial in self._ot_study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            if trial._trial_id not in known:
-                self._ot_study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        """Do nothing, likewise."""
 
-    def _is_over(self, trial_id: str) -> bool:
-        trial = self._ot_trials.get(trial_id)
-        return trial is None or self._ot_study._storage.get_trial(trial._trial_id).state.is_finished()
+    def __getstate__(self) -> dict[str, Any]:
+        # Tune pickles its searcher into a folder: without what leads into the database
+        return {}
 
-    def _score(self, result: dict[str, Any] | None) -> float | None:
-        value = (result or {}).get(self.metric)
-        return value if value is not None and math.isfinite(value) else None
+
+class BracketScheduler(FIFOScheduler):  # type: ignore[misc]
+    """Stops trials where `Brackets` say so.
+
+    Args:
+        brackets: the rungs; None lets every trial go on.
+    """
+
+    def __init__(self, brackets: Brackets | None) -> None:
+        super().__init__()
+        self._brackets = brackets
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:  # noqa: ARG002
+        """Judge a validation."""
+        if self._brackets is None or "score" not in result or result.get("finished"):
+            return str(TrialScheduler.CONTINUE)
+        axis = Axis(*trial.config["axis"])
+        goes_on = self._brackets.judge(
+            trial.config["number"], axis.phase_one, axis.place(result["epoch"]), result["score"]
+        )
+        return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
+
+
+def replay(brackets: Brackets, trials: list[FrozenTrial]) -> None:
+    """Set the rungs to where an earlier process left them.
+
+    Args:
+        brackets: fresh ones.
+        trials: of the study.
+    """
+    for trial in trials:
+        if AXIS not in trial.user_attrs or TAKEN_OVER in trial.user_attrs:
+            continue
+        axis = Axis(*trial.user_attrs[AXIS])
+        for steps, score in sorted(trial.intermediate_values.items()):
+            place = axis.place(0)._replace(steps=steps)
+            brackets.replay(trial.number, axis.phase_one, place, score)

@@ -9,6 +9,7 @@ import optuna
 
 from dssgan.errors import ConfigError, unknown
 from dssgan.training.config import TrainConfig, make_config, merge, nest
+from dssgan.tuning.storage import DATABASE_ERRORS
 
 # Draws that check a space before a sweep begins: enough to meet every branch of a few categorical choices.
 NUM_CHECKS = 20
@@ -68,6 +69,28 @@ class SearchSpace:
         """
         return self._function()(trial) or {}
 
+    def draw(self, trial: optuna.Trial) -> dict[str, Any]:
+        """Draw a trial's settings, again the same ones where it has some already.
+
+        Args:
+            trial: of a study.
+
+        Returns:
+            What is drawn and what is the same for every trial, by dotted key. Draws whose names begin with an
+            underscore are the space's own, no settings.
+
+        Raises:
+            ConfigError: the space fails.
+        """
+        try:
+            constants = self(trial)
+        except (ConfigError, *DATABASE_ERRORS):
+            raise
+        except Exception as error:
+            raise ConfigError(f"{self.name}: space(trial) failed: {type(error).__name__}: {error}") from error
+        drawn = {**constants, **trial.params}
+        return {key: value for key, value in drawn.items() if not key.startswith("_")}
+
     def check(self, settings: Mapping[str, Any]) -> list[TrainConfig]:
         """Draw some trials and make a configuration of each, before any is trained.
 
@@ -83,16 +106,13 @@ class SearchSpace:
         verbosity = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-        function, configs = self._function(), []
+        configs = []
         for _ in range(NUM_CHECKS):
-            trial = study.ask()
+            drawn = self.draw(study.ask())
             try:
-                constants = function(trial) or {}
-                configs.append(make_config(combine(settings, {**constants, **trial.params})))
+                configs.append(make_config(combine(settings, drawn)))
             except ConfigError as error:
                 raise ConfigError(f"{self.name}: {error}") from error
-            except Exception as error:
-                raise ConfigError(f"{self.name}: space(trial) failed: {type(error).__name__}: {error}") from error
         optuna.logging.set_verbosity(verbosity)
         return configs
 

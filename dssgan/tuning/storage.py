@@ -1,15 +1,27 @@
 """Where a study lives: a SQLite file, a database server, or a journal file."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
+from sqlalchemy.exc import InterfaceError, OperationalError
 
-from dssgan.errors import ConfigError
+from dssgan.errors import ConfigError, WriteError
 
 SECONDS_TO_WAIT_FOR_A_LOCK = 60
+# A database that is away for longer ends the sweep; what the trials have is not lost, and --resume goes on.
+SECONDS_TO_WAIT_FOR_A_DATABASE = 900.0
+
+# What a database that is away, locked or full makes Optuna raise.
+DATABASE_ERRORS = (StorageInternalError, OperationalError, InterfaceError)
+
+Result = TypeVar("Result")
 
 
 def _sqlite(url: str) -> BaseStorage:
@@ -20,7 +32,12 @@ def _journal(url: str) -> BaseStorage:
     return JournalStorage(JournalFileBackend(url.removeprefix("journal://")))
 
 
-# How a URL begins -> what opens it; everything else is left to SQLAlchemy.
+def _server(url: str) -> BaseStorage:
+    # a connection that the server closed meanwhile is made anew
+    return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
+
+
+# How a URL begins -> what opens it; everything else is a database server for SQLAlchemy.
 OPENERS: dict[str, Callable[[str], BaseStorage]] = {"sqlite://": _sqlite, "journal://": _journal}
 
 
@@ -28,22 +45,36 @@ def open_storage(url: str) -> BaseStorage:
     """Open a study's storage.
 
     Args:
-        url: any Optuna storage URL, such as sqlite:///study.db or postgresql+psycopg://host/studies, or
-            journal://FILE.
+        url: any Optuna storage URL without a password, such as sqlite:///study.db or
+            postgresql+psycopg://user@host/studies, or journal://FILE.
 
     Returns:
         The storage.
 
     Raises:
-        ConfigError: it cannot be opened.
+        ConfigError: it cannot be opened, or the URL holds a password.
     """
-    opener = next((opener for start, opener in OPENERS.items() if url.startswith(start)), RDBStorage)
+    _refuse_password(url)
+    opener = next((opener for start, opener in OPENERS.items() if url.startswith(start)), _server)
     try:
         return opener(url)
     except Exception as error:  # each database driver has errors of its own
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        # the URL may hold a password, so only its kind is shown
         raise ConfigError(f"study at {url.partition(':')[0]}://...: cannot be opened ({reason})") from error
+
+
+def _refuse_password(url: str) -> None:
+    # a command line is seen by everybody on the machine, and it is part of a run's record
+    try:
+        parts = urlsplit(url)
+        secret = parts.password is not None or "password=" in parts.query.lower()
+    except ValueError:  # no URL: opening it says so
+        return
+    if secret:
+        raise ConfigError(
+            f"study at {url.partition(':')[0]}://...: has a password in its URL, where others can read it; give it as "
+            "PGPASSWORD in the environment or in ~/.pgpass"
+        )
 
 
 def default_url(folder: Path) -> str:
@@ -68,3 +99,39 @@ def load_study(name: str, storage: BaseStorage) -> optuna.Study:
         return optuna.load_study(study_name=name, storage=storage)
     except KeyError as error:
         raise ConfigError(f"study {name}: is not in this storage; check --name and --study") from error
+
+
+def patiently(function: Callable[[], Result], *, say: Callable[[str], None] = lambda _: None) -> Result:
+    """Do something with a study, again and again while its database is away.
+
+    Args:
+        function: must do no harm when it is done twice.
+        say: told once when the database does not answer, and once when it does again.
+
+    Returns:
+        What the function gives.
+
+    Raises:
+        WriteError: the disk under the database is full.
+        StorageInternalError: the database is away for a quarter of an hour.
+    """
+    deadline = time.monotonic() + SECONDS_TO_WAIT_FOR_A_DATABASE
+    pause, told = 0.2, False
+    while True:
+        try:
+            result = function()
+        except DATABASE_ERRORS as error:
+            cause = str(error.__cause__ or error)
+            if "disk is full" in cause or "disk I/O error" in cause:
+                raise WriteError("the study's file cannot be written; make space") from error
+            if time.monotonic() > deadline:
+                raise
+            if not told:
+                say("the study's database does not answer; waiting for it")
+                told = True
+            time.sleep(pause)
+            pause = min(pause * 2, 5.0)
+        else:
+            if told:
+                say("the study's database answers again")
+            return result

@@ -2,64 +2,48 @@
 
 import json
 import os
-import warnings
+import signal
+import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import optuna
-import pandas as pd
+import ray
 import ray.tune
-from optuna.trial import FrozenTrial, TrialState
-from ray.tune.schedulers import ASHAScheduler
+from filelock import FileLock, Timeout
 
-from dssgan.atomic import write_text
 from dssgan.data.dataset import Dataset
-from dssgan.errors import ConfigError
+from dssgan.errors import ConfigError, WriteError
 from dssgan.provenance import describe_run
-from dssgan.separators.bundle import read_description
-from dssgan.training.distributed import ray_running
-from dssgan.tuning.search import ERROR, StudySearch
+from dssgan.training.distributed import Workers, ray_running
+from dssgan.training.phases import train
+from dssgan.training.store import FolderStore, Store
+from dssgan.tuning.bucket import open_store
+from dssgan.tuning.claims import ClaimsKeeper
+from dssgan.tuning.options import SearchOptions
+from dssgan.tuning.resources import Capacity, choose_max_concurrent, choose_workers
+from dssgan.tuning.results import SweepResult, read_trials, write_table
+from dssgan.tuning.rungs import Brackets
+from dssgan.tuning.search import BracketScheduler, StudySearch, replay
 from dssgan.tuning.space import SearchSpace
 from dssgan.tuning.storage import default_url, load_study, open_storage
-from dssgan.tuning.trial import Plan, run_trial
+from dssgan.tuning.trial import GIVEN_UP, Plan, Train, run_trial, trial_name
+from dssgan.tuning.warm_start import take_over_trials
 
+RECORD = "sweep.json"
+SPACE = "space.py"
+STUDY = "study.db"
 # Ray's object store holds nothing larger than a data set's description.
 OBJECT_STORE_BYTES = 200_000_000
-MAX_CRASHES = 2  # of a trial's process, before the trial counts as failed
-
-
-@dataclass(frozen=True)
-class TrialResult:
-    """One trial as the study knows it.
-
-    Args:
-        number: in the study.
-        state: "complete", "pruned", "fail", "running" or "waiting".
-        params: drawn settings by dotted key.
-        score: best validation score of the last phase, dB; None where there is none.
-        epochs: position on the epoch axis at its last report.
-        error: what went wrong, or None.
-        bundle: its best separator, or None.
-    """
-
-    number: int
-    state: str
-    params: dict[str, Any]
-    score: float | None
-    epochs: int
-    error: str | None
-    bundle: Path | None
-
-
-@dataclass(frozen=True)
-class SweepResult:
-    """A sweep's trials, in the order of their numbers."""
-
-    folder: Path
-    trials: tuple[TrialResult, ...]
+# What a sweep that goes on must not have changed: its rungs and its draws depend on it.
+OPTIONS_OF_A_SEARCH = ("seed", "sampler", "reduction_factor", "share_phase_one", "measure_speed")
+MAX_CRASHES = 3  # of a trial's process without a validation between; a machine that is lost now and then ends no trial
 
 
 @dataclass(frozen=True)
@@ -71,139 +55,120 @@ class Event:
         drawn: its settings by dotted key.
         metrics: of the validation; empty where none was reached.
         ended: whether the trial is over.
+        num_ended: trials that are over, those of earlier processes counted.
+        num_trials: in all.
     """
 
     number: int
     drawn: dict[str, Any]
     metrics: dict[str, Any]
     ended: bool
+    num_ended: int
+    num_trials: int
 
 
-# Tune pickles its callbacks into a sweep's snapshot, where a terminal cannot go; so they find the listener here.
-_listeners: list[Callable[[Event], None]] = []
-
-
-class _Tell(ray.tune.Callback):  # type: ignore[misc]
-    """Pass Tune's events on to whoever listens in this process."""
-
-    def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **_: Any) -> None:  # noqa: ARG002
-        _tell(trial, result, ended=False)
-
-    def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:  # noqa: ARG002
-        _tell(trial, trial.last_result or {}, ended=True)
-
-    def on_trial_error(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:  # noqa: ARG002
-        _tell(trial, trial.last_result or {}, ended=True)
-
-
-def _tell(trial: Any, metrics: dict[str, Any], *, ended: bool) -> None:
-    for listener in _listeners:
-        listener(Event(trial.config["number"], trial.config["drawn"], metrics, ended))
+Listener = Callable[[Event], None]
 
 
 def run_sweep(
     space: SearchSpace,
     dataset: Dataset,
-    folder: Path,
+    place: str | Path,
     *,
     settings: Mapping[str, Any],
-    num_trials: int,
+    options: SearchOptions,
     name: str,
-    seed: int = 0,
-    max_concurrent: int | None = None,
-    cpus_per_trial: int = 1,
     study_url: str | None = None,
-    reduction_factor: int = 3,
+    warm_start: optuna.Study | None = None,
     resume: bool = False,
     address: str | None = None,
-    listener: Callable[[Event], None] | None = None,
+    listener: Listener = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
+    train: Train = train,
 ) -> SweepResult:
     """Run a sweep to its end, or go on with one that was cut short.
 
-    Trials agree on a common axis of epochs (see `dssgan.training.phases`), and none is stopped before it has had one
-    validation of phase two: alpha and beta must have acted before they are judged.
+    Trials agree on a common axis of separator steps, and none is stopped for its alpha and beta before it has had one
+    validation of phase two: see `dssgan.tuning.rungs.Brackets`.
 
     Args:
         space: what to draw.
         dataset: what to learn from; trials get it without its test partition.
-        folder: where everything goes; every machine that runs trials must see it.
+        place: where everything goes: a folder that every machine sees, or a bucket's URL.
         settings: nested settings for all trials; they win over drawn ones.
-        num_trials: trials in all.
+        options: how to search, and with what.
         name: of the study.
-        seed: of the search; a training's own seed is a setting.
-        max_concurrent: trials at a time; None for as many as there are cores for.
-        cpus_per_trial: cores of one trial.
         study_url: an Optuna storage URL; None for a SQLite file in the folder.
-        reduction_factor: of ASHA: one trial in so many goes on at each rung.
+        warm_start: an earlier study to learn from.
         resume: go on with the sweep in the folder.
         address: of a running Ray cluster; None starts Ray on this machine.
         listener: told of every validation and every trial's end.
+        say: told what a person should know meanwhile.
+        train: what a trial of one process does; only benchmarks do something else.
 
     Returns:
-        All trials of the study.
+        All trials of the study; those that `max_hours` cut short are "running".
 
     Raises:
-        ConfigError: the space does not fit, the folder holds a sweep already, or there is none to resume.
+        ConfigError: the space does not fit, the place holds a sweep already, there is none to resume, or the cluster
+            has no room for a trial.
+        WriteError: a disk is full; nothing is lost, and the sweep can be resumed.
+        KeyboardInterrupt: Ctrl-C; likewise.
     """
-    folder = folder.resolve()
-    tune_folder = folder / "tune"
-    if resume and not (tune_folder / "tuner.pkl").exists():
-        raise ConfigError(f"{folder}: holds no sweep to resume; start it without --resume")
-    if not resume and tune_folder.exists():
-        raise ConfigError(f"{folder}: holds a sweep already; add --resume to go on, or choose another --name")
+    store = open_store(place)
+    record = store.read_text(RECORD)
+    if resume and record is None:
+        raise ConfigError(f"{store}: holds no sweep to resume; start it without --resume")
+    if not resume and record is not None:
+        raise ConfigError(f"{store}: holds a sweep already; add --resume to go on, or choose another --name")
     configs = space.check(settings)
-    storage = open_storage(study_url or default_url(_made(folder)))
-    over = _numbers_of_ended(load_study(name, storage)) if resume else frozenset()
-    plan = Plan(folder, replace(dataset, test=()), dict(settings), cpus_per_trial, over)
-    trainable = ray.tune.with_resources(ray.tune.with_parameters(run_trial, plan=plan), {"cpu": cpus_per_trial})
-    _set_up_tune()
-    # the dashboard would only take memory: no Ray Train runs inside the trials
-    with ray_running(address, object_store_memory=OBJECT_STORE_BYTES, include_dashboard=False), _listening(listener):
-        if resume:
-            tuner = ray.tune.Tuner.restore(str(tune_folder), trainable=trainable, resume_unfinished=True)
-        else:
-            record = describe_run(
-                study=name, seed=seed, settings=dict(settings), num_trials=num_trials, space=space.name,
-                data={"name": dataset.name, "fingerprint": dataset.fingerprint},
-            )  # fmt: skip
-            write_text(folder / "sweep.json", json.dumps(record, indent=2) + "\n")
-            write_text(folder / "space.py", space.text)
-            last_epoch = max(config.supervised_epochs + config.adversarial_epochs for config in configs)
-            grace = max(config.supervised_epochs for config in configs) + 1
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
-            search = StudySearch(
-                space=space, metric="score", mode="max", storage=storage, study_name=name, sampler=sampler
-            )
-            scheduler = ASHAScheduler(
-                time_attr="epoch", metric="score", mode="max", grace_period=min(grace, last_epoch),
-                # one more than the last epoch, so that a trial that reaches it ends by itself
-                max_t=last_epoch + 1, reduction_factor=reduction_factor,
-            )  # fmt: skip
-            tuner = ray.tune.Tuner(
-                trainable,
-                tune_config=ray.tune.TuneConfig(
-                    num_samples=num_trials, search_alg=search, scheduler=scheduler, reuse_actors=True,
-                    max_concurrent_trials=max_concurrent or max(1, (os.cpu_count() or 1) // cpus_per_trial),
-                ),
-                run_config=ray.tune.RunConfig(
-                    name=tune_folder.name, storage_path=str(folder), verbose=0, callbacks=[_Tell()],
-                    failure_config=ray.tune.FailureConfig(max_failures=MAX_CRASHES),
-                ),
-            )  # fmt: skip
-        tuner.fit()
-    result = read_sweep(folder, name, study_url)
-    frame = pd.DataFrame([{**asdict(trial), **trial.params} for trial in result.trials]).drop(columns="params")
-    write_text(folder / "trials.csv", frame.to_csv(index=False))
+    if record is not None:
+        _require_same(store, json.loads(record), space, dataset, settings, options)
+    if options.num_trials is None:
+        if record is None:
+            raise ConfigError("num_trials: a new sweep needs to know how many; give a number")
+        options = replace(options, num_trials=json.loads(record)["options"]["num_trials"])
+    # a Ray with Train in its trials needs the dashboard's State API to free what a stopped trial held
+    local = {"object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": options.workers_per_trial > 1}
+    with _alone_with(store), ray_running(address, **local):
+        capacity = Capacity.of_cluster()
+        workers = choose_workers(
+            capacity, num=options.workers_per_trial, cpus=options.cpus_per_worker, gpus=options.gpus_per_worker
+        )
+        study = _open_study(store, name, study_url, options, resume=resume)
+        brackets = Brackets(configs, options.reduction_factor) if options.reduction_factor else None
+        if brackets is not None:
+            replay(brackets, study.get_trials(deepcopy=False))
+        if record is None:
+            if warm_start is not None:
+                say(f"learning from {take_over_trials(study, warm_start, space)} trials of {warm_start.study_name}")
+            write_record(store, space, dataset, settings, options, workers, name)
+        search = StudySearch(
+            study, space, settings=settings, data_fingerprint=dataset.fingerprint, num_processes=workers.num,
+            num_trials=options.num_trials or 0, sampler=options.sampler, seed=options.seed, say=say,
+            after_write=(lambda: None) if study_url else (lambda: store.publish(STUDY)),
+        )  # fmt: skip
+        claims = ClaimsKeeper.remote() if options.share_phase_one else None  # type: ignore[attr-defined]
+        plan = Plan(
+            store, replace(dataset, test=()), dict(settings), workers, claims, options.measure_speed, train
+        )  # fmt: skip
+        concurrent = options.max_concurrent or choose_max_concurrent(capacity, workers)
+        with _Stop(options.max_hours, search) as stop, tempfile.TemporaryDirectory(prefix="dssgan-tune-") as scratch:
+            _fit(plan, search, BracketScheduler(brackets), stop, listener, concurrent, Path(scratch))
+    result = read_trials(store, study)
+    write_table(result)
+    if search.interruption is not None:
+        raise WriteError(f"{search.interruption}; then add --resume")
+    if stop.pressed:
+        raise KeyboardInterrupt
     return result
 
 
-def read_sweep(folder: Path, name: str, study_url: str | None = None) -> SweepResult:
+def read_sweep(place: str | Path, name: str, study_url: str | None = None) -> SweepResult:
     """Read the trials of a sweep, running or done.
 
     Args:
-        folder: the sweep's folder.
+        place: the sweep's folder or bucket.
         name: of the study.
         study_url: an Optuna storage URL; None for the SQLite file in the folder.
 
@@ -213,47 +178,225 @@ def read_sweep(folder: Path, name: str, study_url: str | None = None) -> SweepRe
     Raises:
         ConfigError: there is no such study.
     """
-    study = load_study(name, open_storage(study_url or default_url(folder)))
-    return SweepResult(folder, tuple(_trial_result(folder, trial) for trial in study.get_trials(deepcopy=False)))
+    store = open_store(place)
+    return read_trials(store, find_study(store, name, study_url))
 
 
-def _numbers_of_ended(study: optuna.Study) -> frozenset[int]:
-    return frozenset(trial.number for trial in study.get_trials(deepcopy=False) if trial.state.is_finished())
+def find_study(store: Store, name: str, study_url: str | None = None) -> optuna.Study:
+    """Load the study of a sweep.
+
+    Args:
+        store: of the sweep.
+        name: of the study.
+        study_url: an Optuna storage URL; None for the SQLite file in the store.
+
+    Returns:
+        The study.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if study_url is None:
+        store.fetch(STUDY)
+        if not store.local(STUDY).exists():
+            raise ConfigError(f"{store}: holds no study; check the name, or give --study")
+    return load_study(name, open_storage(study_url or default_url(store.local("."))))
 
 
-def _trial_result(folder: Path, trial: FrozenTrial) -> TrialResult:
-    bundle = folder / "trials" / f"{trial.number:04d}" / "bundle"
-    usable = trial.state in (TrialState.COMPLETE, TrialState.PRUNED) and bundle.is_dir()
-    score = None
-    if usable:
-        score = read_description(bundle)["validation"].get("score")
-    return TrialResult(
-        trial.number, trial.state.name.lower(), dict(trial.params), score, max(trial.intermediate_values, default=0),
-        trial.user_attrs.get(ERROR), bundle if usable else None,
+def write_record(
+    store: Store, space: SearchSpace, dataset: Dataset, settings: Mapping[str, Any], options: SearchOptions,
+    workers: Workers, name: str,
+) -> None:  # fmt: skip
+    """Write what repeats a sweep: versions, seeds, data, space and command."""
+    store.write_text(SPACE, space.text)
+    record = describe_run(
+        study=name, settings=dict(settings), space=space.name, options=asdict(options), workers=asdict(workers),
+        data={"name": dataset.name, "fingerprint": dataset.fingerprint},
     )  # fmt: skip
+    store.write_text(RECORD, json.dumps(record, indent=2) + "\n")
 
 
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def read_record(store: Store) -> dict[str, Any]:
+    """Read what `write_record` wrote.
+
+    Args:
+        store: of the sweep.
+
+    Returns:
+        The record.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    text = store.read_text(RECORD)
+    if text is None:
+        raise ConfigError(f"{store}: holds no sweep; check the name and --storage-path")
+    record: dict[str, Any] = json.loads(text)
+    return record
+
+
+def _require_same(
+    store: Store, record: dict[str, Any], space: SearchSpace, dataset: Dataset, settings: Mapping[str, Any],
+    options: SearchOptions,
+) -> None:  # fmt: skip
+    if record["data"]["fingerprint"] != dataset.fingerprint:
+        raise ConfigError(f"{store}: was begun with other data ({record['data']['name']}); give the same --data")
+    if store.read_text(SPACE) != space.text:
+        raise ConfigError(f"{store}: was begun with another search space; it is in {SPACE} there")
+    if record["settings"] != json.loads(json.dumps(dict(settings))):
+        raise ConfigError(
+            f"{store}: was begun with other settings ({json.dumps(record['settings'])}); give the same, or another "
+            "--name"
+        )
+    for key in OPTIONS_OF_A_SEARCH:
+        if record["options"][key] != getattr(options, key):
+            raise ConfigError(f"{store}: was begun with {key}={record['options'][key]}; give the same")
+
+
+def _open_study(
+    store: Store, name: str, study_url: str | None, options: SearchOptions, *, resume: bool
+) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if resume:
+        return find_study(store, name, study_url)
+    store.local(".").mkdir(parents=True, exist_ok=True)
+    study = optuna.create_study(
+        storage=open_storage(study_url or default_url(store.local("."))), study_name=name, load_if_exists=True,
+        directions=["maximize", "minimize"] if options.measure_speed else ["maximize"],
+    )  # fmt: skip
+    if study.get_trials(deepcopy=False):
+        raise ConfigError(f"study {name}: is in this storage already; choose another --name")
+    return study
 
 
 @contextmanager
-def _listening(listener: Callable[[Event], None] | None) -> Iterator[None]:
-    if listener is None:
+def _alone_with(store: Store) -> Iterator[None]:
+    """See to it that no other process runs the same sweep, where that can be seen."""
+    with ExitStack() as stack:
+        if isinstance(store, FolderStore):
+            store.root.mkdir(parents=True, exist_ok=True)
+            try:
+                stack.enter_context(FileLock(store.root / "sweep.lock", timeout=0))
+            except Timeout as error:
+                raise ConfigError(f"{store}: another process runs this sweep; wait for it, or end it") from error
         yield
-        return
-    _listeners.append(listener)
-    try:
-        yield
-    finally:
-        _listeners.remove(listener)
 
 
-def _set_up_tune() -> None:
-    # Tune's own snapshot at every event: what is not in it is lost with the process
-    os.environ["TUNE_GLOBAL_CHECKPOINT_S"] = "0"
+def _fit(
+    plan: Plan, search: StudySearch, scheduler: BracketScheduler, stop: "_Stop", listener: Listener, concurrent: int,
+    scratch: Path,
+) -> None:  # fmt: skip
+    # Tune's own notes, which the study makes needless, are not worth their time
+    os.environ["TUNE_GLOBAL_CHECKPOINT_S"] = "1000000"
     os.environ["TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S"] = "0"
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"  # the trainings keep logs of their own
+    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # `_Stop` has one
+    os.environ["TUNE_DISABLE_STRICT_METRIC_CHECKING"] = "1"  # what a trial says of its failure has no score
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    alone = plan.workers.num == 1
+    # the process of a nested training only waits for it; it sits on the head, which is there as long as the sweep
+    needed = {key.lower(): amount for key, amount in plan.workers.resources.items()}
+    resources = needed if alone else {"node:__internal_head__": 0.001}
+    tuner = ray.tune.Tuner(
+        ray.tune.with_resources(ray.tune.with_parameters(run_trial, plan=plan), resources),
+        tune_config=ray.tune.TuneConfig(
+            num_samples=-1, search_alg=search, scheduler=scheduler, max_concurrent_trials=concurrent,
+            reuse_actors=alone,
+        ),
+        run_config=ray.tune.RunConfig(
+            name="tune", storage_path=str(scratch), verbose=0, callbacks=[_Watch(plan, listener, search)], stop=stop,
+            failure_config=ray.tune.FailureConfig(max_failures=-1),  # `_Watch` counts
+        ),
+    )  # fmt: skip
+    try:
+        tuner.fit()
+    except Exception:
+        if search.interruption is None:
+            raise
+
+
+class _Stop(ray.tune.Stopper):  # type: ignore[misc]
+    """Ends a sweep between two events: on Ctrl-C, when its time is up, or when nothing can be written.
+
+    Args:
+        max_hours: from now; None for no limit.
+        search: knows of full disks.
+    """
+
+    def __init__(self, max_hours: float | None, search: StudySearch) -> None:
+        self._deadline = None if max_hours is None else time.monotonic() + 3600 * max_hours
+        self._search = search
+        self._before: Any = None
+        self.pressed = False
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:  # noqa: ARG002
+        return False
+
+    def stop_all(self) -> bool:
+        """Say whether it is over."""
+        late = self._deadline is not None and time.monotonic() > self._deadline
+        return self.pressed or late or self._search.interruption is not None
+
+    def __enter__(self) -> "_Stop":
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._press)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _press(self, _number: int, _frame: FrameType | None) -> None:
+        self.pressed = True
+        signal.signal(signal.SIGINT, self._before)  # a second one is not waited for
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # Tune pickles it
+
+
+class _Watch(ray.tune.Callback):  # type: ignore[misc]
+    """Passes Tune's events on, frees what ended trials held, and gives up trials that crash again and again.
+
+    Args:
+        plan: of the sweep.
+        listener: told of the events.
+        search: knows how many trials are over.
+    """
+
+    def __init__(self, plan: Plan, listener: Listener, search: StudySearch) -> None:
+        self._plan = plan
+        self._listener = listener
+        self._search = search
+        self._crashes: dict[int, int] = {}
+
+    def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **_: Any) -> None:  # noqa: ARG002
+        self._crashes.pop(trial.config["number"], None)
+        if "score" in result or "error" in result:
+            self._tell(trial, result, ended=False)
+
+    def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:  # noqa: ARG002
+        self._free(trial)
+        if "interrupted" not in (trial.last_result or {}):
+            self._tell(trial, trial.last_result or {}, ended=True)
+
+    def on_trial_recover(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:  # noqa: ARG002
+        number = trial.config["number"]
+        self._free(trial)
+        self._crashes[number] = self._crashes.get(number, 0) + 1
+        if self._crashes[number] >= MAX_CRASHES:
+            reason = f"its process died {MAX_CRASHES} times without a validation between, perhaps for want of memory"
+            self._plan.store.write_text(f"{trial_name(number)}/{GIVEN_UP}", reason)
+
+    def on_trial_error(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
+        self.on_trial_complete(iteration, trials, trial)
+
+    def _tell(self, trial: Any, metrics: dict[str, Any], *, ended: bool) -> None:
+        config, search = trial.config, self._search
+        self._listener(Event(config["number"], config["drawn"], metrics, ended, search.num_ended, search.num_trials))
+
+    def _free(self, trial: Any) -> None:
+        if self._plan.claims is not None:
+            self._plan.claims.free_all.remote(trial.config["number"])
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # Tune pickles its callbacks

@@ -8,7 +8,8 @@ from dssgan.data.dataset import Dataset
 from dssgan.errors import ConfigError, DivergedError
 from dssgan.separators.bundle import load_bundle
 from dssgan.training.config import make_config
-from dssgan.training.distributed import train_distributed
+from dssgan.training.distributed import Workers, train_distributed
+from dssgan.training.store import FolderStore
 
 pytestmark = pytest.mark.xdist_group("ray")  # one Ray at a time
 
@@ -28,8 +29,9 @@ def test_two_processes_train_then_resume(tmp_path: Path, bundled: Dataset) -> No
     def run(**changes: object) -> Path:
         config = make_config(SMALL, changes)
         outcome = train_distributed(
-            config, bundled, tmp_path, num_workers=2, report=lambda metrics, _folder: reports.append(metrics)
-        )
+            config, bundled, FolderStore(tmp_path), "run", workers=Workers(2),
+            report=lambda metrics, _folder: reports.append(metrics),
+        )  # fmt: skip
         return outcome.bundle
 
     bundle = run()
@@ -43,10 +45,10 @@ def test_two_processes_train_then_resume(tmp_path: Path, bundled: Dataset) -> No
 def test_divergence_and_impossible_requests_are_one_error(tmp_path: Path, bundled: Dataset) -> None:
     def run(num_workers: int, **changes: object) -> None:
         train_distributed(
-            make_config(SMALL, changes), bundled, tmp_path, num_workers=num_workers, report=lambda *_: None
+            make_config(SMALL, changes), bundled, FolderStore(tmp_path), "run", workers=Workers(num_workers)
         )
 
-    with pytest.raises(ConfigError, match="1000 workers need as many CPUs"):
+    with pytest.raises(ConfigError, match="1000 workers need 1000 CPUs"):
         run(1000)
     with pytest.raises(DivergedError, match="lower learning_rate"):
         run(2, learning_rate=1e30, steps_per_epoch=4)

@@ -84,8 +84,24 @@ def test_phase_one_is_trained_once_and_changes_nothing(tmp_path: Path, bundled: 
     shared = tmp_path / "shared"
     run(tmp_path / "first", bundled, config(alpha=0.5), phase_one_folder=shared)
     _, reports = run(tmp_path / "second", bundled, config(alpha=0.02), phase_one_folder=shared)
-    assert [metrics["epoch"] for metrics in reports] == [2, 3, 4]  # phase one is told once, as done
-    assert reports[0]["reused"] == 1
+    assert [metrics["epoch"] for metrics in reports] == [1, 2, 3, 4]
+    assert [metrics.get("reused_until") for metrics in reports] == [2, 2, None, None]
+    assert [metrics["seconds"] == 0 for metrics in reports] == [True, True, False, False]
+    assert reports[-1]["reused_seconds"] > 0
+    run(tmp_path / "alone", bundled, config(alpha=0.02))
+    second, alone = weights(tmp_path / "second"), weights(tmp_path / "alone")
+    for name, value in alone.items():
+        assert torch.equal(value, second[name]), name
+
+
+@pytest.mark.parametrize("critic", [4, 8])
+def test_a_shared_phase_that_was_cut_short_is_taken_up(tmp_path: Path, bundled: Dataset, critic: int) -> None:
+    shared = tmp_path / "shared"
+    run(tmp_path / "first", bundled, config(critic={"num_initial_filters": critic}), stop_at=1,
+        phase_one_folder=shared)  # fmt: skip
+    assert load_bundle(tmp_path / "first" / "bundle").sources == bundled.sources  # what was cut can be used
+    _, reports = run(tmp_path / "second", bundled, config(alpha=0.02), phase_one_folder=shared)
+    assert [metrics.get("reused_until") for metrics in reports] == [1, None, None, None]
     run(tmp_path / "alone", bundled, config(alpha=0.02))
     second, alone = weights(tmp_path / "second"), weights(tmp_path / "alone")
     for name, value in alone.items():

@@ -1,0 +1,68 @@
+"""`dssgan sweep finalists`: is the best trial better, or was it lucky?"""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dssgan.cli.options import data_option, quiet_option
+from dssgan.cli.sweep.options import place_option, resource_options, study_option
+
+
+@click.command()
+@click.argument("name")
+@data_option
+@click.option("--top", default=3, show_default=True, type=click.IntRange(1), help="Trials to train again.")
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1), help="Of each, 3 or more.")
+@click.option("--resume", is_flag=True, help="Go on with finalists that were cut short.")
+@place_option
+@study_option
+@resource_options
+@quiet_option
+def command(
+    name: str,
+    data: Path | None,
+    top: int,
+    seeds: int,
+    resume: bool,
+    place: str,
+    study: str | None,
+    address: str | None,
+    quiet: bool,
+    **resources: Any,
+) -> None:
+    """Train the best trials of the sweep NAME again with several seeds each, and say which one to take.
+
+    One seed's score owes something to luck, and the best of many the most. A trial replaces the search's first choice
+    only where its mean is higher by more than the seeds' spread.
+    """
+    from dssgan.cli.sweep.run import run_and_show
+    from dssgan.cli.terminal import Terminal
+    from dssgan.data.dataset import Dataset
+    from dssgan.tuning.bucket import join, open_store
+    from dssgan.tuning.finalists import compare, finalists_space
+    from dssgan.tuning.options import SearchOptions
+    from dssgan.tuning.status import read_status
+    from dssgan.tuning.sweep import read_record
+
+    terminal = Terminal(quiet=quiet)
+    store = open_store(join(place, name))
+    searched = read_status(store, name, study)
+    settings = {key: value for key, value in read_record(store)["settings"].items() if key != "seed"}
+    space = finalists_space(searched.result, searched.settings, top, seeds)
+    options = SearchOptions(num_trials=top * seeds, sampler="brute_force", reduction_factor=0, **resources)
+    trained = run_and_show(
+        terminal, space, Dataset.load(data), join(str(store), "finalists"), settings=settings, options=options,
+        name=f"{name}-finalists", study_url=study, resume=resume, address=address,
+    )  # fmt: skip
+    finalists = compare(searched.result, trained, top)
+    rows = [
+        [
+            str(finalist.number), "promoted" if finalist.promoted else "", f"{finalist.searched:.2f}",
+            f"{finalist.mean:.2f}", f"{finalist.spread:.2f}", str(len(finalist.scores)),
+        ]
+        for finalist in finalists
+    ]  # fmt: skip
+    terminal.table(
+        "Finalists", ["trial", "", "in the search [dB]", "mean of seeds [dB]", "spread [dB]", "seeds"], rows, num_left=2
+    )

@@ -1,0 +1,176 @@
+"""`dssgan sweep`: train many separators and keep the best."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dssgan.cli.options import config_option, data_option, quiet_option, settings_argument
+from dssgan.cli.sweep.options import place_option, resource_options, study_option
+
+if TYPE_CHECKING:
+    from dssgan.cli.terminal import Terminal
+    from dssgan.data.dataset import Dataset
+    from dssgan.tuning.options import SearchOptions
+    from dssgan.tuning.results import SweepResult
+    from dssgan.tuning.space import SearchSpace
+    from dssgan.tuning.sweep import Event
+
+DEFAULT_TRIALS = 6
+# Where a space draws more settings, the table shows the first ones.
+SHOWN_SETTINGS = 6
+
+
+@click.command()
+@click.argument("space", metavar="SPACE")
+@settings_argument
+@config_option
+@data_option
+@click.option("--trials", type=click.IntRange(1), help=f"In all; by default {DEFAULT_TRIALS}, or what it began with.")
+@click.option("--name", help="Of the sweep and its study; the space's name by default.")
+@place_option
+@click.option("--resume", is_flag=True, help="Go on with a sweep that was cut short.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the search.")
+@click.option("--sampler", default="tpe", show_default=True, help="tpe, random, gp, nsga2, nsga3 or brute_force.")
+@click.option("--reduction-factor", default=3, show_default=True, type=click.IntRange(0),
+              help="One trial in so many goes on at each rung; 0 stops none early.")  # fmt: skip
+@click.option("--speed", is_flag=True, help="Also search for a small real-time factor.")
+@click.option("--own-phase-one", is_flag=True, help="Have every trial train its own supervised phase.")
+@click.option("--warm-start", metavar="NAME", help="Learn from this earlier sweep in the same place.")
+@study_option
+@resource_options
+@quiet_option
+def command(
+    space: str,
+    settings: tuple[str, ...],
+    config_file: Path | None,
+    data: Path | None,
+    trials: int | None,
+    name: str | None,
+    place: str,
+    resume: bool,
+    seed: int,
+    sampler: str,
+    reduction_factor: int,
+    speed: bool,
+    own_phase_one: bool,
+    warm_start: str | None,
+    study: str | None,
+    address: str | None,
+    quiet: bool,
+    **resources: Any,
+) -> None:
+    """Search the settings that SPACE draws: a Python file with space(trial), or quick, paper or full.
+
+    KEY=VALUE settings hold for every trial and win over what the space draws.
+    """
+    from dssgan.cli.terminal import Terminal
+    from dssgan.data.dataset import Dataset
+    from dssgan.training.config import merge, parse_overrides, read_config
+    from dssgan.tuning.bucket import join, open_store
+    from dssgan.tuning.options import SearchOptions
+    from dssgan.tuning.space import find_space
+    from dssgan.tuning.sweep import find_study
+
+    options = SearchOptions(
+        num_trials=trials or (None if resume else DEFAULT_TRIALS), seed=seed, sampler=sampler,
+        reduction_factor=reduction_factor, share_phase_one=not own_phase_one, measure_speed=speed, **resources,
+    )  # fmt: skip
+    terminal = Terminal(quiet=quiet)
+    name = name or Path(space).stem
+    earlier = None if warm_start is None else find_study(open_store(join(place, warm_start)), warm_start, study)
+    result = run_and_show(
+        terminal, find_space(space), Dataset.load(data), join(place, name),
+        settings=merge(read_config(config_file), parse_overrides(settings)), options=options, name=name,
+        study_url=study, warm_start=earlier, resume=resume, address=address,
+    )  # fmt: skip
+    if any(trial.state == "running" for trial in result.trials):
+        terminal.say("Not all trials are at their end. Go on with the same command and --resume")
+    else:
+        terminal.say(f"Next: dssgan ensemble {result.store} -o ensembles/{name}.yaml")
+
+
+def run_and_show(
+    terminal: "Terminal",
+    space: "SearchSpace",
+    dataset: "Dataset",
+    place: str | Path,
+    *,
+    options: "SearchOptions",
+    **further: Any,
+) -> "SweepResult":
+    """Run a sweep with its progress on the terminal, and print its trials at the end.
+
+    Args:
+        terminal: where to.
+        space: what to draw.
+        dataset: what to learn from.
+        place: the sweep's folder or bucket.
+        options: how to search.
+        further: arguments of `dssgan.tuning.sweep.run_sweep`.
+
+    Returns:
+        The sweep.
+    """
+    from dssgan.tuning.sweep import run_sweep
+
+    with terminal.progress("Trials") as progress:
+
+        def listen(event: "Event") -> None:
+            progress.advance_to(event.num_ended, event.num_trials)
+            line = describe(event)
+            if line is not None:
+                terminal.say(line)
+
+        try:
+            result = run_sweep(space, dataset, place, options=options, listener=listen, say=terminal.say, **further)
+        except KeyboardInterrupt:
+            terminal.say("Nothing is lost. Go on with the same command and --resume")
+            raise
+    show_trials(terminal, result)
+    terminal.say(f"Trials, study and bundles: {result.store}")
+    return result
+
+
+def describe(event: "Event") -> str | None:
+    """Tell of a validation in one line; of one that was taken over with others, not at all."""
+    metrics = event.metrics
+    if event.ended:
+        return None
+    if "error" in metrics:
+        return f"trial {event.number:3}  failed: {metrics['error']}"
+    if metrics.get("finished") or metrics["epoch"] < metrics.get("reused_until", 0):
+        return None
+    phase = {1: "supervised", 2: "adversarial"}[metrics["phase"]]
+    reused = "  (phase one shared)" if "reused_until" in metrics else ""
+    return (
+        f"trial {event.number:3}  epoch {metrics['epoch']:3}  {phase:11}  drums uSDR {metrics['score']:6.2f} dB"
+        f"  best {metrics['best_score']:6.2f} dB{reused}"
+    )
+
+
+def show_trials(terminal: "Terminal", result: "SweepResult", num: int | None = None) -> None:
+    """Print a sweep's trials, the best first.
+
+    Args:
+        terminal: where to.
+        result: the sweep.
+        num: how many; None for all.
+    """
+    ranked = sorted(result.trials, key=lambda trial: -trial.score if trial.score is not None else float("inf"))
+    keys = list(dict.fromkeys(key for trial in result.trials for key in trial.params))[:SHOWN_SETTINGS]
+    fast = any(trial.real_time_factor is not None for trial in result.trials)
+    rows = []
+    for trial in ranked[:num]:
+        values = [_short(trial.params.get(key)) for key in keys]
+        score = "" if trial.score is None else f"{trial.score:.2f}"
+        speed = [_short(trial.real_time_factor)] if fast else []
+        rows.append([str(trial.number), trial.state, score, *speed, *values])
+    columns = ["trial", "state", "drums uSDR [dB]", *(["real-time factor"] if fast else [])]
+    terminal.table("Trials", [*columns, *(key.removeprefix("separator.") for key in keys)], rows)
+
+
+def _short(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.2g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,62 @@
+"""One trial at a time on a supervised phase, on however many machines."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+
+SECONDS_BETWEEN_TRIES = 0.5
+
+
+@ray.remote(num_cpus=0)
+class ClaimsKeeper:
+    """Knows which trial works on which phase.
+
+    It lives as long as the sweep. The sweep frees a trial's claims when the trial ends in whatever way, so a machine
+    that is lost holds nobody up.
+    """
+
+    def __init__(self) -> None:
+        self._holders: dict[str, int] = {}
+
+    def take(self, key: str, trial: int) -> bool:
+        """Claim a phase for a trial.
+
+        Returns:
+            Whether it has it now.
+        """
+        return self._holders.setdefault(key, trial) == trial
+
+    def free(self, key: str, trial: int) -> None:
+        """Give a phase back."""
+        if self._holders.get(key) == trial:
+            del self._holders[key]
+
+    def free_all(self, trial: int) -> None:
+        """Give back whatever a trial holds."""
+        self._holders = {key: holder for key, holder in self._holders.items() if holder != trial}
+
+
+@dataclass(frozen=True)
+class TrialClaims:
+    """A trial's way to claim phases; see `dssgan.training.shared_phases.Claim`.
+
+    Args:
+        keeper: a `ClaimsKeeper`.
+        trial: number of the trial.
+    """
+
+    keeper: Any
+    trial: int
+
+    @contextmanager
+    def __call__(self, key: str) -> Iterator[None]:
+        while not ray.get(self.keeper.take.remote(key, self.trial)):
+            time.sleep(SECONDS_BETWEEN_TRIES)
+        try:
+            yield
+        finally:
+            self.keeper.free.remote(key, self.trial)

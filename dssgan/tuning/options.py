@@ -1,0 +1,51 @@
+"""What is asked of a sweep beside its space and its data."""
+
+from dataclasses import dataclass
+
+from dssgan.configurable import lookup
+from dssgan.errors import ConfigError
+from dssgan.tuning.samplers import SAMPLERS
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """How a sweep searches, and with what.
+
+    Args:
+        num_trials: in all; None for as many as a resumed sweep was begun with.
+        seed: of the search; a training's own seed is a setting.
+        sampler: name of the sampler, see `dssgan.tuning.samplers`.
+        reduction_factor: one trial in so many goes on at each rung; 0 stops none early.
+        share_phase_one: whether trials that agree on it share the supervised phase.
+        measure_speed: whether the real-time factor is a second objective, to be small.
+        workers_per_trial: processes of one trial.
+        cpus_per_worker: processor cores of each.
+        gpus_per_worker: GPUs of each, may be a fraction; None for one where there are any.
+        max_concurrent: trials at a time; None for as many as find room.
+        max_hours: when to stop; what is unfinished then can be resumed. None for no limit.
+
+    Raises:
+        ConfigError: a value that makes no sense; the message names it.
+    """
+
+    num_trials: int | None
+    seed: int = 0
+    sampler: str = "tpe"
+    reduction_factor: int = 3
+    share_phase_one: bool = True
+    measure_speed: bool = False
+    workers_per_trial: int = 1
+    cpus_per_worker: int = 1
+    gpus_per_worker: float | None = None
+    max_concurrent: int | None = None
+    max_hours: float | None = None
+
+    def __post_init__(self) -> None:
+        lookup("sampler", SAMPLERS, self.sampler)
+        if self.reduction_factor == 1 or self.reduction_factor < 0:
+            raise ConfigError(
+                f"reduction_factor={self.reduction_factor}: give 2 or more, or 0 to let every trial run to its end"
+            )
+        gpus = self.gpus_per_worker
+        if gpus is not None and gpus > 1 and gpus != int(gpus):
+            raise ConfigError(f"gpus_per_worker={gpus}: give a part of one GPU, or whole ones")

@@ -1,0 +1,86 @@
+"""What a study says of a sweep's trials."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pandas as pd
+from optuna.trial import FrozenTrial, TrialState
+
+from dssgan.training.store import FolderStore, Store
+from dssgan.tuning.search import ERROR, FURTHER, PROGRESS, TAKEN_OVER
+from dssgan.tuning.trial import trial_name
+
+FILE = "trials.csv"
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """One trial as the study knows it.
+
+    Args:
+        number: in the study.
+        state: "complete", "pruned", "fail", "running" or "waiting".
+        params: drawn settings by dotted key.
+        score: best validation score of its last phase so far, dB; None where there is none.
+        real_time_factor: of its separator, where the sweep measures it.
+        steps: separator steps at its last report, the supervised phase counted as spent.
+        seconds: of training that it spent itself.
+        error: what went wrong, or None.
+        bundle: its best separator, or None; in a bucket's sweep always None, see `dssgan.tuning.bucket`.
+    """
+
+    number: int
+    state: str
+    params: dict[str, Any]
+    score: float | None
+    real_time_factor: float | None
+    steps: int
+    seconds: float
+    error: str | None
+    bundle: Path | None
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """A sweep's trials, in the order of their numbers."""
+
+    store: Store
+    trials: tuple[TrialResult, ...]
+
+
+def read_trials(store: Store, study: optuna.Study) -> SweepResult:
+    """Read the trials of a sweep, running or done; those of earlier sweeps that it learnt from are left out.
+
+    Args:
+        store: of the sweep.
+        study: its study.
+
+    Returns:
+        The trials.
+    """
+    trials = [trial for trial in study.get_trials(deepcopy=False) if TAKEN_OVER not in trial.user_attrs]
+    return SweepResult(store, tuple(_trial_result(store, trial) for trial in trials))
+
+
+def write_table(result: SweepResult) -> None:
+    """Write the trials as a table, a line each."""
+    rows = [{**asdict(trial), **trial.params} for trial in result.trials]
+    frame = pd.DataFrame(rows).drop(columns="params", errors="ignore")
+    result.store.write_text(FILE, frame.to_csv(index=False))
+
+
+def _trial_result(store: Store, trial: FrozenTrial) -> TrialResult:
+    usable = trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+    progress: dict[str, Any] = trial.user_attrs.get(PROGRESS, {})
+    score = trial.values[0] if trial.state == TrialState.COMPLETE else progress.get("best_score")
+    bundle: Path | None = None
+    if usable and isinstance(store, FolderStore):
+        folder = store.local(trial_name(trial.number)) / "bundle"
+        bundle = folder if folder.is_dir() else None
+    return TrialResult(
+        trial.number, trial.state.name.lower(), dict(trial.params), score if usable else None,
+        next(iter(trial.user_attrs.get(FURTHER, [])), None), max(trial.intermediate_values, default=0),
+        progress.get("seconds", 0.0), trial.user_attrs.get(ERROR), bundle,
+    )  # fmt: skip

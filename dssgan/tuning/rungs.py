@@ -1,0 +1,134 @@
+"""Early stopping by asynchronous successive halving, as plain arithmetic."""
+
+import math
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from dssgan.training.config import TrainConfig
+
+
+@dataclass
+class Rungs:
+    """Positions at which trials are judged: one in `factor` goes on.
+
+    The first to arrive always goes on, later ones where they are among the best of those that have arrived. Source: Li
+    et al., "A system for massively parallel hyperparameter tuning", 2020, algorithm 2 in its stopping form,
+    arXiv 1810.05934.
+
+    Args:
+        positions: of the rungs, ascending, in separator steps.
+        factor: one in so many goes on.
+    """
+
+    positions: tuple[int, ...]
+    factor: int
+    _scores: dict[int, dict[Hashable, float]] = field(default_factory=dict)
+    _passed: set[tuple[Hashable, int]] = field(default_factory=set)
+
+    @classmethod
+    def geometric(cls, first: int, last: int, factor: int) -> "Rungs":
+        """Set rungs at first, first * factor, first * factor^2, ... below `last`."""
+        if first < 1 or first >= last:
+            return cls((), factor)
+        count = math.ceil(math.log(last / first, factor) - 1e-9)
+        return cls(tuple(first * factor**power for power in range(count)), factor)
+
+    def record(self, trial: Hashable, entrant: Hashable, position: int, score: float) -> bool:
+        """Note a score without judging: what an earlier process has judged already.
+
+        Args:
+            trial: who reports.
+            entrant: who competes; trials that share what they are judged by are one entrant.
+            position: separator steps taken.
+            score: the higher, the better.
+
+        Returns:
+            Whether a rung was reached that this trial had not reached before.
+        """
+        reached = [rung for rung in self.positions if rung <= position and (trial, rung) not in self._passed]
+        for rung in reached:
+            self._passed.add((trial, rung))
+            self._scores.setdefault(rung, {}).setdefault(entrant, score)
+        return bool(reached)
+
+    def judge(self, trial: Hashable, entrant: Hashable, position: int, score: float) -> bool:
+        """Say whether a trial goes on.
+
+        A rung judges a trial once, at its first score there; before, between and after rungs every trial goes on.
+
+        Args:
+            trial: who reports.
+            entrant: who competes.
+            position: separator steps taken.
+            score: the higher, the better.
+
+        Returns:
+            Whether it goes on.
+        """
+        if not self.record(trial, entrant, position, score):
+            return True
+        scores = self._scores[max(rung for rung in self.positions if rung <= position)]
+        better = sum(other > scores[entrant] for other in scores.values())
+        return better < math.ceil(len(scores) / self.factor)
+
+
+class Place(NamedTuple):
+    """Where a validation stands on the axis of separator steps that all trials share.
+
+    Args:
+        steps: taken, the supervised phase counted as spent whole even where patience ended it early.
+        switch: at which the supervised phase ends.
+        last: at which the training ends.
+    """
+
+    steps: int
+    switch: int
+    last: int
+
+
+class Brackets:
+    """Two brackets of rungs: architectures compete within phase one, adversarial weights after it.
+
+    alpha, beta and the critics act in phase two alone, so a trial is judged on them for the first time after one
+    validation past the switch, and only by how far past the switch it is. Whatever shares a supervised phase is one
+    entrant in it.
+
+    Args:
+        configs: some of the space's configurations; the longest say where the rungs are.
+        factor: one trial in so many goes on at each rung.
+    """
+
+    def __init__(self, configs: Iterable[TrainConfig], factor: int) -> None:
+        configs = list(configs)
+        validation = max(config.steps_per_epoch for config in configs)
+        supervised = max(config.steps_per_epoch * config.supervised_epochs for config in configs)
+        adversarial = max(config.steps_per_epoch * config.adversarial_epochs for config in configs)
+        first = max(validation, supervised // factor**2)
+        self.supervised = Rungs.geometric(first, supervised, factor)
+        self.adversarial = Rungs.geometric(validation, adversarial, factor)
+
+    def judge(self, trial: int, phase_one: str, place: Place, score: float) -> bool:
+        """Say whether a trial goes on after a validation.
+
+        Args:
+            trial: its number.
+            phase_one: key of its supervised phase.
+            place: of the validation.
+            score: the higher, the better.
+
+        Returns:
+            Whether it goes on. One that has reached its end is not held up.
+        """
+        rungs, entrant, position = self._bracket(trial, phase_one, place)
+        return rungs.judge(trial, entrant, position, score) or place.steps >= place.last
+
+    def replay(self, trial: int, phase_one: str, place: Place, score: float) -> None:
+        """Note a validation that an earlier process has judged."""
+        rungs, entrant, position = self._bracket(trial, phase_one, place)
+        rungs.record(trial, entrant, position, score)
+
+    def _bracket(self, trial: int, phase_one: str, place: Place) -> tuple[Rungs, Hashable, int]:
+        if place.steps <= place.switch:
+            return self.supervised, phase_one, place.steps
+        return self.adversarial, trial, place.steps - place.switch

@@ -1,0 +1,137 @@
+"""A cluster of two hosts, for real: launched, searched on, shut down. Minutes, so only on demand: pytest -m cluster."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from socket import create_connection
+
+import pytest
+import yaml
+from cluster import hosts
+
+pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("ray")]  # one Ray at a time
+
+ROOT = Path(__file__).parents[2]
+TRIALS = 4
+SMALL = (
+    "batch_size=2 segment_seconds=1 steps_per_epoch=2 supervised_epochs=1 adversarial_epochs=2 "
+    "validation_seconds=2 precision=float32 media=false"
+)
+ALL = "--reduction-factor 0"  # none is stopped early
+SECONDS_TO_JOIN = 120
+# Workers are not told of `ray down`: they end by and by when the head is silent.
+SECONDS_TO_END = 180
+WAIT_FOR_TWO = f"""
+import time, ray
+ray.init("auto", log_to_driver=False, logging_level="ERROR")
+deadline = time.monotonic() + {SECONDS_TO_JOIN}
+while sum(node["Alive"] for node in ray.nodes()) < 2:
+    assert time.monotonic() < deadline, "the worker does not join"
+    time.sleep(0.5)
+"""
+
+
+@contextmanager
+def step(name: str) -> Iterator[None]:
+    """Tell how long something took."""
+    started = time.monotonic()
+    yield
+    print(f"{time.monotonic() - started:6.1f} s  {name}", flush=True)
+
+
+@pytest.fixture
+def two_hosts(tmp_path: Path) -> Iterator[hosts.Hosts]:
+    reason = hosts.missing()
+    if reason is not None:
+        pytest.skip(reason)
+    folder = tmp_path / "hosts"
+    folder.mkdir()
+    with ExitStack() as stack:
+        with step("two hosts begin"):
+            made = stack.enter_context(hosts.two_hosts(folder))
+        yield made
+        with step("two hosts end"):
+            stack.close()
+
+
+def write_config(path: Path, made: hosts.Hosts) -> None:
+    """Write the project's file for machines of one's own with what belongs to these two."""
+    config = yaml.safe_load((ROOT / "docs/cluster/local.yaml").read_text())
+    config["cluster_name"] = "dssgan-test"
+    config["provider"] |= {"head_ip": made.head.address, "worker_ips": [made.worker.address]}
+    config["auth"] = {"ssh_user": "root", "ssh_private_key": str(made.key)}
+    # both hosts see this checkout and what is installed for it, and neither reaches a package index
+    token = "~/.ray/auth_token"
+    config["file_mounts"] = {token: config["file_mounts"][token]}
+    config["setup_commands"] = [f"ln -sfn {sys.prefix} ~/venv", config["setup_commands"][-1]]
+    # a core each, so that two trials at a time need two hosts
+    for commands in (config["head_start_ray_commands"], config["worker_start_ray_commands"]):
+        commands[-1] += " --num-cpus=1 --object-store-memory=200000000"
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
+
+
+def test_a_sweep_on_two_hosts_from_ray_up_to_ray_down(tmp_path: Path, two_hosts: hosts.Hosts) -> None:
+    home, cluster, sweeps = tmp_path / "home", tmp_path / "cluster.yaml", tmp_path / "sweeps"
+    home.mkdir()
+    environment = os.environ | {
+        "HOME": str(home), "TMPDIR": str(home), "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}",
+        "RAY_UP_enable_autoscaler_v2": "0", "RAY_USAGE_STATS_ENABLED": "0",
+    }  # fmt: skip
+
+    def run(*command: str | Path, succeeds: bool = True) -> str:
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, timeout=600, check=False,
+        )  # fmt: skip
+        assert (done.returncode == 0) == succeeds, done.stdout
+        return done.stdout
+
+    def on_head(command: str, *, succeeds: bool = True) -> str:
+        return run("ray", "exec", cluster, command, succeeds=succeeds)
+
+    write_config(cluster, two_hosts)
+    run("ray", "get-auth-token", "--generate")
+    with step("ray up"):
+        run("ray", "up", "--yes", cluster)
+    with step("the worker joins"):
+        (tmp_path / "wait.py").write_text(WAIT_FOR_TWO)
+        on_head(f"python {tmp_path / 'wait.py'}")
+    with step("who has no token, or is elsewhere, is kept out"):
+        assert "token" in on_head("RAY_AUTH_MODE=disabled ray status", succeeds=False).lower()
+        with pytest.raises(ConnectionRefusedError):
+            create_connection((two_hosts.head.address, 8265), timeout=5)  # the dashboard
+
+    with step(f"dssgan sweep, {TRIALS} trials"):
+        on_head(f"dssgan sweep quick {SMALL} --trials {TRIALS} --name two -o {sweeps} --address auto {ALL}")
+    with step("dssgan sweep status"):
+        assert f"{TRIALS} complete" in on_head(f"dssgan sweep status two -o {sweeps}")
+    # TensorBoard's files are named after the machine that writes them: events.out.tfevents.TIME.MACHINE...
+    machines = [path.name.split(".")[4] for path in sweeps.glob("two/trials/*/tensorboard/events.out.tfevents.*")]
+    assert set(machines) == {two_hosts.head.name, two_hosts.worker.name}
+
+    with step("ray down"):
+        run("ray", "down", "--yes", cluster)
+    with step("the last process ends"):
+        for host in (two_hosts.head, two_hosts.worker):
+            hosts.until(lambda host=host: not host.processes(), f"{host.name} does not come to rest", SECONDS_TO_END)
+
+
+def test_two_hosts_leave_nothing(tmp_path: Path) -> None:
+    if (reason := hosts.missing()) is not None:
+        pytest.skip(reason)
+    with hosts.two_hosts(tmp_path) as made:
+        ssh = ["ssh", "-i", made.key, "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
+        found = subprocess.run(
+            [*ssh, f"root@{made.worker.address}", "hostname; pwd; nohup sleep 600 >/dev/null 2>&1 &"],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert found.stdout.split() == [made.worker.name, str(made.worker.home)]
+        hosts.until(lambda: "sleep 600" in made.worker.processes().values(), "it does not start")
+        assert "sleep 600" not in made.head.processes().values()
+    assert not made.head.processes()
+    assert not made.worker.processes()
+    assert not [path for path in Path("/sys/class/net").iterdir() if path.name.startswith("dssgan")]
