@@ -42,13 +42,21 @@ def command(
     from dssgan.cli.scores import show_scores
     from dssgan.cli.terminal import Terminal
     from dssgan.data.dataset import Dataset
+    from dssgan.data.guard import guarded
     from dssgan.evaluation.campaign import run_campaign
     from dssgan.evaluation.methods import parse_methods
+    from dssgan.evaluation.openings import record_opening
 
     terminal = Terminal(quiet=quiet)
     dataset = Dataset.load(data)
     tracks = dataset.partition(partition)
     parsed = parse_methods(methods)
+    if partition == "test":
+        dataset = guarded(dataset)
+        # the bundled songs lie in the package, which is not ours to write to
+        folder = None if data is None else (data if data.is_dir() else data.parent)
+        count = record_opening(dataset, folder, list(parsed))
+        terminal.say(f"The test partition of {dataset.name} is opened for the {ordinal(count)} time")
     with terminal.progress("Scoring") as progress:
         result = run_campaign(
             parsed,
@@ -65,3 +73,9 @@ def command(
         )
     show_scores(terminal, result.table(dataset.sources[0]), f"{dataset.name}, partition {partition}")
     terminal.say(f"Scores of every track and second: {output}")
+
+
+def ordinal(number: int) -> str:
+    """Write a number as in "the 2nd time"."""
+    suffix = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{suffix}"

@@ -43,11 +43,11 @@ def command(
     from dssgan.data.dataset import Dataset
     from dssgan.errors import ConfigError
     from dssgan.provenance import describe_run
-    from dssgan.training.checkpoint import FILE
+    from dssgan.training.checkpoint import has_checkpoint
     from dssgan.training.phases import train
 
     terminal = Terminal(quiet=quiet)
-    if (output / FILE).exists() and not resume:
+    if has_checkpoint(output) and not resume:
         raise ConfigError(f"{output}: holds a training already; add --resume to go on, or choose another -o")
     dataset = Dataset.load(data)
     record = describe_run(

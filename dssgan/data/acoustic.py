@@ -82,12 +82,15 @@ def landmarks(audio: Audio, sample_rate: int) -> Landmarks:
     return np.concatenate(keys).astype(np.uint32), np.concatenate(times).astype(np.int32)
 
 
-def matches(recordings: Sequence[Landmarks], *, num_queries: int | None = None) -> list[Match]:
+def matches(
+    recordings: Sequence[Landmarks], *, num_queries: int | None = None, fewest_pairs: int = _FEWEST_PAIRS
+) -> list[Match]:
     """Find every two recordings that have audio in common.
 
     Args:
         recordings: the landmarks of each.
         num_queries: compare only the first so many with all that follow them; None for all.
+        fewest_pairs: landmarks that two must have in common to count.
 
     Returns:
         Matches, in the order of their numbers.
@@ -102,7 +105,7 @@ def matches(recordings: Sequence[Landmarks], *, num_queries: int | None = None) 
     keys, times, owners = keys[order], times[order], owners[order]
     found = []
     for number, (own_keys, own_times) in enumerate(recordings[:num_queries]):
-        found += _matches_of(number, own_keys, own_times, keys, times, owners, sizes)
+        found += _matches_of(number, own_keys, own_times, keys, times, owners, sizes, fewest_pairs)
     return found
 
 
@@ -114,6 +117,7 @@ def _matches_of(
     times: NDArray[np.int32],
     owners: NDArray[np.int64],
     sizes: list[int],
+    fewest_pairs: int,
 ) -> list[Match]:
     first, last = np.searchsorted(keys, own_keys, "left"), np.searchsorted(keys, own_keys, "right")
     counts = np.where(last - first > max(_MOST_ALIKE, len(sizes)), 0, last - first)
@@ -131,7 +135,7 @@ def _matches_of(
         )
         best = int(near.max())
         share = best / min(sizes[number], sizes[other])
-        if best >= _FEWEST_PAIRS and share >= _LEAST_SHARE:
+        if best >= fewest_pairs and share >= _LEAST_SHARE:
             offset = float(values[np.argsort(agreeing)[-3:]][int(near.argmax())]) * _HOP_SAMPLES / SAMPLE_RATE
             found.append(Match(number, int(other), min(share, 1.0), offset))
     return found

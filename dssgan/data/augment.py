@@ -17,7 +17,8 @@ class Augment:
 
     Attributes:
         remix: probability that the sources of a paired excerpt come from songs and places drawn one by one.
-        gain_db: range of the gain of each source, dB, drawn uniformly.
+        gain_db: range of the gain of each source, dB, drawn uniformly in dB.
+        gain: range of the gain as a factor, drawn uniformly in magnitude, in place of `gain_db`; None for that one.
         channel_swap: probability that a source's channels are reversed.
         polarity: probability that a source's sign is turned.
 
@@ -29,6 +30,7 @@ class Augment:
     gain_db: tuple[float, float] = (-6.0, 3.0)
     channel_swap: float = 0.5
     polarity: float = 0.5
+    gain: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         for name in ("remix", "channel_swap", "polarity"):
@@ -37,6 +39,8 @@ class Augment:
         lowest, highest = self.gain_db
         if not -np.inf < lowest <= highest < np.inf:
             raise ConfigError(f"augment.gain_db: {self.gain_db} is no range; give the lower gain first, in dB")
+        if self.gain is not None and not 0 < self.gain[0] <= self.gain[1] < np.inf:
+            raise ConfigError(f"augment.gain: {self.gain} is no range of factors above 0; give the lower one first")
 
     @classmethod
     def none(cls) -> "Augment":
@@ -56,10 +60,10 @@ class Augment:
         Returns:
             (channels, samples), a new array where anything changed, and whether it did.
         """
-        gain_db = generator.uniform(*self.gain_db)
+        gain = 10 ** (generator.uniform(*self.gain_db) / 20) if self.gain is None else generator.uniform(*self.gain)
         swap = generator.random() < self.channel_swap and audio.shape[0] > 1
         turn = generator.random() < self.polarity
-        factor = np.float32(10 ** (gain_db / 20) * (-1 if turn else 1))
+        factor = np.float32(gain * (-1 if turn else 1))
         if swap:
             audio = audio[::-1]
         if factor != 1:

@@ -1,10 +1,11 @@
 """Excerpts from two endless sources in one stream."""
 
 from collections.abc import Iterator
+from itertools import count
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
-from torch.utils.data import IterableDataset, get_worker_info
+from torch.utils.data import Dataset
 
 from dssgan.errors import DataError
 
@@ -17,13 +18,13 @@ class Endless(Protocol[ItemOut]):
     """A source of excerpts without end."""
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose other excerpts, from the next `iter` on."""
+        """Choose other excerpts, from the next excerpt on."""
 
-    def __iter__(self) -> Iterator[ItemOut]:
-        """Yield excerpts for ever."""
+    def __getitem__(self, index: int) -> ItemOut:
+        """Give the excerpt with this number, which may be any from 0."""
 
 
-class Blend(IterableDataset[Item], Generic[Item]):
+class Blend(Dataset[Item], Generic[Item]):
     """Take each excerpt from one of two sources by chance, the same for the same seed.
 
     Args:
@@ -46,16 +47,16 @@ class Blend(IterableDataset[Item], Generic[Item]):
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose other excerpts, from the next `iter` on."""
+        """Choose other excerpts, from the next excerpt on."""
         self._epoch = epoch
         for source in self._sources:
             source.set_epoch(epoch)
 
+    def __getitem__(self, index: int) -> Item:
+        """Give the excerpt with this number from the source that chance chooses."""
+        generator = np.random.default_rng(np.random.SeedSequence([_STREAM, *self._key, self._epoch, index]))
+        return self._sources[int(generator.random() < self._share)][index]
+
     def __iter__(self) -> Iterator[Item]:
-        """Yield excerpts for ever."""
-        worker = get_worker_info()
-        key = [_STREAM, *self._key, self._epoch, 0 if worker is None else worker.id]
-        generator = np.random.default_rng(np.random.SeedSequence(key))
-        first, second = (iter(source) for source in self._sources)
-        while True:
-            yield next(second if generator.random() < self._share else first)
+        """Yield them for ever, from the first."""
+        return map(self.__getitem__, count())

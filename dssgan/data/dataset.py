@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from dssgan.data.learnt_from import LearntFrom
 from dssgan.data.rights import Rights
 from dssgan.data.sample import Recording, Sample, Sum
 from dssgan.data.track import Track, Unpaired, check_name
@@ -30,6 +31,7 @@ class Dataset:
         licence: licence of its audio, where it is known.
         credits: whom to thank, a line each.
         rights: the terms under which its tracks were given, where somebody recorded them.
+        learnt_from: the record of what a model learns from here, once `dssgan.data.guard.guarded` has checked it.
 
     Raises:
         DataError: a test song is in another partition under whatever name, or the parts do not fit together.
@@ -44,6 +46,7 @@ class Dataset:
     licence: str | None = None
     credits: tuple[str, ...] = ()
     rights: tuple[Rights, ...] = ()
+    learnt_from: LearntFrom | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.train_unsup.sources:

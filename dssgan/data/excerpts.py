@@ -1,19 +1,23 @@
 """Endless random excerpts of songs, the same for the same seed."""
 
 from collections.abc import Iterator, Sequence
+from itertools import count
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import IterableDataset, get_worker_info
+from torch.utils.data import Dataset
 
 from dssgan.audio.files import Audio
 from dssgan.data.augment import Augment
 from dssgan.data.cache import AudioCache, num_samples_of
-from dssgan.data.dataset import Track
+from dssgan.data.pairing import make_pair
 from dssgan.data.sample import Recording
+from dssgan.data.track import Track
 from dssgan.errors import DataError
+
+_Place = tuple[int, int, int]  # number of the recording, start and period in samples
 
 _SILENCE_DB = -60.0
 _MOST_TRIES = 20
@@ -33,22 +37,33 @@ class _Excerpts:
         self._periods = [num_samples_of(seconds, cache.sample_rate) for seconds in durations]
         self._weights: NDArray[np.float64] = np.asarray(durations, np.float64) / sum(durations)
 
-    def generator(self) -> np.random.Generator:
-        worker = get_worker_info()
-        key = [self.seed, self.epoch, self.rank, 0 if worker is None else worker.id]
-        return np.random.default_rng(np.random.SeedSequence(key))
+    def generator(self, index: int) -> np.random.Generator:
+        """Give an excerpt its own source of chance, so that it does not matter which process makes it, or when."""
+        return np.random.default_rng(np.random.SeedSequence([self.seed, self.epoch, self.rank, index]))
 
-    def place(self, generator: np.random.Generator) -> tuple[int, int, int]:
-        """Draw a recording by its length, then a start: so every second of all recordings has the same chance.
+    def place(self, generator: np.random.Generator, others: Sequence[_Place] = ()) -> _Place:
+        """Choose a recording by its length, then a start: so every second of all recordings has the same chance.
 
-        Returns:
-            Number of the recording, start and period in samples. A recording shorter than an excerpt starts anywhere
-            and repeats.
+        A recording shorter than an excerpt starts anywhere and repeats.
+
+        Args:
+            generator: where chance comes from.
+            others: their recordings are left out, or, where there is no other recording, their starts.
         """
-        index = int(generator.choice(len(self._periods), p=self._weights))
-        period = self._periods[index]
+        weights, used = self._weights, {number for number, _, _ in others}
+        if used and len(used) < len(self._periods):
+            weights = weights.copy()
+            weights[list(used)] = 0
+            weights /= weights.sum()
+        number = int(generator.choice(len(self._periods), p=weights))
+        period = self._periods[number]
         room = period - self.num_samples
-        return index, int(generator.integers(room + 1 if room >= 0 else period)), period
+        starts = room + 1 if room >= 0 else period
+        taken = {start for other, start, _ in others if other == number}
+        start = int(generator.integers(starts))
+        while start in taken and len(taken) < starts:
+            start = int(generator.integers(starts))
+        return number, start, period
 
 
 def _check(segment_seconds: float, sample_rate: int, channels: int, num_recordings: int, kind: str) -> None:
@@ -60,12 +75,12 @@ def _check(segment_seconds: float, sample_rate: int, channels: int, num_recordin
         )
 
 
-class PairedExcerpts(IterableDataset[tuple[Tensor, Tensor]]):
+class PairedExcerpts(Dataset[tuple[Tensor, Tensor]]):
     """Excerpts of songs with their sources, without end.
 
-    Seeded by (seed, epoch, rank, worker): exactly the same again, and different on every rank. The mix is the song's
-    own unless a source was changed or came from elsewhere; then it is the sum of the sources. A song shorter than an
-    excerpt repeats.
+    Seeded by (seed, epoch, rank, index): exactly the same again in whatever order and process, and different on every
+    rank. How a mix and its sources are put together: `dssgan.data.pairing.make_pair`. A song shorter than an excerpt
+    repeats.
 
     Args:
         tracks: songs to take them from, each as often as its length tells.
@@ -105,30 +120,28 @@ class PairedExcerpts(IterableDataset[tuple[Tensor, Tensor]]):
         )
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose other excerpts, from the next `iter` on."""
+        """Choose other excerpts, from the next excerpt on."""
         self._excerpts.epoch = epoch
 
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        """Give mix (channels, samples) and sources (sources, channels, samples) of the excerpt with this number."""
+        generator = self._excerpts.generator(index)
+
+        def read_mix(place: _Place) -> Audio | None:
+            mix = self.tracks[place[0]].mix
+            return None if mix is None else self._read(mix, *place[1:])
+
+        mix, sources = make_pair(
+            generator, self.augment, len(self.tracks[0].sources),
+            choose_place=lambda others: self._excerpts.place(generator, others),
+            read_source=lambda place, source: self._read(self.tracks[place[0]].sources[source], *place[1:]),
+            read_mix=read_mix,
+        )  # fmt: skip
+        return torch.from_numpy(mix), torch.from_numpy(sources)
+
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield mix (channels, samples) and sources (sources, channels, samples), for ever."""
-        generator = self._excerpts.generator()
-        num_sources = len(self.tracks[0].sources)
-        while True:
-            index, start, period = self._excerpts.place(generator)
-            track = self.tracks[index]
-            changed = bool(generator.random() < self.augment.remix)
-            parts = []
-            for number in range(num_sources):
-                donor, place = track, (start, period)
-                if changed:
-                    other, *elsewhere = self._excerpts.place(generator)
-                    donor, place = self.tracks[other], (elsewhere[0], elsewhere[1])
-                audio, touched = self.augment.apply(self._read(donor.sources[number], *place), generator)
-                changed = changed or (touched and donor.sources[number] is not None)
-                parts.append(audio)
-            sources = np.stack(parts)  # (sources, channels, samples)
-            own = track.mix if not changed else None
-            mix = sources.sum(axis=0) if own is None else self._read(own, start, period).copy()
-            yield torch.from_numpy(mix), torch.from_numpy(sources)
+        """Yield them for ever, from the first."""
+        return map(self.__getitem__, count())
 
     def _read(self, sample: Recording | None, start: int, period: int) -> Audio:
         if sample is None:
@@ -136,7 +149,7 @@ class PairedExcerpts(IterableDataset[tuple[Tensor, Tensor]]):
         return self._excerpts.cache.excerpt(sample, start, self._excerpts.num_samples, period)
 
 
-class UnpairedExcerpts(IterableDataset[Tensor]):
+class UnpairedExcerpts(Dataset[Tensor]):
     """Excerpts of recordings that stand for themselves, without end.
 
     Near-silent excerpts are passed over, since a critic that tells silence from sound has learnt nothing: up to 20
@@ -180,15 +193,18 @@ class UnpairedExcerpts(IterableDataset[Tensor]):
         )
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose other excerpts, from the next `iter` on."""
+        """Choose other excerpts, from the next excerpt on."""
         self._excerpts.epoch = epoch
 
+    def __getitem__(self, index: int) -> Tensor:
+        """Give the excerpt with this number, (channels, samples)."""
+        generator = self._excerpts.generator(index)
+        audio, _ = self.augment.apply(self._audible(generator), generator)
+        return torch.from_numpy(np.array(audio))  # a copy: the cache must not be written to
+
     def __iter__(self) -> Iterator[Tensor]:
-        """Yield (channels, samples), for ever."""
-        generator = self._excerpts.generator()
-        while True:
-            audio, _ = self.augment.apply(self._audible(generator), generator)
-            yield torch.from_numpy(np.array(audio))  # a copy: the cache must not be written to
+        """Yield them for ever, from the first."""
+        return map(self.__getitem__, count())
 
     def _audible(self, generator: np.random.Generator) -> Audio:
         loudest, loudest_power = None, -1.0

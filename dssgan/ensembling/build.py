@@ -1,20 +1,27 @@
 """Making an ensemble's file from trained separators."""
 
+import hashlib
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dssgan.atomic import replacing_folder
 from dssgan.data.dataset import Dataset
+from dssgan.data.guard import guarded
+from dssgan.data.track import Track
 from dssgan.ensembling.ensemble import Ensemble, Recipe, load_ensemble, save_recipe
-from dssgan.ensembling.postprocess import BleedGate
-from dssgan.ensembling.stacking import TrackEstimates, choose_members, estimate_tracks, fit_weights, mean_score
-from dssgan.errors import ModelError
-from dssgan.inference.loading import load_model
+from dssgan.ensembling.postprocess import BleedGate, MixtureConsistency
+from dssgan.ensembling.products import ProductsCache, SongProducts, song_products
+from dssgan.ensembling.stacking import average_weights, choose_members, fit_weights, monitored_source
+from dssgan.errors import DataError, ModelError
+from dssgan.inference.loading import load_model, model_fingerprint
+from dssgan.inference.overlap_add import separate_blocks
+from dssgan.separators import SeparatorModel
+from dssgan.user_cache import cache_folder
 
 # Kick, snare body, snare and tom attack, presence, cymbals.
 EDGES_HZ: tuple[float, ...] = (0.0, 150.0, 500.0, 2000.0, 6000.0)
@@ -23,17 +30,19 @@ GATE_THRESHOLDS_DB = (-30.0, -24.0, -20.0, -16.0, -12.0)
 # A gate changes every quiet passage, so it must earn its place.
 SMALLEST_GAIN_DB = 0.01
 
+Progress = Callable[[int, int], None]
+
 
 @dataclass(frozen=True)
-class Built:
-    """An ensemble's file and how its parts scored on validation, first source's uSDR in dB.
+class BuiltEnsemble:
+    """An ensemble's file and how its parts scored on validation, uSDR in dB of the first source that has any sound.
 
     Args:
         path: the YAML file.
         members: the chosen bundles, by their names in the file.
-        candidates: score of every candidate by its path.
-        average: score of the members' plain average.
-        fitted: score of the ensemble as written.
+        candidates: score of every candidate by its path, as `dssgan separate` runs it.
+        average: score of the members' average, likewise.
+        fitted: score of the ensemble as written, likewise.
         gate_threshold_db: of the bleed gate, or None where none helped.
     """
 
@@ -52,9 +61,11 @@ def build_ensemble(
     *,
     max_members: int = 3,
     plain: bool = False,
-    progress: Callable[[int, int], None] | None = None,
-) -> Built:
+    progress: Progress | None = None,
+) -> BuiltEnsemble:
     """Choose members, fit weights and gate on validation, and write the ensemble beside copies of its members.
+
+    One song is in memory at a time, and of its estimates a few seconds; what is kept of a song is a small matrix.
 
     Args:
         bundles: folders of the candidates.
@@ -62,7 +73,7 @@ def build_ensemble(
         output: the YAML file; the members are copied into a folder of the same name without the suffix.
         max_members: how many at most.
         plain: average the members and leave it at that.
-        progress: called with the separations done and all there are.
+        progress: called with the songs done and all there are, in both passes.
 
     Returns:
         What was written, with its scores.
@@ -74,73 +85,183 @@ def build_ensemble(
     """
     if not bundles:
         raise ModelError("an ensemble needs at least one trained separator: give bundles or a sweep's folder")
-    candidates = [load_model(bundle) for bundle in bundles]
-    Ensemble(candidates)  # says at once when they do not fit together
-    tracks = estimate_tracks(candidates, dataset, progress=progress)
-    single = {
-        str(bundle): mean_score(tracks, lambda track, index=index: track.estimates[index])  # type: ignore[misc]
-        for index, bundle in enumerate(bundles)
-    }
-    chosen, average = choose_members(tracks, max_members, min_members=min(MIN_MEMBERS, max_members))
-    first = candidates[0]
-    edges_hz: tuple[float, ...] = (0.0,) if plain else EDGES_HZ
-    weights, threshold_db = None, None
-    if not plain:
-        weights = fit_weights(tracks, chosen, edges_hz, first.sample_rate)
-        fitted_members = Ensemble([candidates[index] for index in chosen], edges_hz=edges_hz, weights=weights)
-        threshold_db = _choose_gate(tracks, fitted_members, chosen)
+    if not dataset.valid:
+        raise DataError(f"data set {dataset.name} has no validation tracks (valid) to fit an ensemble on: add some")
+    dataset.forbid_test(dataset.valid, "fitting an ensemble")
+    dataset = guarded(dataset)
+    report = _two_passes(progress, len(dataset.valid))
+    songs = _products(bundles, dataset, report)
+    source = monitored_source(songs)
+    single = {str(bundle): _alone(songs, index, source) for index, bundle in enumerate(bundles)}
+    picks, _ = choose_members(songs, max_members, min_members=MIN_MEMBERS)
+    chosen = list(dict.fromkeys(picks))
+    of_members = [song.of(chosen) for song in songs]
+    average = average_weights([chosen.index(pick) for pick in picks], of_members[0])
+    members = [load_model(bundles[index]) for index in chosen]
+    fitted = None if plain else fit_weights(of_members, average)
+    variants = _variants(members, average.float(), fitted)
+    scores = _score(members, list(variants.values()), dataset.valid, source, report)
+    by_variant = dict(zip(variants, scores, strict=True))
+    best = "average" if plain else _best(by_variant)
 
     names = {f"member_{place}": bundles[index] for place, index in enumerate(chosen, 1)}
     folder = output.with_suffix("")
-    steps: list[dict[str, object]] = []
-    if threshold_db is not None:
-        steps.append({"name": "bleed_gate", "threshold_db": threshold_db, "sample_rate": first.sample_rate})
-    steps.append({"name": "mixture_consistency"})
-    by_source = None
-    if weights is not None:
-        by_source = {
-            source: [[round(weight, 4) for weight in member] for member in of_members]
-            for source, of_members in zip(first.sources, weights.tolist(), strict=True)
-        }
-    recipe = Recipe.model_validate({
-        "members": [f"{folder.name}/{name}" for name in names],
-        "edges_hz": list(edges_hz),
-        "weights": by_source,
-        "postprocess": steps,
-    })  # fmt: skip
-    ensemble = recipe.assemble([candidates[index] for index in chosen])
-    fitted = mean_score(tracks, lambda track: _combine(ensemble, track, chosen))
+    recipe = _recipe(variants[best], best, [f"{folder.name}/{name}" for name in names])
     recipe.origin = {
         "data": dataset.name,
         "data_fingerprint": dataset.fingerprint,
         "licence": dataset.licence,
+        "credits": list(dataset.credits),
         "rights": [asdict(rights) for rights in dataset.rights],
         "validation_usdr_db": {
             **{name: round(single[str(bundle)], 2) for name, bundle in names.items()},
-            "average": round(average, 2),
-            "ensemble": round(fitted, 2),
+            "average": round(by_variant["average"], 2),
+            "ensemble": round(by_variant[best], 2),
         },
     }
     with replacing_folder(folder) as temporary:
         for name, bundle in names.items():
             shutil.copytree(bundle, temporary / name)
+        if dataset.learnt_from is not None:
+            dataset.learnt_from.save(temporary)  # the members may have been trained on other songs
     save_recipe(output, recipe)
     load_ensemble(output)  # what was written must load
-    return Built(output, names, single, average, fitted, threshold_db)
+    return BuiltEnsemble(output, names, single, by_variant["average"], by_variant[best], _threshold_of(best))
 
 
-def _choose_gate(tracks: Sequence[TrackEstimates], ensemble: Ensemble, chosen: Sequence[int]) -> float | None:
-    best, best_threshold = mean_score(tracks, lambda track: _combine(ensemble, track, chosen)), None
-    for threshold_db in GATE_THRESHOLDS_DB:
-        gate = BleedGate(threshold_db=threshold_db, sample_rate=ensemble.sample_rate)
-        gated = Ensemble(list(ensemble.members), edges_hz=ensemble.edges_hz, weights=ensemble.weights, steps=[gate])  # type: ignore[arg-type]
-        score = mean_score(tracks, lambda track, gated=gated: _combine(gated, track, chosen))  # type: ignore[misc]
-        if score > best + SMALLEST_GAIN_DB:
-            best, best_threshold = score, threshold_db
-    return best_threshold
+def _two_passes(progress: Progress | None, num_songs: int) -> Callable[[], None]:
+    done = 0
+
+    def report() -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(done, 2 * num_songs)
+
+    return report
 
 
-def _combine(ensemble: Ensemble, track: TrackEstimates, chosen: Sequence[int]) -> Tensor:
-    """Combine estimates that are there already."""
-    with torch.inference_mode():
-        return ensemble.combine(track.estimates[list(chosen)].unsqueeze(1), track.mix.unsqueeze(0))[0]
+def _products(bundles: Sequence[Path], dataset: Dataset, report: Callable[[], None]) -> list[SongProducts]:
+    """Give the products of every validation song, those that are known from the cache."""
+    cache = ProductsCache(cache_folder("products"))
+    keys = [model_fingerprint(bundle) for bundle in bundles]
+    name = _hash("\n".join(sorted(keys)))
+    candidates: list[SeparatorModel] = []
+    songs = []
+    for track in dataset.valid:
+        song = _hash(
+            repr((EDGES_HZ, [None if part is None else part.content() for part in (track.mix, *track.sources)]))
+        )
+        products = cache.load(song, keys)
+        if products is None:
+            if not candidates:
+                candidates = [load_model(bundle) for bundle in bundles]
+                Ensemble(candidates)  # says at once when they do not fit together
+            mix, reference = track.load(candidates[0].sample_rate, candidates[0].channels)
+            products = song_products(candidates, mix, reference, EDGES_HZ)
+            cache.save(song, keys, name, products)
+        songs.append(products)
+        report()
+    return songs
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _alone(songs: Sequence[SongProducts], index: int, source: int) -> float:
+    scores = [
+        10 * torch.log10(song.energy[source] / song.error[index, source]) for song in songs if song.energy[source] > 0
+    ]
+    return float(torch.stack(scores).mean())
+
+
+def _variants(members: Sequence[SeparatorModel], average: Tensor, fitted: Tensor | None) -> dict[str, Ensemble]:
+    """Make the ensembles to choose from: the average, the fitted weights, and these with each gate."""
+
+    def ensemble(edges_hz: tuple[float, ...], weights: Tensor, *gates: nn.Module) -> Ensemble:
+        return Ensemble(members, edges_hz=edges_hz, weights=weights, steps=[*gates, MixtureConsistency()])
+
+    variants = {"average": ensemble((0.0,), average[..., :1])}
+    if fitted is not None:
+        variants["fitted"] = ensemble(EDGES_HZ, fitted)
+        for threshold_db in GATE_THRESHOLDS_DB:
+            gate = BleedGate(threshold_db=threshold_db, sample_rate=members[0].sample_rate)
+            variants[f"{_GATED}{threshold_db}"] = ensemble(EDGES_HZ, fitted, gate)
+    return variants
+
+
+_GATED = "fitted, gate at "
+
+
+def _threshold_of(variant: str) -> float | None:
+    return float(variant.removeprefix(_GATED)) if variant.startswith(_GATED) else None
+
+
+def _best(scores: dict[str, float]) -> str:
+    """Choose the fitted weights without a gate, or with the one that helps most."""
+    gated = {name: score for name, score in scores.items() if _threshold_of(name) is not None}
+    name = max(gated, key=lambda key: gated[key])
+    return name if gated[name] > scores["fitted"] + SMALLEST_GAIN_DB else "fitted"
+
+
+class _SideBySide(SeparatorModel):
+    """Several ensembles of the same members as one separator, whose members run once.
+
+    Args:
+        ensembles: of the same members.
+    """
+
+    def __init__(self, ensembles: Sequence[Ensemble]) -> None:
+        first = ensembles[0]
+        names = tuple(f"{source} {number}" for number in range(len(ensembles)) for source in first.sources)
+        super().__init__(names, first.sample_rate, first.channels)
+        self.segment_seconds = first.segment_seconds
+        self.ensembles = nn.ModuleList(ensembles)
+
+    def forward(self, mix: Tensor) -> Tensor:
+        """Separate; see `SeparatorModel.forward`."""
+        first = self.ensembles[0]
+        assert isinstance(first, Ensemble)
+        estimates = torch.stack([member(mix) for member in first.members])
+        return torch.cat([ensemble.combine(estimates, mix) for ensemble in self.ensembles], dim=1)  # type: ignore[operator]
+
+
+def _score(
+    members: Sequence[SeparatorModel], ensembles: Sequence[Ensemble], tracks: Sequence[Track], source: int,
+    report: Callable[[], None],
+) -> list[float]:  # fmt: skip
+    """Separate every song with every ensemble at once and give the mean uSDR of each."""
+    separator = _SideBySide(ensembles)
+    num_sources = len(members[0].sources)
+    scores = []
+    for track in tracks:
+        mix, reference = track.load(separator.sample_rate, separator.channels)
+        wanted = torch.from_numpy(reference[source])
+        error = torch.zeros(len(ensembles), dtype=torch.float64)
+        position = 0
+        for block in separate_blocks(separator, [mix]):
+            part = slice(position, position + block.shape[-1])
+            position = part.stop
+            estimates = torch.from_numpy(block).unflatten(0, (len(ensembles), num_sources))[:, source]
+            error += (estimates - wanted[:, part]).double().square().sum(dim=(-2, -1))
+        energy = wanted.double().square().sum()
+        if energy > 0:
+            scores.append(10 * torch.log10(energy / error))
+        report()
+    return [float(score) for score in torch.stack(scores).mean(dim=0)]
+
+
+def _recipe(ensemble: Ensemble, variant: str, members: list[str]) -> Recipe:
+    steps: list[dict[str, object]] = []
+    threshold_db = _threshold_of(variant)
+    if threshold_db is not None:
+        steps.append({"name": "bleed_gate", "threshold_db": threshold_db, "sample_rate": ensemble.sample_rate})
+    steps.append({"name": "mixture_consistency"})
+    weights = {
+        source: [[round(weight, 4) for weight in member] for member in of_members]
+        for source, of_members in zip(ensemble.sources, ensemble.weights.tolist(), strict=True)
+    }
+    return Recipe.model_validate({
+        "members": members, "edges_hz": list(ensemble.edges_hz), "weights": weights, "postprocess": steps,
+    })  # fmt: skip

@@ -1,176 +1,168 @@
-"""Choosing an ensemble's members and their weights on the validation partition."""
+"""Choosing an ensemble's members and their weights, from the products of each validation song."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from scipy.optimize import nnls
 from torch import Tensor
 
-from dssgan.audio.stft import STFT
-from dssgan.data.dataset import Dataset
-from dssgan.ensembling.ensemble import HOP_SAMPLES, N_FFT
-from dssgan.ensembling.postprocess import bands_of_bins
+from dssgan.ensembling.products import SongProducts
 from dssgan.errors import DataError
-from dssgan.inference.overlap_add import separate_array
-from dssgan.metrics.sdr import usdr
-from dssgan.separators import SeparatorModel
+
+_PICKS_A_MEMBER = 3  # repeating a member is how the average gets weights
 
 
-@dataclass(frozen=True)
-class TrackEstimates:
-    """What every candidate makes of one validation track.
-
-    Args:
-        name: of the track.
-        mix: (channels, samples).
-        reference: (sources, channels, samples).
-        estimates: (candidates, sources, channels, samples).
-    """
-
-    name: str
-    mix: Tensor
-    reference: Tensor
-    estimates: Tensor
-
-
-def estimate_tracks(
-    candidates: Sequence[SeparatorModel], dataset: Dataset, *, precision: str = "auto",
-    progress: Callable[[int, int], None] | None = None,
-) -> list[TrackEstimates]:  # fmt: skip
-    """Separate every validation track with every candidate.
-
-    Args:
-        candidates: separators of one sample rate, with the same channels and sources.
-        dataset: its validation partition is used, and only that.
-        precision: of the separators, see `dssgan.inference.device.uses_bf16`.
-        progress: called with the separations done and all there are.
-
-    Returns:
-        One entry a track.
+def monitored_source(songs: Sequence[SongProducts]) -> int:
+    """Find the source that choices go by: the first that sounds in any song.
 
     Raises:
-        DataError: there is no validation track, or a test track is among them.
+        DataError: all are silent in all songs.
     """
-    if not dataset.valid:
-        raise DataError(f"data set {dataset.name} has no validation tracks (valid) to fit an ensemble on: add some")
-    dataset.forbid_test(dataset.valid, "fitting an ensemble")
-    first, total = candidates[0], len(candidates) * len(dataset.valid)
-    tracks: list[TrackEstimates] = []
-    for track in dataset.valid:
-        mix, reference = track.load(first.sample_rate, first.channels)
-        estimates = []
-        for candidate in candidates:
-            estimates.append(torch.from_numpy(separate_array(candidate, mix, precision=precision)))
-            if progress:
-                progress(len(tracks) * len(candidates) + len(estimates), total)
-        tracks.append(
-            TrackEstimates(track.name, torch.from_numpy(mix), torch.from_numpy(reference), torch.stack(estimates))
-        )
-    return tracks
+    for source in range(songs[0].num_sources):
+        if any(song.energy[source] > 0 for song in songs):
+            return source
+    raise DataError("every source of every validation song is silent, so nothing can be scored; choose other songs")
 
 
-def mean_score(tracks: Sequence[TrackEstimates], combine: Callable[[TrackEstimates], Tensor]) -> float:
-    """Score a way of combining estimates: mean over the tracks of the first source's uSDR.
+def usdr_of(songs: Sequence[SongProducts], weights: Tensor, source: int) -> float:
+    """Score a weighted sum with mixture consistency: mean over the songs of one source's uSDR.
+
+    Bands are those of a spectrogram, whose edges overlap by a few bins, so weights that differ between bands are scored
+    to some hundredths of a decibel; equal ones exactly.
 
     Args:
-        tracks: from `estimate_tracks`.
-        combine: gives (sources, channels, samples) for a track.
+        songs: of the same candidates.
+        weights: what each candidate counts, (sources, candidates, bands).
+        source: number of the source.
 
     Returns:
-        dB; tracks where the first source is silent do not count.
+        dB; songs in which the source is silent do not count.
     """
-    scores = torch.stack([usdr(combine(track), track.reference)[0] for track in tracks])
-    return float(scores.nanmean())
+    scores = []
+    for song in songs:
+        if song.energy[source] <= 0:
+            continue
+        error = sum(
+            float(row @ gram @ row)
+            for row, gram in zip(_error_rows(song, weights, source), song.gram, strict=True)
+        )  # fmt: skip
+        scores.append(10 * np.log10(float(song.energy[source]) / max(error, 1e-30)))
+    return float(np.mean(scores))
 
 
-def choose_members(
-    tracks: Sequence[TrackEstimates], max_members: int, *, min_members: int = 1
-) -> tuple[list[int], float]:
-    """Choose candidates greedily: each time the one whose addition raises the plain average's score most.
+def _error_rows(song: SongProducts, weights: Tensor, source: int) -> Tensor:
+    """Give a source's error as a sum of the song's signals, (bands, signals)."""
+    transform, offset = _error_map(song.num_sources, song.num_candidates, source)
+    flat = weights.double().permute(2, 1, 0).flatten(1)  # (bands, candidates * sources)
+    return flat @ transform.T + offset
 
-    Source: Caruana et al., "Ensemble selection from libraries of models", ICML 2004, section 2, without replacement:
-    repeating a member is what the weights are for.
+
+def _error_map(num_sources: int, num_candidates: int, source: int) -> tuple[Tensor, Tensor]:
+    """Say how a source's error depends on the weights: error = transform @ weights + offset, in terms of the signals.
+
+    With a_s the weighted sum for source s and x the mix, consistency gives a_s + (x - sum of all a) / S.
+
+    Returns:
+        (signals, candidates * sources) and (signals,).
+    """
+    count = num_candidates * num_sources
+    transform = torch.zeros(count + num_sources + 1, count, dtype=torch.float64)
+    owner = torch.arange(count) % num_sources
+    transform[torch.arange(count), torch.arange(count)] = (owner == source).double() - 1 / num_sources
+    offset = torch.zeros(count + num_sources + 1, dtype=torch.float64)
+    offset[count + source], offset[-1] = -1.0, 1 / num_sources
+    return transform, offset
+
+
+def average_weights(picks: Sequence[int], song: SongProducts) -> Tensor:
+    """Give the weights of an average in which a candidate counts as often as it was picked."""
+    share = torch.zeros(song.num_candidates, dtype=torch.float64)
+    for index, count in Counter(picks).items():
+        share[index] = count / len(picks)
+    return share[None, :, None].expand(song.num_sources, -1, len(song.gram))
+
+
+def choose_members(songs: Sequence[SongProducts], max_members: int, *, min_members: int = 1) -> tuple[list[int], float]:
+    """Pick candidates greedily: each time the one whose addition raises the average's score most.
+
+    Source: Caruana et al., "Ensemble selection from libraries of models", ICML 2004, sections 2 and 2.1, with
+    replacement: a candidate that is picked twice counts twice in the average.
 
     Args:
-        tracks: from `estimate_tracks`.
-        max_members: how many at most.
-        min_members: how many at least, where there are so many: weights per band may find use for a member that the
-            plain average has none for.
+        songs: from `song_products`.
+        max_members: how many different ones at most.
+        min_members: how many different ones at least, where there are so many: weights per band may find use for a
+            member that the average has none for.
 
     Returns:
-        Indices of the candidates in the order they were chosen, and the average's score in dB.
+        Indices of the candidates in the order they were picked, and the average's score in dB.
     """
-    chosen: list[int] = []
+    source = monitored_source(songs)
+    everyone = range(songs[0].num_candidates)
+    min_members = min(min_members, max_members, len(everyone))
+    picks: list[int] = []
     best = -float("inf")
-    left = set(range(tracks[0].estimates.shape[0]))
-    while left and len(chosen) < max_members:
-
-        def score(index: int) -> float:
-            members = [*chosen, index]
-            return mean_score(tracks, lambda track: track.estimates[members].mean(dim=0))
-
-        scores = {index: score(index) for index in sorted(left)}
+    while len(picks) < _PICKS_A_MEMBER * max_members:
+        members = set(picks)
+        must_add = len(members) < min_members
+        allowed = [
+            index
+            for index in everyone
+            if (index not in members if must_add else index in members or len(members) < max_members)
+        ]
+        scores = {index: usdr_of(songs, average_weights([*picks, index], songs[0]), source) for index in allowed}
         index = max(scores, key=lambda key: scores[key])
-        if len(chosen) >= min_members and scores[index] <= best:
+        if not must_add and scores[index] <= best:
             break
-        chosen.append(index)
-        left.remove(index)
+        picks.append(index)
         best = scores[index]
-    return chosen, best
+    return picks, best
 
 
-def fit_weights(
-    tracks: Sequence[TrackEstimates], members: Sequence[int], edges_hz: tuple[float, ...], sample_rate: int,
-    *, ridge: float = 0.1,
-) -> Tensor:  # fmt: skip
-    """Fit each member's weight in each band by non-negative ridge regression on the sources' spectrograms.
+def fit_weights(songs: Sequence[SongProducts], prior: Tensor, *, ridge: float = 0.1) -> Tensor:
+    """Fit each candidate's weight in each band by non-negative ridge regression on the sources.
 
-    For one source and band, with the members' estimates as columns E and the source s, minimise over w >= 0
+    For one band, with w the weights of all candidates' estimates of all sources and e_s(w) the error of source s after
+    mixture consistency, minimise over w >= 0
 
-        |s - E w|^2 + r trace(E^H E) / M |w - 1/M|^2
+        sum_s |e_s(w)|^2 / |s|^2 + r trace(A) / n |w - w_0|^2
 
-    The ridge pulls towards the plain average, so a band with little to go by keeps it. Every track counts alike: its
-    terms are divided by its source's energy in the band. Source: Breiman, "Stacked regressions", 1996.
+    where A is the first term's matrix, n its size and w_0 the weights of the average. A band with little to go by keeps
+    these. Every song and source counts alike. Source: Breiman, "Stacked regressions", 1996.
 
     Args:
-        tracks: from `estimate_tracks`.
-        members: indices of the chosen candidates.
-        edges_hz: lower edges of the bands, Hz.
-        sample_rate: samples per second.
+        songs: products of the members alone.
+        prior: w_0, (sources, candidates, bands).
         ridge: r.
 
     Returns:
-        Weights, (sources, members, bands).
+        Weights, (sources, candidates, bands).
     """
-    stft = STFT(N_FFT, HOP_SAMPLES)
-    band_of_bin = bands_of_bins(edges_hz, N_FFT, sample_rate)
-    num_sources, num_members, num_bands = len(tracks[0].reference), len(members), len(edges_hz)
-    gram = torch.zeros(num_sources, num_bands, num_members, num_members, dtype=torch.float64)
-    match = torch.zeros(num_sources, num_bands, num_members, dtype=torch.float64)
-    for track in tracks:
-        for source in range(num_sources):
-            reference = stft(track.reference[source])  # (C, F, T)
-            estimates = stft(track.estimates[list(members), source])  # (M, C, F, T)
-            for band in range(num_bands):
-                inside = band_of_bin == band
-                wanted = torch.view_as_real(reference[:, inside]).flatten().double()
-                energy = wanted.square().sum()
+    first = songs[0]
+    num_sources, num_candidates, num_bands = first.num_sources, first.num_candidates, len(first.gram)
+    maps = [_error_map(num_sources, num_candidates, source) for source in range(num_sources)]
+    count = num_candidates * num_sources
+    weights = prior.double().clone()
+    for band in range(num_bands):
+        matrix = torch.zeros(count, count, dtype=torch.float64)
+        target = torch.zeros(count, dtype=torch.float64)
+        for song in songs:
+            gram = song.gram[band]
+            for source, (transform, offset) in enumerate(maps):
+                energy = gram[count + source, count + source]
                 if energy <= 1e-6:
                     continue  # silence says nothing about the weights
-                columns = torch.view_as_real(estimates[:, :, inside]).flatten(1).double()  # (M, everything)
-                gram[source, band] += columns @ columns.T / energy
-                match[source, band] += columns @ wanted / energy
-    weights = torch.full((num_sources, num_members, num_bands), 1 / num_members)
-    for source in range(num_sources):
-        for band in range(num_bands):
-            energy = gram[source, band].trace() / num_members
-            if energy <= 0:
-                continue  # nothing was heard in this band: the average stays
-            pull = max(ridge, 1e-9) * energy  # a trace of ridge parts members that are the same
-            # |L^T w - L^-1 c|^2 has the same minimum as w^T A w - 2 c^T w where A = L L^T
-            lower = np.linalg.cholesky((gram[source, band] + pull * torch.eye(num_members)).numpy())
-            target = np.linalg.solve(lower, (match[source, band] + pull / num_members).numpy())
-            weights[source, :, band] = torch.from_numpy(nnls(lower.T, target)[0])
-    return weights
+                matrix += transform.T @ gram @ transform / energy
+                target -= transform.T @ gram @ offset / energy
+        scale = matrix.trace() / count
+        if scale <= 0:
+            continue  # nothing was heard in this band: the average stays
+        pull = max(ridge, 1e-9) * scale  # a trace of ridge parts members that are the same
+        before = prior[..., band].double().T.flatten()  # candidate by candidate
+        # |L^T w - L^-1 c|^2 has the same minimum as w^T A w - 2 c^T w where A = L L^T
+        lower = np.linalg.cholesky((matrix + pull * torch.eye(count)).numpy())
+        found = nnls(lower.T, np.linalg.solve(lower, (target + pull * before).numpy()))[0]
+        weights[..., band] = torch.from_numpy(found).reshape(num_candidates, num_sources).T
+    return weights.float()

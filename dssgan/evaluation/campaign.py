@@ -17,6 +17,8 @@ import torch
 from dssgan.atomic import write_text
 from dssgan.audio import files
 from dssgan.data.dataset import Track
+from dssgan.data.guard import recordings_of
+from dssgan.data.known import examine_recordings
 from dssgan.errors import ConfigError, DataError, DssganError
 from dssgan.evaluation import frame as frames
 from dssgan.evaluation.methods import Estimator, Method
@@ -118,7 +120,8 @@ def run_campaign(
 
     Raises:
         ConfigError: no method, or a number of workers below one.
-        DataError: no track, two of one name, a name that cannot be a file's, or a missing or misshapen estimate.
+        DataError: no track, two of one name, a name that cannot be a file's, a missing or misshapen estimate, or a
+            method that learnt from a track of the test partition.
         DssganError: a file cannot be written, or a worker died.
     """
     if not methods or num_workers < 1:
@@ -133,6 +136,8 @@ def run_campaign(
     if twice:
         raise DataError(f"{twice[0]}: two tracks have this name, and their results would be one file; rename one")
 
+    if partition == "test":
+        _require_new(methods, tracks)
     folder = Path(out_folder).resolve()
     campaign = uuid.uuid4().hex
     units = [
@@ -171,6 +176,18 @@ def run_campaign(
     frames.save_frame(result.frame, folder / f"{dataset_name}.pkl")
     write_text(folder / "usdr.csv", result.usdr.to_csv(index=False))
     return result
+
+
+def _require_new(methods: Mapping[str, Method], tracks: Sequence[Track]) -> None:
+    """Refuse a method that learnt from a song of the test partition."""
+    records = {name: method.learnt_from() for name, method in methods.items()}
+    if not any(record.names for record in records.values()):
+        return
+    recordings = {track.name: recordings_of(track) for track in tracks}
+    known = examine_recordings(part for parts in recordings.values() for part in parts)
+    tested = {name: [known[part] for part in parts] for name, parts in recordings.items()}
+    for name, record in records.items():
+        record.require_new(tested, name)
 
 
 @lru_cache(maxsize=1)  # a model is loaded once in a process and campaign, for units come method by method

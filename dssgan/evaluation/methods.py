@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from dssgan.data.dataset import Track
+from dssgan.data.learnt_from import LearntFrom
 from dssgan.data.sample import Sample
 from dssgan.errors import ConfigError, DataError
-from dssgan.inference.loading import find_model, shipped_ensembles
+from dssgan.inference.loading import find_model, learnt_from, shipped_ensembles
 from dssgan.inference.separator import Separator
 
 Audio = npt.NDArray[np.float32]
@@ -30,6 +31,10 @@ class Method(Protocol):
         """
         ...
 
+    def learnt_from(self) -> LearntFrom:
+        """Give the recordings that it learnt from, which it cannot be tested on."""
+        ...
+
     def __hash__(self) -> int: ...
 
 
@@ -43,6 +48,9 @@ class MixMethod:
 
     def open(self, sources: tuple[str, ...], sample_rate: int) -> Estimator:  # noqa: ARG002
         return lambda _track, mix: np.repeat(mix[None], len(sources), axis=0)
+
+    def learnt_from(self) -> LearntFrom:
+        return LearntFrom()
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,9 @@ class ModelMethod:
 
         return estimate
 
+    def learnt_from(self) -> LearntFrom:
+        return learnt_from(self.reference)
+
 
 @dataclass(frozen=True)
 class FolderMethod:
@@ -102,6 +113,9 @@ class FolderMethod:
             return np.stack(estimates)
 
         return estimate
+
+    def learnt_from(self) -> LearntFrom:
+        return LearntFrom()
 
 
 def parse_methods(texts: Iterable[str]) -> dict[str, Method]:

@@ -1,11 +1,17 @@
 """Models by path or by name."""
 
+import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import yaml
+
+from dssgan.data.learnt_from import LearntFrom
 from dssgan.errors import ModelError, unknown
 from dssgan.separators.base import SeparatorModel
-from dssgan.separators.bundle import load_bundle
+from dssgan.separators.bundle import load_bundle, read_description, weights_fingerprint
 
 Loader = Callable[[Path], SeparatorModel]
 
@@ -53,6 +59,101 @@ def find_model(reference: str | Path) -> Path:
         f"{path}: there is no such model; give a bundle's folder, an ensemble's file, "
         f"or one of the shipped: {', '.join(shipped) or 'none'}"
     )
+
+
+def bundles_of(reference: str | Path) -> list[Path]:
+    """Find the bundles that a model is made of, and the folders beside ensembles' files.
+
+    Args:
+        reference: as `load_model` takes it.
+
+    Returns:
+        Their folders: one for a bundle; for an ensemble its members' and its own, where it has one.
+
+    Raises:
+        ModelError: there is no such model, or an ensemble's file cannot be read.
+    """
+    path = find_model(reference)
+    if path.is_dir():
+        return [path]
+    found = [path.with_suffix("")] if path.with_suffix("").is_dir() else []
+    try:
+        for member in yaml.safe_load(path.read_text(encoding="utf-8"))["members"]:
+            found += bundles_of(path.parent / member)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, KeyError) as error:
+        raise ModelError(f"{path}: cannot be read as an ensemble ({error})") from error
+    except RecursionError as error:
+        raise ModelError(f"{path}: its members lead back to itself; take one of them out") from error
+    return found
+
+
+def learnt_from(reference: str | Path) -> LearntFrom:
+    """Give the recordings that a model and all its members learnt from or were chosen by.
+
+    Args:
+        reference: as `load_model` takes it.
+
+    Returns:
+        What its bundles record; nothing for those of earlier versions.
+
+    Raises:
+        ModelError: there is no such model, or a record is damaged.
+    """
+    total = LearntFrom()
+    for folder in bundles_of(reference):
+        total = total + LearntFrom.load(folder)
+    return total
+
+
+def origins(reference: str | Path) -> list[dict[str, Any]]:
+    """Give what a model's bundles record of the data they learnt from, with that of their parents.
+
+    Args:
+        reference: as `load_model` takes it.
+
+    Returns:
+        For each the data set's name, fingerprint, licence, credits and rights; every data set once.
+
+    Raises:
+        ModelError: there is no such model, or it cannot be read.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for folder in bundles_of(reference):
+        if not (folder / "model.json").is_file():
+            continue  # the folder beside an ensemble's file
+        description = read_description(folder)
+        for data in (description.get("data"), *description.get("parents", [])):
+            if data:
+                found.setdefault(json.dumps(data, sort_keys=True), data)
+    return list(found.values())
+
+
+def model_fingerprint(reference: str | Path) -> str:
+    """Hash what a model computes: its weights, and an ensemble's recipe.
+
+    Args:
+        reference: as `load_model` takes it.
+
+    Returns:
+        SHA-256, 64 hexadecimal digits.
+
+    Raises:
+        ModelError: there is no such model, or a file of it cannot be read.
+    """
+    path = find_model(reference)
+    if path.is_dir():
+        description = read_description(path)
+        facts = [description.get("architecture"), description.get("arguments"), weights_fingerprint(path)]
+    else:
+        try:
+            recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
+            members = [model_fingerprint(path.parent / member) for member in recipe["members"]]
+            facts = [{key: recipe.get(key) for key in ("edges_hz", "weights", "postprocess")}, members]
+        except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
+            raise ModelError(f"{path}: cannot be read as an ensemble ({error})") from error
+        except RecursionError as error:
+            raise ModelError(f"{path}: its members lead back to itself; take one of them out") from error
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def load_model(reference: str | Path) -> SeparatorModel:

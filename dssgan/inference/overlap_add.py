@@ -13,7 +13,6 @@ from dssgan.separators.base import SeparatorModel
 
 DEFAULT_SEGMENT_SECONDS = 8.0
 DEFAULT_OVERLAP = 0.25
-_ARRAY_BLOCK_SAMPLES = 1 << 16
 
 
 def separate_blocks(
@@ -83,49 +82,6 @@ def separate_blocks(
     finally:
         if was_training:
             model.train()
-
-
-def separate_array(
-    model: SeparatorModel,
-    mix: Audio | torch.Tensor,
-    *,
-    segment_seconds: float | None = None,
-    overlap: float = DEFAULT_OVERLAP,
-    batch_size: int = 1,
-    device: torch.device | None = None,
-    precision: str = "float32",
-) -> Audio:
-    """Separate a whole array as `separate_blocks` would the same audio in pieces.
-
-    Args:
-        model: as there, and so the others.
-        mix: (channels, samples), float32, at the model's rate.
-
-    Returns:
-        Estimates, (sources, channels, samples).
-
-    Raises:
-        AudioError: `mix` holds no samples or has another number of channels than the model.
-        ConfigError: a setting out of range.
-        ModelError: the model's output is misshapen or holds a number that is not finite.
-    """
-    audio = mix.detach().cpu().numpy() if isinstance(mix, torch.Tensor) else np.asarray(mix)
-    if audio.ndim != 2 or audio.shape[-1] == 0:
-        raise AudioError(f"mix of shape {audio.shape}: give (channels, samples) with at least one sample")
-    estimates = np.empty((len(model.sources), *audio.shape), np.float32)
-    position = 0
-    for estimate in separate_blocks(
-        model,
-        (audio[:, start : start + _ARRAY_BLOCK_SAMPLES] for start in range(0, audio.shape[-1], _ARRAY_BLOCK_SAMPLES)),
-        segment_seconds=segment_seconds,
-        overlap=overlap,
-        batch_size=batch_size,
-        device=device,
-        precision=precision,
-    ):
-        estimates[..., position : position + estimate.shape[-1]] = estimate
-        position += estimate.shape[-1]
-    return estimates
 
 
 def grid(model: SeparatorModel, segment_seconds: float | None, overlap: float, batch_size: int) -> tuple[int, int]:

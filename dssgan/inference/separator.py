@@ -16,7 +16,7 @@ from dssgan.inference.loading import load_model
 from dssgan.inference.mix import as_mix
 from dssgan.inference.overlap_add import DEFAULT_OVERLAP, grid
 from dssgan.inference.stem_files import check_format, check_size, write_stems
-from dssgan.inference.stream import separate_stream
+from dssgan.inference.stream import separate_array, separate_stream
 from dssgan.separators.base import SeparatorModel
 
 Progress = Callable[[float, float], None]
@@ -141,14 +141,7 @@ class Separator:
             ConfigError: a setting out of range.
             ModelError: the model's output is misshapen or holds a number that is not finite.
         """
-        audio = as_mix(mix, sample_rate)
-        channels = audio.shape[0]
-        estimates = np.empty((len(self.sources), *audio.shape), np.float32)
-        blocks = (audio[:, start : start + _BLOCK_SAMPLES] for start in range(0, audio.shape[-1], _BLOCK_SAMPLES))
-        position = 0
-        for part, estimate in self._stream(blocks, sample_rate, channels):
-            estimates[..., position : position + part.shape[-1]] = estimate
-            position += part.shape[-1]
+        estimates = separate_array(self.model, as_mix(mix, sample_rate), sample_rate=sample_rate, **self._settings)
         return {
             source: estimate.reshape(np.shape(mix)) for source, estimate in zip(self.sources, estimates, strict=True)
         }
@@ -192,7 +185,10 @@ class Separator:
         def reporting() -> Iterator[tuple[Audio, Audio]]:
             num_frames = 0
             blocks = read_blocks(path, _BLOCK_SAMPLES)
-            for mix, estimates in self._stream(blocks, info.sample_rate, info.channels):
+            stems = separate_stream(
+                self.model, blocks, sample_rate=info.sample_rate, channels=info.channels, **self._settings
+            )
+            for mix, estimates in stems:
                 yield mix, estimates
                 num_frames += mix.shape[-1]
                 if progress is not None:
@@ -219,15 +215,9 @@ class Separator:
             elapsed_seconds=time.monotonic() - begun,
         )
 
-    def _stream(self, blocks: Iterator[Audio], sample_rate: int, channels: int) -> Iterator[tuple[Audio, Audio]]:
-        return separate_stream(
-            self.model,
-            blocks,
-            sample_rate=sample_rate,
-            channels=channels,
-            segment_seconds=self.segment_seconds,
-            overlap=self.overlap,
-            batch_size=self.batch_size,
-            device=self._device,
-            precision=self.precision,
-        )
+    @property
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "segment_seconds": self.segment_seconds, "overlap": self.overlap, "batch_size": self.batch_size,
+            "device": self._device, "precision": self.precision,
+        }  # fmt: skip

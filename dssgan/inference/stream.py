@@ -9,9 +9,12 @@ import torch
 
 from dssgan.audio.info import Audio
 from dssgan.audio.resample import StreamResampler
+from dssgan.errors import AudioError
 from dssgan.inference.consistency import mixture_consistency
 from dssgan.inference.overlap_add import DEFAULT_OVERLAP, separate_blocks
 from dssgan.separators.base import SeparatorModel
+
+_ARRAY_BLOCK_SAMPLES = 1 << 16
 
 
 def separate_stream(
@@ -77,6 +80,52 @@ def separate_stream(
     if waiting.num_samples:  # ... and the few that are missing are shared equally
         mix = waiting.take(waiting.num_samples)
         yield mix, mixture_consistency(np.zeros((num_sources, *mix.shape), np.float32), mix)
+
+
+def separate_array(
+    model: SeparatorModel,
+    mix: Audio | torch.Tensor,
+    *,
+    sample_rate: int | None = None,
+    segment_seconds: float | None = None,
+    overlap: float = DEFAULT_OVERLAP,
+    batch_size: int = 1,
+    device: torch.device | None = None,
+    precision: str = "float32",
+) -> Audio:
+    """Separate a whole array exactly as `separate_stream` would the same audio in pieces.
+
+    Validation, early stopping, fitting and evaluation call this with its defaults, which are those of
+    `dssgan separate`: what is scored is what users get.
+
+    Args:
+        model: the separator.
+        mix: (channels, samples), float32.
+        sample_rate: its rate, samples per second; None for the model's own.
+        segment_seconds: as for `separate_blocks`, and so the others.
+
+    Returns:
+        Estimates, (sources, channels, samples); they sum to the mix.
+
+    Raises:
+        AudioError: `mix` holds no samples.
+        ConfigError: a setting out of range.
+        ModelError: the model's output is misshapen or holds a number that is not finite.
+    """
+    audio = mix.detach().cpu().numpy() if isinstance(mix, torch.Tensor) else np.asarray(mix)
+    if audio.ndim != 2 or audio.shape[-1] == 0:
+        raise AudioError(f"mix of shape {audio.shape}: give (channels, samples) with at least one sample")
+    starts = range(0, audio.shape[-1], _ARRAY_BLOCK_SAMPLES)
+    blocks = (audio[:, start : start + _ARRAY_BLOCK_SAMPLES] for start in starts)
+    estimates = np.empty((len(model.sources), *audio.shape), np.float32)
+    position = 0
+    for part, estimate in separate_stream(
+        model, blocks, sample_rate=sample_rate or model.sample_rate, channels=audio.shape[0],
+        segment_seconds=segment_seconds, overlap=overlap, batch_size=batch_size, device=device, precision=precision,
+    ):  # fmt: skip
+        estimates[..., position : position + part.shape[-1]] = estimate
+        position += part.shape[-1]
+    return estimates
 
 
 class _Waiting:

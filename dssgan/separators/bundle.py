@@ -3,6 +3,7 @@
 It loads without the configuration it was trained with, and loading runs no code from the folder.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from dssgan.atomic import replacing_folder
+from dssgan.data.learnt_from import LearntFrom
 from dssgan.errors import ConfigError, ModelError, WriteError
 from dssgan.separators import build_separator
 from dssgan.separators.base import SeparatorModel
@@ -26,6 +28,7 @@ def save_bundle(
     model: SeparatorModel,
     *,
     metadata: Mapping[str, Any],
+    learnt_from: LearntFrom | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> None:
     """Write a separator as a bundle, whole or not at all.
@@ -35,6 +38,7 @@ def save_bundle(
         architecture: the separator's name in `SEPARATORS`.
         model: the separator.
         metadata: what else to record: data fingerprints, licence of the data, validation scores, parents, seeds.
+        learnt_from: the recordings it learnt from or was chosen by.
         dtype: of the stored weights; float16 halves the file. A loaded separator computes in float32 whatever it is.
 
     Raises:
@@ -54,6 +58,8 @@ def save_bundle(
     with replacing_folder(folder) as temporary:
         try:
             save_file(weights, temporary / "weights.safetensors")
+            if learnt_from is not None:
+                learnt_from.save(temporary)
         except SafetensorError as error:  # what safetensors makes of a full disk
             raise WriteError(f"{folder}: cannot be written; make space or choose another place") from error
         (temporary / "model.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
@@ -81,6 +87,25 @@ def read_description(folder: Path) -> dict[str, Any]:
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise ModelError(f"{file}: is not a bundle of format {FORMAT}; a newer dssgan may have written it")
     return description
+
+
+def weights_fingerprint(folder: Path) -> str:
+    """Hash a bundle's weights.
+
+    Args:
+        folder: the bundle's folder.
+
+    Returns:
+        SHA-256, 64 hexadecimal digits.
+
+    Raises:
+        ModelError: the file is missing or cannot be read.
+    """
+    try:
+        with (Path(folder) / "weights.safetensors").open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{folder}: its weights cannot be read ({error.strerror}); copy the bundle again") from error
 
 
 def load_bundle(folder: Path) -> SeparatorModel:

@@ -1,11 +1,13 @@
 """Batches of excerpts for each phase."""
 
 from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import Dataset as TorchDataset
 
 from dssgan.data.blend import Blend, Endless
 from dssgan.data.cache import AudioCache
@@ -19,7 +21,7 @@ _PSEUDO_LABELLED = 7_000_003  # keeps their draws apart from those of other exce
 
 
 class Batches:
-    """Endless batches, the same for the same seed, epoch and rank.
+    """Endless batches, the same for the same seed, epoch and rank, however many processes load them.
 
     Args:
         config: the configuration.
@@ -68,7 +70,8 @@ class Batches:
                         "set adversarial_epochs=0"
                     )
                 seed = config.seed + 1_000_003 * stream
-                self._unpaired.append(UnpairedExcerpts(samples, seed=seed, **common))
+                augment = config.unpaired_augment or config.augment
+                self._unpaired.append(UnpairedExcerpts(samples, seed=seed, **{**common, "augment": augment}))
 
     def pairs(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Give mixes (batch, channels, samples) with their sources (batch, sources, channels, samples)."""
@@ -96,8 +99,15 @@ class Batches:
 
     def _load(self, excerpts: Endless[Any], epoch: int) -> Iterator[Any]:
         excerpts.set_epoch(epoch)
-        dataset = cast(IterableDataset[Any], excerpts)
-        return iter(DataLoader(dataset, self.config.batch_size, num_workers=self.config.num_workers))
+        dataset = cast(TorchDataset[Any], excerpts)
+        return iter(DataLoader(dataset, self.config.batch_size, sampler=_Count(), num_workers=self.config.num_workers))
+
+
+class _Count(Sampler[int]):
+    """0, 1, 2, ... without end: excerpts are numbered, so that the number of loading processes changes none."""
+
+    def __iter__(self) -> Iterator[int]:
+        return count()
 
 
 def _pairs(config: TrainConfig, dataset: Dataset, common: dict[str, Any]) -> Endless[tuple[Tensor, Tensor]]:

@@ -1,9 +1,12 @@
 """A training's state as a folder: everything to go on exactly, and the best separator so far.
 
-`checkpoint.pt` holds tensors and plain numbers alone and is read with `weights_only=True`; `bundle/` is the best
-separator, ready for use.
+`checkpoint.pt` holds tensors and plain numbers alone and is read with `weights_only=True`; `checkpoint.previous.pt` is
+the one before it, in case the newest is damaged; `bundle/` is the best separator, ready for use.
 """
 
+import logging
+import os
+import shutil
 import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,7 +19,16 @@ from dssgan.atomic import replacing
 from dssgan.errors import ModelError, WriteError
 
 FILE = "checkpoint.pt"
+PREVIOUS_FILE = "checkpoint.previous.pt"
 BUNDLE = "bundle"
+
+# What truncated, altered or foreign files make torch and zipfile raise.
+_DAMAGED = (
+    RuntimeError, UnpicklingError, EOFError, OSError, LookupError, TypeError, ValueError, AttributeError,
+    NotImplementedError, zipfile.BadZipFile,
+)  # fmt: skip
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass
@@ -28,8 +40,9 @@ class Position:
             two's begin after supervised_epochs even where phase one stopped early.
         phase: 1 supervised, 2 semi-supervised.
         separator_steps: of the separator so far, both phases.
-        best_score: of this phase, dB.
+        best_score: of both phases so far, dB.
         best_epoch: the epoch of that score.
+        phase_best_score: of this phase so far, dB: what its early stopping goes by.
         num_bad_epochs: validations since then.
         phase_one_score: phase one's best, dB, once it is over.
         seconds: of training and validation so far, whoever spent them.
@@ -42,6 +55,7 @@ class Position:
     separator_steps: int = 0
     best_score: float = -float("inf")
     best_epoch: int = 0
+    phase_best_score: float = -float("inf")
     num_bad_epochs: int = 0
     phase_one_score: float = -float("inf")
     seconds: float = 0.0
@@ -54,8 +68,13 @@ class Position:
         return self.seconds - self.reused_seconds
 
 
+def has_checkpoint(folder: Path) -> bool:
+    """Say whether there is anything to resume in a folder."""
+    return any((folder / name).exists() for name in (FILE, PREVIOUS_FILE))
+
+
 def write_checkpoint(folder: Path, state: dict[str, Any], position: Position) -> None:
-    """Write a state, whole or not at all.
+    """Write a state, whole or not at all, and keep the one before it.
 
     Args:
         folder: the checkpoint's folder.
@@ -70,10 +89,23 @@ def write_checkpoint(folder: Path, state: dict[str, Any], position: Position) ->
             torch.save({**state, "position": asdict(position)}, temporary)
         except RuntimeError as error:  # what torch makes of a full disk
             raise WriteError(f"{folder / FILE}: cannot be written; make space or choose another place") from error
+        _keep_previous(folder)
+
+
+def _keep_previous(folder: Path) -> None:
+    newest = folder / FILE
+    if not newest.exists():
+        return
+    with replacing(folder / PREVIOUS_FILE) as temporary:
+        temporary.unlink(missing_ok=True)
+        try:
+            os.link(newest, temporary)
+        except OSError:  # a file system without hard links
+            shutil.copyfile(newest, temporary)
 
 
 def read_checkpoint(folder: Path) -> tuple[dict[str, Any], Position]:
-    """Read a state, without running any code it might hold.
+    """Read the newest undamaged state, without running any code it might hold.
 
     Args:
         folder: the checkpoint's folder.
@@ -82,14 +114,26 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, Any], Position]:
         The state and the position.
 
     Raises:
-        ModelError: there is none, or it is damaged.
+        ModelError: there is none, or all there are are damaged.
     """
-    file = folder / FILE
-    try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
-        position = Position(**state.pop("position"))
-    except FileNotFoundError as error:
-        raise ModelError(f"{folder}: holds no {FILE} to resume from; start without --resume") from error
-    except (RuntimeError, UnpicklingError, EOFError, OSError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise ModelError(f"{file}: truncated or damaged; delete it and start without --resume") from error
-    return state, position
+    files = [file for file in (folder / FILE, folder / PREVIOUS_FILE) if file.exists()]
+    if not files:
+        raise ModelError(f"{folder}: holds no {FILE} to resume from; start without --resume")
+    for file in files:
+        try:
+            return _read(file)
+        except _DAMAGED as error:
+            _LOGGER.debug("%s", error)
+            if file != files[-1]:
+                _LOGGER.warning("%s: truncated or damaged; going on from the one before, %s", file, files[-1].name)
+    names = " and ".join(file.name for file in files)
+    raise ModelError(f"{folder}: {names} truncated or damaged; delete them and start without --resume")
+
+
+def _read(file: Path) -> tuple[dict[str, Any], Position]:
+    with zipfile.ZipFile(file) as archive:
+        damaged = archive.testzip()  # torch itself does not compare the checksums that it writes
+    if damaged is not None:
+        raise ValueError(f"{file}: the checksum of {damaged} differs")
+    state = torch.load(file, map_location="cpu", weights_only=True)
+    return state, Position(**state.pop("position"))

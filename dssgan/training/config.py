@@ -15,11 +15,19 @@ from torch import nn
 from dssgan.configurable import build
 from dssgan.critics import Critic, build_critic
 from dssgan.data.augment import Augment
-from dssgan.errors import ConfigError, unknown
+from dssgan.errors import ConfigError, ModelError, unknown
 from dssgan.losses import ADDITIVITY_LOSSES, GAMES, SUPERVISED_LOSSES
 from dssgan.losses.games import Game
 from dssgan.losses.hearing import Hearing
 from dssgan.separators import SeparatorModel, build_separator
+from dssgan.separators.bundle import read_description, weights_fingerprint
+
+# What the supervised phase does not depend on, to the last bit; see `phase_one_key`.
+PHASE_TWO_SETTINGS = {
+    "alpha", "alpha_as", "alpha_ramp_steps", "feature_matching", "beta", "init", "critic", "adversarial_loss",
+    "hearing", "additivity_loss", "adversarial_epochs", "critic_steps", "adversarial_learning_rate",
+    "critic_learning_rate", "self_boost", "unpaired_augment", "device", "num_workers", "media",
+}  # fmt: skip
 
 
 class Section(BaseModel):
@@ -71,6 +79,9 @@ class TrainConfig(Section):
         default="warm", description="phase two starts from phase one's best weights, or from fresh ones"
     )
 
+    start_from: str | None = Field(
+        default=None, description="a bundle whose weights phase one starts from; it says what the separator is"
+    )
     separator: Component = Component(name="tdf_unet", preset="tiny")
     critic: Component = Component(name="strided", preset="tiny")
     adversarial_loss: Component = Component(name="wgan_gp")
@@ -87,10 +98,23 @@ class TrainConfig(Section):
     patience: int = Field(default=3, ge=1, description="validations without improvement that end a phase")
     critic_steps: int = Field(default=5, ge=1, description="steps of the critics for each step of the separator")
 
-    learning_rate: float = Field(default=3e-3, gt=0, description="Adam, separator, phase one")
-    adversarial_learning_rate: float = Field(default=2e-4, gt=0, description="Adam, separator, phase two")
+    optimizer: Literal["adam", "adamw"] = Field(default="adam", description="of the separator")
+    weight_decay: float = Field(default=0.0, ge=0, description="of the separator's optimizer")
+    learning_rate: float = Field(default=3e-3, gt=0, description="of the separator, phase one")
+    adversarial_learning_rate: float = Field(default=2e-4, gt=0, description="of the separator, phase two")
     critic_learning_rate: float = Field(default=1e-4, gt=0, description="Adam, critics")
-    gradient_clip: float = Field(default=5.0, gt=0, description="largest norm of the separator's gradient")
+    warmup_steps: int = Field(
+        default=0, ge=0, description="steps of each phase in which its learning rate grows from 0"
+    )
+    schedule: Literal["constant", "cosine"] = Field(
+        default="constant", description="of the separator's learning rate after that; cosine falls to final_rate"
+    )
+    final_rate: float = Field(
+        default=0.01, ge=0, le=1, description="what cosine leaves of the learning rate after a phase's last epoch"
+    )
+    gradient_clip: float = Field(
+        default=5.0, gt=0, description="largest norm of the separator's gradient; .inf for none"
+    )
     ema_decay: float = Field(default=0.999, ge=0, lt=1, description="of the average of weights that is validated")
     precision: Literal["auto", "float32", "bf16"] = Field(default="auto", description="of the separator's layers")
     device: str = Field(default="auto", description="auto, cpu, cuda or mps")
@@ -98,6 +122,7 @@ class TrainConfig(Section):
     synthetic: float = Field(default=0.0, ge=0, le=1, description="share of the pairs that are synthetic songs")
     self_boost: SelfBoost = SelfBoost()
     augment: Augment = Augment()
+    unpaired_augment: Augment | None = Field(default=None, description="of unpaired excerpts; null for the same")
     validation_seconds: float = Field(default=30.0, gt=0, description="of each validation track, from its start")
     num_workers: int = Field(default=0, ge=0, description="processes that load excerpts; 0 loads in this one")
     media: bool = Field(default=True, description="write spectrograms and sound to TensorBoard, not scalars alone")
@@ -111,7 +136,8 @@ class TrainConfig(Section):
         lines = []
         for key, value in self.as_settings().items():
             meaning = type(self).model_fields[key].description
-            text = f"{key}: {json.dumps(value)}"  # JSON is YAML on one line
+            # JSON is YAML on one line, but for infinity
+            text = f"{key}: {json.dumps(value).replace('Infinity', '.inf')}"
             lines.append(f"{text}  # {meaning}" if meaning else text)
         return "\n".join(lines) + "\n"
 
@@ -137,13 +163,9 @@ class TrainConfig(Section):
 
     def supervised_inputs(self) -> dict[str, Any]:
         """Everything of this configuration that phase one depends on; see `phase_one_key`."""
-        left_out = {
-            "alpha", "alpha_as", "alpha_ramp_steps", "feature_matching", "beta", "init", "critic", "adversarial_loss",
-            "hearing", "additivity_loss", "adversarial_epochs", "critic_steps", "adversarial_learning_rate",
-            "critic_learning_rate", "self_boost", "accumulate", "device", "num_workers", "media",
-        }  # fmt: skip
-        inputs = self.model_dump(exclude=left_out, mode="json")
+        inputs = self.model_dump(exclude=PHASE_TWO_SETTINGS, mode="json")
         inputs["separator"] = {"name": self.separator.name, **self.build_separator().arguments}
+        inputs["start_from"] = None if self.start_from is None else weights_fingerprint(Path(self.start_from))
         return inputs
 
 
@@ -266,8 +288,13 @@ def make_config(*layers: Mapping[str, Any]) -> TrainConfig:
         ConfigError: an unknown key (the message lists near ones) or a value that does not fit.
     """
     settings: dict[str, Any] = TrainConfig().model_dump(mode="json")
+    start_from = next((layer["start_from"] for layer in reversed(layers) if "start_from" in layer), None)
+    if start_from is not None:
+        layers = (_separator_of(start_from), *layers)
     for layer in layers:
         settings = merge(settings, layer)
+    if start_from is not None:
+        settings["start_from"] = str(Path(str(start_from)).absolute())  # processes may run in other folders
     try:
         config = TrainConfig.model_validate(settings)
     except ValidationError as error:
@@ -277,7 +304,7 @@ def make_config(*layers: Mapping[str, Any]) -> TrainConfig:
             section = SelfBoost if path[0] == "self_boost" and len(path) > 1 else TrainConfig
             raise ConfigError(unknown("setting", path[-1], section.model_fields)) from error
         if first["type"] == "unexpected_keyword_argument":
-            section_fields = fields({"augment": Augment, "hearing": Hearing}[path[0]])
+            section_fields = fields({"augment": Augment, "unpaired_augment": Augment, "hearing": Hearing}[path[0]])
             raise ConfigError(unknown("setting", path[-1], [field.name for field in section_fields])) from error
         raise ConfigError(f"{'.'.join(path)}={first['input']!r}: {first['msg'].lower()}") from error
     # constructors check their own settings
@@ -288,7 +315,27 @@ def make_config(*layers: Mapping[str, Any]) -> TrainConfig:
     config.build_additivity_loss()
     if config.accumulate > config.batch_size:
         raise ConfigError(f"accumulate={config.accumulate}: a batch of {config.batch_size} has no more parts")
+    if start_from is not None:
+        found = read_description(Path(str(start_from)))
+        if (found["architecture"], found["arguments"]) != (config.separator.name, _plain(separator.arguments)):
+            raise ConfigError(
+                f"start_from={start_from}: is another separator than the settings ask for; leave separator.* out"
+            )
     return config
+
+
+def _separator_of(bundle: object) -> dict[str, Any]:
+    """Give the settings that describe a bundle's separator."""
+    try:
+        description = read_description(Path(str(bundle)))
+        return {"separator": {"name": description["architecture"], "preset": None, **description["arguments"]}}
+    except (ModelError, KeyError, TypeError) as error:
+        raise ConfigError(f"start_from={bundle}: is no bundle ({error})") from error
+
+
+def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(json.dumps(arguments))
+    return plain
 
 
 def read_config(path: Path | None) -> dict[str, Any]:

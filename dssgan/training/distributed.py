@@ -15,8 +15,9 @@ import torch.distributed
 from torch import nn
 
 from dssgan.data.dataset import Dataset
+from dssgan.data.guard import guarded
 from dssgan.errors import ConfigError, DssganError
-from dssgan.training.checkpoint import FILE
+from dssgan.training.checkpoint import has_checkpoint
 from dssgan.training.config import TrainConfig
 from dssgan.training.phases import Outcome, Report, train
 from dssgan.training.shared_phases import SharedPhases
@@ -108,7 +109,7 @@ def train_distributed(
                 )
         with _forwarding(report, store, name) as messages:
             job = _Job(
-                config, replace(dataset, test=()), store, name, shared_phases, messages,
+                config, replace(guarded(dataset), test=()), store, name, shared_phases, messages,
                 num_threads=None if workers.gpus else workers.cpus,
             )  # fmt: skip
             trainer = ray.train.torch.TorchTrainer(
@@ -154,7 +155,7 @@ def _work(inputs: dict[str, Any]) -> Outcome | DssganError:
         if rank == 0 and job.messages is not None:
             job.messages.put(metrics)
 
-    resumes = (folder / FILE).exists()
+    resumes = has_checkpoint(folder)
     torch.distributed.barrier()  # nobody writes one before everybody has looked
     try:
         outcome = train(

@@ -1,6 +1,6 @@
 """One step of training, for the separator and for its critics."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -14,10 +14,17 @@ from dssgan.losses.hearing import Draw
 from dssgan.separators import SeparatorModel
 from dssgan.training.config import TrainConfig
 from dssgan.training.micro_batches import Backward, MicroBatches
+from dssgan.training.schedules import learning_rate_factor
 from dssgan.training.world import World
 
 _STEPS_A_MEASUREMENT = 5
 _LEAST_REACH = 1e-3  # so that what hardly reaches the weights is not blown up without bound
+
+
+_OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+}
 
 
 class GAN:
@@ -45,11 +52,28 @@ class GAN:
         self._separate = world.wrap(self.separator)
         self._criticise = world.wrap(self.critics)
         self.average = AveragedModel(self.separator, avg_fn=self._average)
-        self.separator_optimiser = torch.optim.Adam(self.separator.parameters(), config.learning_rate)
+        self._start_optimiser(config.learning_rate, config.supervised_epochs)
         self.critic_optimiser = torch.optim.Adam(self.critics.parameters(), config.critic_learning_rate)
         self._gather = world.gather
         self._reach = 0.0  # see `_measure_reach`; 0 before the first measurement
         self._memory = MicroBatches(config.accumulate, may_retry=world.size == 1)
+
+    def _start_optimiser(self, learning_rate: float, num_epochs: int) -> None:
+        """Make a fresh optimizer for a phase, with its schedule."""
+        config = self.config
+        optimiser = _OPTIMIZERS[config.optimizer]
+        self.separator_optimiser = optimiser(
+            self.separator.parameters(), learning_rate, weight_decay=config.weight_decay
+        )
+        num_steps = num_epochs * config.steps_per_epoch
+
+        def factor(step: int) -> float:
+            return learning_rate_factor(
+                step, schedule=config.schedule, warmup_steps=config.warmup_steps, num_steps=num_steps,
+                final=config.final_rate,
+            )  # fmt: skip
+
+        self.separator_schedule = torch.optim.lr_scheduler.LambdaLR(self.separator_optimiser, factor)
 
     @property
     def averaged_separator(self) -> SeparatorModel:
@@ -61,21 +85,21 @@ class GAN:
         decay = min(self.config.ema_decay, (1 + int(num_averaged)) / (10 + int(num_averaged)))
         return torch.lerp(average, current, 1 - decay)
 
-    def start_phase_two(self, weights: dict[str, Tensor] | None) -> None:
-        """Begin the semi-supervised phase: new optimiser, new average, given or fresh weights.
-
-        Args:
-            weights: phase one's best, or None to start from scratch.
-        """
-        if weights is None:
-            torch.manual_seed(self.config.seed)
-            weights = self.config.build_separator().state_dict()
+    def load_weights(self, weights: dict[str, Tensor]) -> None:
+        """Give the separator and its average the same weights; the average begins anew."""
         self.separator.load_state_dict(weights)
         self.averaged_separator.load_state_dict(weights)
         self.average.n_averaged.zero_()
+
+    def start_phase_two(self, weights: dict[str, Tensor]) -> None:
+        """Begin the semi-supervised phase: new optimizer, new average, given weights.
+
+        Args:
+            weights: phase one's best, or those that phase one started from.
+        """
+        self.load_weights(weights)
         self._reach = 0.0
-        rate = self.config.adversarial_learning_rate
-        self.separator_optimiser = torch.optim.Adam(self.separator.parameters(), rate)
+        self._start_optimiser(self.config.adversarial_learning_rate, self.config.adversarial_epochs)
 
     def supervised_step(self, mix: Tensor, sources: Tensor) -> dict[str, float]:
         """Teach the separator on pairs.
@@ -228,6 +252,7 @@ class GAN:
         losses = self._memory.run(backward, num_items, self._separate, self.separator_optimiser)
         norm = nn.utils.clip_grad_norm_(self.separator.parameters(), self.config.gradient_clip)
         self.separator_optimiser.step()
+        self.separator_schedule.step()
         self.average.update_parameters(self.separator)
         return {**losses, "gradient_norm": norm.item()}
 
@@ -237,6 +262,7 @@ class GAN:
             "separator": self.separator.state_dict(),
             "average": self.average.state_dict(),
             "separator_optimiser": self.separator_optimiser.state_dict(),
+            "separator_schedule": self.separator_schedule.state_dict(),
             "rng": torch.get_rng_state(),
         }
 
@@ -245,6 +271,7 @@ class GAN:
         self.separator.load_state_dict(state["separator"])
         self.average.load_state_dict(state["average"])
         self.separator_optimiser.load_state_dict(state["separator_optimiser"])
+        self.separator_schedule.load_state_dict(state["separator_schedule"])
         torch.set_rng_state(state["rng"].cpu())
 
     def state_dict(self) -> dict[str, Any]:

@@ -12,16 +12,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dssgan.data.cache import num_samples_of
 from dssgan.data.dataset import Dataset
+from dssgan.data.guard import guarded
+from dssgan.data.learnt_from import LearntFrom
 from dssgan.errors import ConfigError, ModelError
 from dssgan.inference.device import choose_device, keep_freed_memory, uses_bf16
+from dssgan.inference.loading import learnt_from, origins
 from dssgan.separators import SeparatorModel
-from dssgan.separators.bundle import save_bundle
+from dssgan.separators.bundle import load_bundle, save_bundle
 from dssgan.training.batches import Batches
 from dssgan.training.checkpoint import BUNDLE, Position, read_checkpoint, write_checkpoint
 from dssgan.training.config import TrainConfig, phase_one_key
 from dssgan.training.gan import GAN
 from dssgan.training.logbook import Logbook
+from dssgan.training.memory import require_memory
 from dssgan.training.self_boost import SelfBoosting
 from dssgan.training.shared_phases import SharedPhases
 from dssgan.training.validation import Validation
@@ -35,8 +40,9 @@ class Outcome:
     """What a training gave.
 
     Args:
-        bundle: the best separator of the last phase.
+        bundle: the best separator of both phases.
         score: its validation score, dB.
+        best_phase: the phase that it comes from, 1 or 2.
         phase_one_score: phase one's best, dB.
         epochs: position on the epoch axis at the end.
         separator_steps: steps of the separator, both phases.
@@ -45,6 +51,7 @@ class Outcome:
 
     bundle: Path
     score: float
+    best_phase: int
     phase_one_score: float
     epochs: int
     separator_steps: int
@@ -94,13 +101,19 @@ class _Training:
         shared_phases: SharedPhases | None,
     ) -> None:  # fmt: skip
         self.config, self.folder, self.report, self.world = config, folder, report, world
+        dataset = guarded(dataset)
         device = choose_device(config.device)
         if device.type == "cpu":
             keep_freed_memory()
         bf16 = uses_bf16(config.precision, device)
         self.gan = GAN(config, world, device, bf16=bf16)
+        separator = self.gan.separator
+        require_memory(
+            separator, num_samples=num_samples_of(config.segment_seconds, separator.sample_rate),
+            batch_size=config.batch_size, accumulate=config.accumulate, device=device,
+        )  # fmt: skip
         self.batches = Batches(config, dataset, self.gan.separator, world.rank, device)
-        self.validation = Validation(dataset, self.gan.averaged_separator, config.validation_seconds, bf16=bf16)
+        self.validation = Validation(dataset, self.gan.averaged_separator, config.validation_seconds)
         self.boosting: SelfBoosting | None = None
         if config.self_boost.share > 0 and config.adversarial_epochs:
             # every process labels, and learns from, its own share of the mixes
@@ -108,27 +121,35 @@ class _Training:
             self.boosting = SelfBoosting(
                 config.build_separator().to(device), config.self_boost,
                 everything[world.rank % len(everything) :: world.size], folder / "labels" / str(world.rank),
-                precision="bf16" if bf16 else "float32",
             )  # fmt: skip
         self.logbook = Logbook(folder / "tensorboard" if world.leads else None)
         self.position = Position()
         self.best_weights = self._averaged_weights()
+        parents = [parent for parent in (config.start_from, config.self_boost.teacher) if parent is not None]
+        self.learnt_from = dataset.learnt_from or LearntFrom()
+        for parent in parents:
+            self.learnt_from = self.learnt_from + learnt_from(parent)
         self.origin = {
             "data": {
                 "name": dataset.name,
                 "fingerprint": dataset.fingerprint,
                 "licence": dataset.licence,
+                "credits": list(dataset.credits),
                 "rights": [asdict(rights) for rights in dataset.rights],
             },
+            "parents": [data for parent in parents for data in origins(parent)],
             "config": config.model_dump(mode="json"),
         }
         self.shared = shared_phases
-        self.key = phase_one_key(config, dataset.fingerprint, world.size)
+        self.key = "" if shared_phases is None else phase_one_key(config, dataset.fingerprint, world.size)
 
     def run(self, resume_from: Path | None) -> Outcome:
         self._seed()
         if resume_from is not None:
             self._restore(resume_from)
+        elif self.config.start_from is not None:
+            self.gan.load_weights(self._first_weights())
+            self.best_weights = self._averaged_weights()
         if self.position.phase == 1:
             with self._claimed_phase_one():
                 self._take_over_phase_one()
@@ -147,7 +168,7 @@ class _Training:
             self.boosting.end()
         position = self.position
         return Outcome(
-            self.folder / BUNDLE, position.best_score, position.phase_one_score, position.epoch,
+            self.folder / BUNDLE, position.best_score, self._best_phase, position.phase_one_score, position.epoch,
             position.separator_steps, position.own_seconds,
         )  # fmt: skip
 
@@ -175,17 +196,19 @@ class _Training:
         scores: dict[str, float] = self.world.gather(self.validation.run())[0]
         score = scores[self.validation.monitored]
         position.epoch = epoch
-        improved = score > position.best_score
-        if improved:
-            position.best_score, position.best_epoch, position.num_bad_epochs = score, epoch, 0
-            self.best_weights = self._averaged_weights()
+        if score > position.phase_best_score:
+            position.phase_best_score, position.num_bad_epochs = score, 0
         else:
             position.num_bad_epochs += 1
+        improved = score > position.best_score
+        if improved:
+            position.best_score, position.best_epoch = score, epoch
+            self.best_weights = self._averaged_weights()
         position.seconds += time.monotonic() - started
         metrics = {
             "epoch": epoch, "phase": position.phase, "score": score, "best_score": position.best_score,
-            "separator_steps": position.separator_steps, "seconds": position.own_seconds,
-            "reused_seconds": position.reused_seconds, **scores, **means,
+            "best_phase": self._best_phase, "separator_steps": position.separator_steps,
+            "seconds": position.own_seconds, "reused_seconds": position.reused_seconds, **scores, **means,
         }  # fmt: skip
         position.history.append(metrics)
         self.logbook.scalars({**scores, **means}, position.separator_steps)
@@ -195,7 +218,7 @@ class _Training:
                 *self.validation.shown(), separator.sources, separator.sample_rate, position.separator_steps
             )
         if self.boosting is not None and position.phase == 2:
-            labelled = self.boosting.consider(self.best_weights, score)
+            labelled = self.boosting.consider(self._averaged_weights(), score)
             if labelled is not None:
                 self.batches.add_pseudo_labelled(labelled)
         self._save(write_bundle=improved)
@@ -276,9 +299,21 @@ class _Training:
     def _start_phase_two(self) -> None:
         self._seed()  # the same phase two follows whether phase one was trained here or taken over
         if self.config.adversarial_epochs:
-            self.gan.start_phase_two(self.best_weights if self.config.init == "warm" else None)
-            self.position.best_score, self.position.num_bad_epochs = -math.inf, 0
+            self.gan.start_phase_two(self.best_weights if self.config.init == "warm" else self._first_weights())
+            self.position.phase_best_score, self.position.num_bad_epochs = -math.inf, 0
         self._save(write_bundle=True)
+
+    def _first_weights(self) -> dict[str, Tensor]:
+        """Give the weights that phase one starts from: a bundle's, or fresh ones, the same in every process."""
+        if self.config.start_from is not None:
+            return self._on_device(load_bundle(Path(self.config.start_from)).state_dict())
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.config.seed)
+            return self._on_device(self.config.build_separator().state_dict())
+
+    @property
+    def _best_phase(self) -> int:
+        return 1 if self.position.best_epoch <= self.config.supervised_epochs else 2
 
     def _averaged_weights(self) -> dict[str, Tensor]:
         weights = self.gan.averaged_separator.state_dict()
@@ -311,8 +346,9 @@ class _Training:
         best.load_state_dict(self.best_weights)
         scores = next((m for m in reversed(self.position.history) if m["epoch"] == self.position.best_epoch), {})
         save_bundle(
-            self.folder / BUNDLE, self.config.separator.name, best, metadata={"validation": scores, **self.origin}
-        )
+            self.folder / BUNDLE, self.config.separator.name, best,
+            metadata={"validation": scores, **self.origin}, learnt_from=self.learnt_from,
+        )  # fmt: skip
 
     def _restore(self, folder: Path) -> None:
         state, self.position = read_checkpoint(folder)

@@ -16,10 +16,9 @@ from dssgan.audio.info import Audio
 from dssgan.data.sample import Recording, Sample
 from dssgan.data.track import Track
 from dssgan.errors import ModelError
-from dssgan.inference.consistency import mixture_consistency
 from dssgan.inference.loading import load_model
-from dssgan.inference.overlap_add import separate_array
 from dssgan.inference.stem_files import write_stems
+from dssgan.inference.stream import separate_array
 from dssgan.separators import SeparatorModel
 from dssgan.training.config import SelfBoost
 
@@ -46,21 +45,19 @@ class Labels:
     agreement_db: float
 
 
-def two_passes(teacher: SeparatorModel, mix: Audio, *, precision: str = "float32") -> tuple[Audio, Audio]:
+def two_passes(teacher: SeparatorModel, mix: Audio) -> tuple[Audio, Audio]:
     """Separate a mix twice, the second time shifted, turned in polarity and with its channels swapped.
 
     Args:
         teacher: the separator.
         mix: (channels, samples), float32, at its rate.
-        precision: see `separate_array`.
 
     Returns:
         Both estimates, (sources, channels, samples), each summing to the mix.
     """
-    first = separate_array(teacher, mix, precision=precision)
     changed = np.pad(-mix[::-1], ((0, 0), (_SHIFT_SAMPLES, 0)))
-    second = -separate_array(teacher, changed, precision=precision)[:, ::-1, _SHIFT_SAMPLES:]
-    return mixture_consistency(first, mix), mixture_consistency(np.ascontiguousarray(second), mix)
+    second = -separate_array(teacher, changed)[:, ::-1, _SHIFT_SAMPLES:]
+    return separate_array(teacher, mix), np.ascontiguousarray(second)
 
 
 def agreement_db(first: Audio, second: Audio, mix: Audio, chunk_samples: int) -> Decibels:
@@ -97,8 +94,6 @@ def label(
     mixes: Sequence[Recording],
     folder: Path,
     settings: SelfBoost,
-    *,
-    precision: str = "float32",
 ) -> Labels:
     """Separate mixes and keep what the teacher is sure of; the mean of its two passes is the label.
 
@@ -110,7 +105,6 @@ def label(
         mixes: unlabelled recordings.
         folder: where the labels are written, 20 MB for a minute of stereo at 44.1 kHz; what is there goes.
         settings: how sure it must be, and over what length.
-        precision: of the teacher's layers, see `separate_array`.
 
     Returns:
         The pairs, each no shorter than a chunk.
@@ -127,7 +121,7 @@ def label(
     for number, recording in enumerate(mixes):
         mix = recording.read(sample_rate=rate, channels=channels)
         seconds += mix.shape[-1] / rate
-        first, second = two_passes(teacher, mix, precision=precision)
+        first, second = two_passes(teacher, mix)
         agreement = agreement_db(first, second, mix, chunk)
         found.append(agreement)
         estimates = (first + second) / 2
@@ -161,20 +155,16 @@ class SelfBoosting:
         settings: of self-boosting.
         mixes: what to label.
         folder: where the labels lie meanwhile.
-        precision: see `separate_array`.
 
     Raises:
         ModelError: the configured teacher cannot be loaded, or separates into other sources or at another rate.
     """
 
-    def __init__(
-        self, model: SeparatorModel, settings: SelfBoost, mixes: Sequence[Recording], folder: Path, *, precision: str
-    ) -> None:
+    def __init__(self, model: SeparatorModel, settings: SelfBoost, mixes: Sequence[Recording], folder: Path) -> None:
         self._student_like = model.eval()
         self._settings = settings
         self._mixes = mixes
         self._folder = folder
-        self._precision = precision
         self._num_labellings = 0
         self._is_student = settings.teacher is None
         self.score = -math.inf
@@ -235,7 +225,7 @@ class SelfBoosting:
         # never where labels are that a batch may still be read from
         self._num_labellings += 1
         before, now = (self._folder / str(self._num_labellings - back) for back in (1, 0))
-        labels = label(self.teacher, self._mixes, now, self._settings, precision=self._precision)
+        labels = label(self.teacher, self._mixes, now, self._settings)
         shutil.rmtree(before, ignore_errors=True)
         self.metrics = {
             "teacher/score": self.score,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from dssgan.training.checkpoint import FILE
+from dssgan.training.checkpoint import has_checkpoint
 from dssgan.training.store import FolderStore, Store
 
 # Holds others off a phase while the block runs; gets the phase's key.
@@ -44,7 +44,7 @@ class SharedPhases:
             Whether anybody has begun it.
         """
         self.store.fetch(_name(key))
-        return (self.folder(key) / FILE).exists()
+        return has_checkpoint(self.folder(key))
 
     def publish(self, key: str) -> None:
         """Give a phase to the others."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dssgan.data.dataset import Dataset
 from dssgan.errors import DataError
-from dssgan.inference.overlap_add import separate_array
+from dssgan.inference.stream import separate_array
 from dssgan.metrics.scores import score_tracks
 from dssgan.separators import SeparatorModel
 
@@ -36,32 +36,38 @@ class Validation:
     Args:
         dataset: where the partition is.
         separator: what to score: its weights change between runs.
-        seconds: how much of each track's beginning counts.
-        bf16: run the separator in bfloat16, as it trains.
+        seconds: how much of each track counts: from its beginning, or, where the first source is silent so long, from
+            where that source begins.
 
     Raises:
-        DataError: there is no validation track.
+        DataError: there is no validation track, or none on which anything can be scored.
     """
 
-    def __init__(self, dataset: Dataset, separator: SeparatorModel, seconds: float, *, bf16: bool) -> None:
+    def __init__(self, dataset: Dataset, separator: SeparatorModel, seconds: float) -> None:
         if not dataset.valid:
             raise DataError(f"data set {dataset.name} has no validation tracks (valid): early stopping needs some")
         dataset.forbid_test(dataset.valid, "validation")
         self._separator = separator
-        self._precision = "bf16" if bf16 else "float32"
         self._excerpts = []
         for track in dataset.valid:
             mix, sources = track.load(separator.sample_rate, separator.channels)
-            stop = round(seconds * separator.sample_rate)
-            self._excerpts.append(_Excerpt(track.name, mix[:, :stop].copy(), sources[..., :stop].copy()))
+            part = _audible_part(sources[0], round(seconds * separator.sample_rate))
+            self._excerpts.append(_Excerpt(track.name, mix[:, part].copy(), sources[..., part].copy()))
+        audible = [any(np.any(excerpt.sources[index]) for excerpt in self._excerpts) for index in range(len(sources))]
+        if not any(audible):
+            raise DataError(
+                f"data set {dataset.name}: every source of every validation track (valid) is silent, so nothing can be "
+                "scored; choose other tracks"
+            )
+        self._monitored = audible.index(True)
 
     @property
     def monitored(self) -> str:
-        """The score that early stopping and tuning go by: the first source's uSDR."""
-        return f"usdr/{self._separator.sources[0]}"
+        """The score that early stopping and tuning go by: uSDR of the first source that any track has sound of."""
+        return f"usdr/{self._separator.sources[self._monitored]}"
 
     def run(self, separator: SeparatorModel | None = None) -> dict[str, float]:
-        """Separate and score every track.
+        """Separate and score every track, with the settings of `dssgan separate`.
 
         Args:
             separator: another one to score, of the same rate, channels and sources.
@@ -71,8 +77,8 @@ class Validation:
         """
         model = separator or self._separator
         return score_tracks(
-            lambda mix: separate_array(model, mix, precision=self._precision),
-            self._excerpts, model.sample_rate, model.channels, sources=model.sources,
+            lambda mix: separate_array(model, mix), self._excerpts, model.sample_rate, model.channels,
+            sources=model.sources,
         )  # fmt: skip
 
     def shown(self) -> tuple[Tensor, Tensor]:
@@ -82,4 +88,13 @@ class Validation:
             Mix, (channels, samples), and estimates, (sources, channels, samples).
         """
         mix = self._excerpts[0].mix[:, : round(SHOWN_SECONDS * self._separator.sample_rate)]
-        return torch.from_numpy(mix), torch.from_numpy(separate_array(self._separator, mix, precision=self._precision))
+        return torch.from_numpy(mix), torch.from_numpy(separate_array(self._separator, mix))
+
+
+def _audible_part(source: Array, num_samples: int) -> slice:
+    """Choose the beginning, or the first part of the same length in which a source (channels, samples) sounds."""
+    sounding = np.flatnonzero(np.any(source != 0, axis=0))
+    if not sounding.size or sounding[0] < num_samples:
+        return slice(0, num_samples)
+    start = min(int(sounding[0]), source.shape[-1] - num_samples)
+    return slice(start, start + num_samples)

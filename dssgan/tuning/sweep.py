@@ -19,6 +19,7 @@ import ray.tune
 from filelock import FileLock, Timeout
 
 from dssgan.data.dataset import Dataset
+from dssgan.data.guard import guarded
 from dssgan.errors import ConfigError, WriteError
 from dssgan.provenance import describe_run
 from dssgan.training.distributed import Workers, ray_running
@@ -115,6 +116,7 @@ def run_sweep(
         WriteError: a disk is full; nothing is lost, and the sweep can be resumed.
         KeyboardInterrupt: Ctrl-C; likewise.
     """
+    dataset = guarded(dataset)
     store = open_store(place)
     record = store.read_text(RECORD)
     if resume and record is None:

@@ -12,9 +12,9 @@ import torch
 
 from dssgan.data.dataset import Dataset
 from dssgan.errors import DssganError, WriteError
-from dssgan.inference.overlap_add import separate_array
+from dssgan.inference.stream import separate_array
 from dssgan.separators import SeparatorModel
-from dssgan.training.checkpoint import FILE, read_checkpoint
+from dssgan.training.checkpoint import has_checkpoint, read_checkpoint
 from dssgan.training.config import TrainConfig, make_config
 from dssgan.training.distributed import Workers, train_distributed
 from dssgan.training.phases import Outcome, train
@@ -106,7 +106,7 @@ def _in_one_process(config: TrainConfig, name: str, plan: Plan, shared: SharedPh
         plan.store.publish(name)
         ray.tune.report(metrics)
 
-    resume_from = folder if (folder / FILE).exists() else None
+    resume_from = folder if has_checkpoint(folder) else None
     try:
         if resume_from is not None:
             _, position = read_checkpoint(resume_from)

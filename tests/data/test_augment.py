@@ -35,15 +35,25 @@ def test_gains_fill_their_range() -> None:
     assert abs(np.mean(gains_db) + 1.5) < 0.3  # the middle, give or take two standard errors and a half
 
 
+def test_gains_in_magnitude_fill_their_range() -> None:
+    augment = Augment(gain=(0.2, 1.2), channel_swap=0, polarity=0)
+    generator = np.random.default_rng(0)
+    gains = np.array([augment.apply(AUDIO, generator)[0][0, 0] for _ in range(1000)])
+    assert 0.2 <= gains.min() < 0.21
+    assert 1.19 < gains.max() <= 1.2
+    # uniform in magnitude: a tenth of them in each tenth, where uniform in dB would have 39 % in the first
+    np.testing.assert_allclose(np.histogram(gains, 10, (0.2, 1.2))[0] / 1000, 0.1, atol=0.04)
+
+
 def test_settings_do_not_shift_chance() -> None:
     first, second = np.random.default_rng(0), np.random.default_rng(0)
     Augment().apply(AUDIO, first)
-    Augment.none().apply(AUDIO[:1], second)
+    Augment(gain=(0.5, 0.5), channel_swap=0, polarity=0).apply(AUDIO[:1], second)
     assert first.random() == second.random()
 
 
 @pytest.mark.parametrize("setting", [{"remix": 1.5}, {"channel_swap": -0.1}, {"polarity": 2}, {"gain_db": (3, -6)},
-                                     {"gain_db": (0, float("inf"))}])  # fmt: skip
+                                     {"gain_db": (0, float("inf"))}, {"gain": (0, 1)}, {"gain": (2, 1)}])  # fmt: skip
 def test_bad_settings_are_named(setting: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=rf"augment.{next(iter(setting))}: .*"):
         Augment(**setting)  # type: ignore[arg-type]

@@ -1,6 +1,5 @@
 """Two sources of excerpts in one stream."""
 
-from collections.abc import Iterator
 from itertools import islice
 
 import pytest
@@ -10,7 +9,7 @@ from dssgan.errors import DataError
 
 
 class Counting:
-    """Yields its name with the epoch, for ever."""
+    """Gives its name with the epoch, whatever the number."""
 
     def __init__(self, name: str) -> None:
         self.name, self.epoch = name, 0
@@ -18,9 +17,8 @@ class Counting:
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
 
-    def __iter__(self) -> Iterator[tuple[str, int]]:
-        while True:
-            yield self.name, self.epoch
+    def __getitem__(self, index: int) -> tuple[str, int]:
+        return self.name, self.epoch
 
 
 def names(blend: Blend[tuple[str, int]], count: int) -> list[str]:

@@ -9,7 +9,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader
 
 from dssgan.audio import files
 from dssgan.data.augment import Augment
@@ -18,6 +17,8 @@ from dssgan.data.dataset import Dataset, Track
 from dssgan.data.excerpts import PairedExcerpts, UnpairedExcerpts
 from dssgan.data.sample import Sample
 from dssgan.errors import DataError
+from dssgan.training.batches import Batches
+from dssgan.training.config import make_config
 
 RATE = 44100
 CHANGED = Augment(remix=0.5)
@@ -62,11 +63,16 @@ def test_seed_epoch_and_rank_each_give_others(bundled: Dataset, cache: AudioCach
             assert not torch.equal(drawn[first], drawn[second])
 
 
-def test_workers_give_others(bundled: Dataset, cache: AudioCache) -> None:
-    loader = DataLoader(_paired(bundled, cache), batch_size=None, num_workers=2)
-    first, second = (sources for _, sources in islice(loader, 2))  # from worker 0, then from worker 1
-    assert not torch.equal(first, second)
-    torch.testing.assert_close(first, _sources(_paired(bundled, cache), 1)[0], rtol=0, atol=0)
+@pytest.mark.parametrize("num_workers", [1, 2, 3])
+def test_the_number_of_loading_processes_changes_nothing(bundled: Dataset, num_workers: int) -> None:
+    def first(workers: int) -> list[torch.Tensor]:
+        config = make_config({"segment_seconds": 0.1, "batch_size": 2, "num_workers": workers, "adversarial_epochs": 0})
+        separator = config.build_separator()
+        batches = Batches(config, bundled, separator, 0, torch.device("cpu"))
+        return [sources for _, sources in islice(batches.pairs(1), 4)]
+
+    for alone, loaded in zip(first(0), first(num_workers), strict=True):
+        torch.testing.assert_close(alone, loaded, rtol=0, atol=0)
 
 
 def test_unchanged_excerpts_are_of_the_song(bundled: Dataset, cache: AudioCache) -> None:
@@ -105,18 +111,60 @@ def test_an_own_mix_is_kept_until_a_source_changes(tmp_path: Path) -> None:
     assert not sources[1].any()
 
 
-def test_remixing_draws_each_source_from_anywhere(tmp_path: Path) -> None:
-    tracks = [
-        _track(tmp_path / str(level), drums=np.full((1, 1000), level / 10, np.float32),
-               other=np.full((1, 1000), -level / 10, np.float32))
-        for level in (1, 2, 3)
-    ]  # fmt: skip
-    remixed = PairedExcerpts(
-        tracks, segment_seconds=10 / RATE, sample_rate=RATE, channels=1, seed=0,
-        augment=Augment(remix=1, gain_db=(0, 0), channel_swap=0, polarity=0),
+AUGMENTED = {"gain_db": (-6.0, 3.0), "channel_swap": 0.5, "polarity": 0.5}
+PLAIN = {"gain_db": (0.0, 0.0), "channel_swap": 0.0, "polarity": 0.0}
+
+
+def _songs(folder: Path, levels: tuple[int, ...] = (1, 2, 3, 4)) -> list[Track]:
+    """Songs whose every sample says where it is from: the song's level, and the time within it."""
+
+    def audio(level: int) -> NDArray[np.float32]:
+        return np.stack([np.full(1000, level / 8), np.arange(1000) / 2000]).astype(np.float32)
+
+    return [_track(folder / str(level), drums=audio(level), other=-0.5 * audio(level)) for level in levels]
+
+
+def _origin(source: torch.Tensor, scale: float) -> tuple[int, int]:
+    """Give level and start of an excerpt, whatever its gain, sign and the order of its channels."""
+    first, second = source.abs().double().numpy() / scale
+    steady, ramp = (first, second) if np.ptp(first) < 1e-6 else (second, first)
+    gain = (ramp[1] - ramp[0]) * 2000
+    return round(float(steady[0] / gain * 8)), round(float(ramp[0] / gain * 2000))
+
+
+def _origins(tracks: list[Track], **augment: object) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    excerpts = PairedExcerpts(
+        tracks, segment_seconds=10 / RATE, sample_rate=RATE, channels=2, seed=0, augment=Augment(**augment),  # type: ignore[arg-type]
     )  # fmt: skip
-    pairs = {(round(s[0, 0, 0].item(), 1), round(s[1, 0, 0].item(), 1)) for _, s in islice(remixed, 100)}
-    assert pairs == {(drums / 10, -other / 10) for drums in (1, 2, 3) for other in (1, 2, 3)}
+    found = []
+    for mix, sources in islice(excerpts, 200):
+        torch.testing.assert_close(mix, sources.sum(dim=0), rtol=0, atol=1e-6)
+        found.append((_origin(sources[0], 1.0), _origin(sources[1], 0.5)))
+    return found
+
+
+@pytest.mark.parametrize("augment", [AUGMENTED, PLAIN], ids=["augmented", "plain"])
+def test_without_remix_a_pair_is_one_song_and_place(tmp_path: Path, augment: dict[str, object]) -> None:
+    pairs = _origins(_songs(tmp_path), remix=0, **augment)
+    assert all(drums == other for drums, other in pairs)
+    assert {drums[0] for drums, _ in pairs} == {1, 2, 3, 4}
+
+
+@pytest.mark.parametrize("augment", [AUGMENTED, PLAIN], ids=["augmented", "plain"])
+def test_a_remix_is_never_one_song(tmp_path: Path, augment: dict[str, object]) -> None:
+    pairs = _origins(_songs(tmp_path), remix=1, **augment)
+    assert all(drums[0] != other[0] for drums, other in pairs)
+    assert len({(drums[0], other[0]) for drums, other in pairs}) == 12
+    # a single song can still be remixed with itself
+    assert all(drums != other for drums, other in _origins(_songs(tmp_path, (3,)), remix=1, **augment))
+
+
+def test_the_share_of_remixes_does_not_depend_on_the_augmentation(tmp_path: Path) -> None:
+    shares = [
+        np.mean([drums[0] != other[0] for drums, other in _origins(_songs(tmp_path), remix=0.25, **augment)])
+        for augment in (AUGMENTED, PLAIN)
+    ]
+    assert shares[0] == shares[1] == pytest.approx(0.25, abs=0.1)  # three standard errors
 
 
 def test_long_songs_come_more_often(tmp_path: Path) -> None:

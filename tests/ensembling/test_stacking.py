@@ -3,30 +3,58 @@
 import pytest
 import torch
 
-from dssgan.ensembling.stacking import TrackEstimates, choose_members, fit_weights, mean_score
+from dssgan.ensembling.products import SongProducts, products_of_estimates
+from dssgan.ensembling.stacking import average_weights, choose_members, fit_weights, usdr_of
+from dssgan.errors import DataError
+from dssgan.inference.consistency import mixture_consistency
+from dssgan.metrics.sdr import usdr
 
 
 def noise(seed: int, *shape: int) -> torch.Tensor:
     return 0.1 * torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def track(estimates: list[torch.Tensor], reference: torch.Tensor) -> TrackEstimates:
-    return TrackEstimates("song", reference.sum(dim=0), reference, torch.stack(estimates))
+def song(estimates: list[torch.Tensor], reference: torch.Tensor, edges_hz: tuple[float, ...] = (0.0,)) -> SongProducts:
+    mix = reference.sum(dim=0)
+    return products_of_estimates(torch.stack(estimates).numpy(), mix.numpy(), reference.numpy(), edges_hz, 44100)
+
+
+def fit(songs: list[SongProducts], ridge: float) -> torch.Tensor:
+    return fit_weights(songs, average_weights(range(songs[0].num_candidates), songs[0]), ridge=ridge)
+
+
+def direct_usdr(estimates: torch.Tensor, reference: torch.Tensor) -> float:
+    consistent = mixture_consistency(estimates, reference.sum(dim=0))
+    return float(usdr(consistent, reference)[0])
+
+
+def test_scores_from_products_are_those_of_the_stems() -> None:
+    reference = noise(0, 2, 2, 600_000)  # several blocks, and a part of one
+    estimates = [reference + factor * noise(seed, 2, 2, 600_000) for seed, factor in ((1, 0.3), (2, 0.6))]
+    products = song(estimates, reference, (0.0, 1000.0))
+    for picks in ([0], [1], [0, 1], [0, 0, 1]):
+        expected = direct_usdr(torch.stack([estimates[pick] for pick in picks]).mean(dim=0), reference)
+        assert usdr_of([products], average_weights(picks, products), 0) == pytest.approx(expected, abs=1e-4)
+    for index, estimate in enumerate(estimates):
+        exact = 10 * torch.log10(products.energy[0] / products.error[index, 0])
+        assert float(exact) == pytest.approx(direct_usdr(estimate, reference), abs=1e-4)
 
 
 def test_a_scaled_truth_gets_the_scale_back() -> None:
     # one member, half as loud as the truth: without a ridge its weight is 2
     reference = noise(0, 2, 1, 44100)
-    weights = fit_weights([track([reference / 2], reference)], [0], (0.0, 1000.0), 44100, ridge=0.0)
+    weights = fit([song([reference / 2], reference, (0.0, 1000.0))], ridge=0.0)
     torch.testing.assert_close(weights, torch.full((2, 1, 2), 2.0), atol=1e-3, rtol=0)
-    # with the ridge r the minimum of |s - w s/2|^2 + r |s/2|^2 (w - 1)^2 is w = (2 + r) / (1 + r)
-    weights = fit_weights([track([reference / 2], reference)], [0], (0.0,), 44100, ridge=1.0)
-    torch.testing.assert_close(weights, torch.full((2, 1, 1), 1.5), atol=1e-3, rtol=0)
+    # with weights v and w, consistency leaves the error (v/4 - 1/2) d - (w/4 - 1/2) o in the drums d, and the opposite
+    # in the rest o; both of energy 1 and independent: (v - 2)^2/8 + (w - 2)^2/8, to which the ridge r adds
+    # r/8 (v - 1)^2 + r/8 (w - 1)^2, so the minimum is at (2 + r) / (1 + r)
+    weights = fit([song([reference / 2], reference)], ridge=1.0)
+    torch.testing.assert_close(weights, torch.full((2, 1, 1), 1.5), atol=1e-2, rtol=0)
 
 
 def test_the_truth_beats_noise_and_no_weight_is_negative() -> None:
     reference = noise(0, 2, 1, 44100)
-    weights = fit_weights([track([reference, -reference], reference)], [0, 1], (0.0,), 44100, ridge=0.01)
+    weights = fit([song([reference, -reference], reference)], ridge=0.01)
     assert (weights >= 0).all()
     assert weights[:, 1].max() < 0.01
     torch.testing.assert_close(weights[:, 0], torch.full((2, 1), 1.0), atol=0.05, rtol=0)
@@ -41,23 +69,41 @@ def test_each_band_trusts_the_member_that_is_right_there() -> None:
     wrong_low = torch.fft.irfft(torch.fft.rfft(wrong) * (frequencies < 1000), 44100)
     reference = low + high
     estimates = [low, wrong_low + high]  # the first knows only the lows, the second only the highs
-    weights = fit_weights([track(estimates, reference)], [0, 1], (0.0, 1000.0), 44100, ridge=0.01)
+    weights = fit([song(estimates, reference, (0.0, 1000.0))], ridge=0.01)
     assert weights[0, 0, 0] > 0.9 > 0.1 > weights[0, 1, 0]
     assert weights[0, 1, 1] > 0.9
 
 
 def test_silence_keeps_the_average() -> None:
     reference = torch.zeros(2, 1, 20000)
-    weights = fit_weights([track([reference, reference], reference)], [0, 1], (0.0,), 44100)
+    weights = fit([song([reference, reference], reference)], ridge=0.1)
     torch.testing.assert_close(weights, torch.full((2, 2, 1), 0.5))
 
 
 def test_greedy_choice_takes_the_best_then_what_helps() -> None:
     reference = noise(0, 2, 1, 44100)
     error = [noise(seed, 2, 1, 44100) for seed in range(1, 4)]
-    tracks = [track([reference + 0.5 * error[0], reference + 0.4 * error[1], reference + 5 * error[2]], reference)]
-    chosen, score = choose_members(tracks, max_members=3)
-    assert chosen == [1, 0]  # two independent errors average out; the third would spoil them
-    assert score == pytest.approx(mean_score(tracks, lambda t: t.estimates[[1, 0]].mean(dim=0)))
-    assert choose_members(tracks, max_members=1)[0] == [1]
-    assert choose_members(tracks, max_members=9, min_members=3)[0] == [1, 0, 2]
+    estimates = [reference + 0.5 * error[0], reference + 0.4 * error[1], reference + 5 * error[2]]
+    songs = [song(estimates, reference)]
+    picks, score = choose_members(songs, max_members=3)
+    # two independent errors average out, the smaller one counting more; the third would spoil them
+    assert picks[:2] == [1, 0]
+    assert set(picks) == {0, 1}
+    assert picks.count(1) > picks.count(0)
+    average = torch.stack([estimates[pick] for pick in picks]).mean(dim=0)
+    assert score == pytest.approx(direct_usdr(average, reference), abs=1e-4)
+    assert set(choose_members(songs, max_members=1)[0]) == {1}
+    assert set(choose_members(songs, max_members=9, min_members=3)[0]) == {0, 1, 2}
+
+
+def test_subsets_are_those_of_the_candidates_alone() -> None:
+    reference = noise(0, 2, 1, 44100)
+    estimates = [reference + noise(seed, 2, 1, 44100) for seed in range(1, 4)]
+    part, alone = song(estimates, reference).of([2, 0]), song([estimates[2], estimates[0]], reference)
+    torch.testing.assert_close(part.gram, alone.gram, rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(part.error, alone.error)
+
+
+def test_silence_alone_is_refused() -> None:
+    with pytest.raises(DataError, match="silent"):
+        choose_members([song([noise(0, 2, 1, 9000)], torch.zeros(2, 1, 9000))], 1)

@@ -12,6 +12,7 @@ import ray
 
 from dssgan.audio import files
 from dssgan.data.dataset import Dataset, Track
+from dssgan.data.learnt_from import LearntFrom
 from dssgan.data.sample import Sample
 from dssgan.errors import ConfigError, DataError, DssganError
 from dssgan.evaluation.bss_eval import evaluate_track
@@ -121,6 +122,9 @@ def test_faults_of_workers_come_back_as_one_line(tracks, tmp_path, monkeypatch):
 
         def open(self, sources, sample_rate):  # noqa: ARG002
             os.kill(os.getpid(), signal.SIGKILL)
+
+        def learnt_from(self):
+            return LearntFrom()
 
     monkeypatch.setenv("RAY_ADDRESS", "local")
     ray.init(num_cpus=2, log_to_driver=False, logging_level="ERROR")

@@ -9,10 +9,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dssgan.errors import AudioError, ConfigError, ModelError
-from dssgan.inference.overlap_add import separate_array, separate_blocks
+from dssgan.inference.overlap_add import separate_blocks
+from dssgan.inference.stream import separate_array
+from dssgan.separators import SeparatorModel
 
 RATE = 8000
 GRID = {"segment_seconds": 0.1, "overlap": 0.25}  # 800 samples, 200 of them shared: segments start at 0, 600, 1200, ...
+
+
+def separate_all(model: SeparatorModel, mix: np.ndarray | torch.Tensor, **settings: object) -> np.ndarray:
+    return np.concatenate(list(separate_blocks(model, [np.asarray(mix)], **settings)), axis=-1)  # type: ignore[arg-type]
 
 
 def noise(num_samples: int, channels: int = 1, seed: int = 0) -> np.ndarray:
@@ -25,14 +31,14 @@ def test_cut_of_blocks_changes_no_bit(models, num_samples, cuts):
     model, mix = models["fir"](), noise(num_samples)
     blocks = np.split(mix, sorted(min(cut, num_samples) for cut in cuts), axis=-1)
     streamed = np.concatenate(list(separate_blocks(model, blocks, **GRID)), axis=-1)
-    np.testing.assert_array_equal(streamed, separate_array(model, mix, **GRID))
+    np.testing.assert_array_equal(streamed, separate_all(model, mix, **GRID))
 
 
 def test_blocks_of_one_sample(models):
     model, mix = models["fir"](), noise(1501)
     blocks = [mix[:, [index]] for index in range(mix.shape[-1])]
     streamed = np.concatenate(list(separate_blocks(model, blocks, **GRID)), axis=-1)
-    np.testing.assert_array_equal(streamed, separate_array(model, mix, **GRID))
+    np.testing.assert_array_equal(streamed, separate_all(model, mix, **GRID))
 
 
 @pytest.mark.parametrize("overlap", [0.0, 0.1, 0.25, 0.5])
@@ -40,7 +46,7 @@ def test_every_length_comes_back_whole(models, overlap):
     model = models["gains"](0.25, 0.75)  # any fault of the weights or the grid would show in the sum
     for num_samples in range(1, 90):
         mix = noise(num_samples, seed=num_samples)
-        estimates = separate_array(model, mix, segment_seconds=20 / RATE, overlap=overlap)
+        estimates = separate_all(model, mix, segment_seconds=20 / RATE, overlap=overlap)
         assert estimates.shape == (2, 1, num_samples)
         np.testing.assert_allclose(estimates, [0.25 * mix, 0.75 * mix], atol=2e-7)
 
@@ -49,7 +55,7 @@ def test_equals_the_model_at_once_away_from_segment_edges(models):
     model, mix = models["fir"](), noise(5000)
     with torch.inference_mode():
         direct = model(torch.from_numpy(mix)[None])[0].numpy()
-    estimates = separate_array(model, mix, **GRID)
+    estimates = separate_all(model, mix, **GRID)
     edges = np.concatenate([np.arange(600, 5000, 600), np.arange(800, 5000, 600)])
     positions = np.arange(5000)
     is_near = (np.abs(positions[:, None] - edges) <= model.reach).any(axis=1)
@@ -61,14 +67,14 @@ def test_equals_the_model_at_once_away_from_segment_edges(models):
 
 def test_start_and_end_have_no_fade(models):
     mix = np.ones((1, 2000), np.float32)
-    estimates = separate_array(models["gains"](1.0, 0.0), mix, **GRID)
+    estimates = separate_all(models["gains"](1.0, 0.0), mix, **GRID)
     np.testing.assert_allclose(estimates[0], mix, atol=2e-7)
 
 
 def test_no_click_where_segments_meet(models):
     """Gains of 0.1 and 0.9 cross-fade over 200 samples: no step exceeds the sine's own and the fade's steepest."""
     sine = np.sin(2 * np.pi * 100 / RATE * np.arange(8000))[None].astype(np.float32)
-    estimates = separate_array(models["alternating"](1.0, 1.0), sine, **GRID)
+    estimates = separate_all(models["alternating"](1.0, 1.0), sine, **GRID)
     steps = np.abs(np.diff(estimates)).max()
     assert steps <= 0.9 * 2 * np.pi * 100 / RATE + 0.8 * np.pi / 2 / 200
     np.testing.assert_allclose(estimates.sum(0), sine, atol=3e-7)
@@ -77,7 +83,7 @@ def test_no_click_where_segments_meet(models):
 def test_sine_stays_a_sine(models):
     """All that is not at the sine's frequency lies 60 dB below it, in the middle and across every border."""
     sine = np.sin(2 * np.pi * 100 / RATE * np.arange(16000))[None].astype(np.float32)
-    drums = separate_array(models["fir"](), sine, **GRID)[0, 0, 4000:12000]
+    drums = separate_all(models["fir"](), sine, **GRID)[0, 0, 4000:12000]
     spectrum = np.abs(np.fft.rfft(drums)) / len(drums)
     rest = np.delete(spectrum, 100)
     assert np.sqrt((rest**2).sum()) < spectrum[100] / 1000
@@ -86,8 +92,8 @@ def test_sine_stays_a_sine(models):
 @pytest.mark.parametrize("batch_size", [2, 3, 50])
 def test_batches_change_nothing(models, batch_size):
     model, mix = models["fir"](channels=2), noise(7001, channels=2)
-    batched = separate_array(model, mix, batch_size=batch_size, **GRID)
-    np.testing.assert_allclose(batched, separate_array(model, mix, **GRID), atol=1e-6)
+    batched = separate_all(model, mix, batch_size=batch_size, **GRID)
+    np.testing.assert_allclose(batched, separate_all(model, mix, **GRID), atol=1e-6)
 
 
 def test_stream_is_lazy(models):
@@ -119,7 +125,7 @@ def test_model_decides_its_segment(models):
 
 def test_model_returns_to_training(models):
     model = models["fir"]().train()
-    separate_array(model, noise(100))
+    separate_all(model, noise(100))
     assert model.training
 
 
@@ -128,12 +134,13 @@ def test_network_on_tensor_and_array_agree(network):
     estimates = separate_array(network, torch.from_numpy(mix), segment_seconds=0.5)
     assert estimates.shape == (2, 2, 30000)
     np.testing.assert_array_equal(estimates, separate_array(network, mix, segment_seconds=0.5))
+    np.testing.assert_allclose(estimates.sum(axis=0), mix, atol=1e-6)
 
 
 def test_bf16_is_close_to_float32(network):
     mix = noise(22050, channels=2)
-    exact = separate_array(network, mix, segment_seconds=0.5)
-    rough = separate_array(network, mix, segment_seconds=0.5, precision="bf16")
+    exact = separate_all(network, mix, segment_seconds=0.5)
+    rough = separate_all(network, mix, segment_seconds=0.5, precision="bf16")
     error_db = 10 * np.log10(((exact - rough) ** 2).sum() / (exact**2).sum())
     assert -np.inf < error_db < -25
 
@@ -153,24 +160,24 @@ def test_bf16_is_close_to_float32(network):
 )
 def test_settings_out_of_range(models, setting, message):
     with pytest.raises(ConfigError, match=message):
-        separate_array(models["fir"](), noise(100), **setting)
+        separate_all(models["fir"](), noise(100), **setting)
 
 
 def test_model_that_gives_no_numbers(models):
     with pytest.raises(ModelError, match=r"Broken: gave a number that is not finite after 0\.0 s"):
-        separate_array(models["broken"](1.0, 1.0), noise(100))
+        separate_all(models["broken"](1.0, 1.0), noise(100))
 
 
 def test_model_that_gives_another_shape(models):
     model = models["gains"](0.5, 0.5)
     model.sources = ("drums", "bass", "other")
     with pytest.raises(ModelError, match="shape"):
-        separate_array(model, noise(100))
+        separate_all(model, noise(100))
 
 
 def test_mix_that_does_not_fit(models):
     with pytest.raises(AudioError, match="2 channels where the model has 1"):
-        separate_array(models["fir"](), noise(100, channels=2))
+        separate_all(models["fir"](), noise(100, channels=2))
     for empty in (noise(0), noise(10)[0]):
         with pytest.raises(AudioError, match="at least one sample"):
             separate_array(models["fir"](), empty)

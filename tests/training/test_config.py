@@ -1,14 +1,28 @@
 """Settings: what is accepted, what is refused and how."""
 
+import math
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import small_training as small
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dssgan.data.augment import Augment
+from dssgan.data.dataset import Dataset
 from dssgan.errors import ConfigError
-from dssgan.training.config import TrainConfig, make_config, parse_overrides, phase_one_key, read_config
+from dssgan.training.checkpoint import read_checkpoint
+from dssgan.training.config import (
+    PHASE_TWO_SETTINGS,
+    TrainConfig,
+    make_config,
+    parse_overrides,
+    phase_one_key,
+    read_config,
+)
+from dssgan.tuning.space import find_space
 
 
 def test_overrides_reach_every_depth() -> None:
@@ -77,6 +91,7 @@ def test_phase_one_key_ignores_what_acts_in_phase_two_alone() -> None:
         return phase_one_key(make_config(changes), "data")
 
     same = key()
+    assert key(unpaired_augment={"gain": [0.2, 1.2]}, num_workers=2, device="cpu") == same
     assert key(alpha=0.5, beta=3.0, critic_steps=1, adversarial_epochs=7, init="scratch", media=False) == same
     assert key(critic={"preset": "stereo"}) == same
     for change in ({"seed": 1}, {"learning_rate": 1.0}, {"separator": {"num_layers": 2}}, {"batch_size": 3}):
@@ -84,3 +99,46 @@ def test_phase_one_key_ignores_what_acts_in_phase_two_alone() -> None:
     assert phase_one_key(TrainConfig(), "other data") != same
     # the same separator, said in two ways
     assert key(separator={"num_layers": make_config().build_separator().arguments["num_layers"]}) == same
+
+
+# Settings that the key of phase one leaves out, each with another value than the default's.
+LEFT_OUT = {
+    "alpha": 0.5, "alpha_as": "gradient_ratio", "alpha_ramp_steps": 5, "feature_matching": 1.0, "beta": 0.5,
+    "init": "scratch", "critic": {"num_initial_filters": 8}, "adversarial_loss": {"name": "hinge"},
+    "hearing": {"loudness": False}, "additivity_loss": {"domain": "magnitude"}, "adversarial_epochs": 1,
+    "critic_steps": 1, "adversarial_learning_rate": 0.1, "critic_learning_rate": 0.1, "self_boost": {"share": 0.5},
+    "unpaired_augment": {"gain": [0.2, 1.2]}, "device": "auto", "num_workers": 2, "media": True,
+}  # fmt: skip
+
+
+def test_the_key_leaves_out_what_is_tested_here() -> None:
+    assert set(LEFT_OUT) == PHASE_TWO_SETTINGS
+
+
+@pytest.mark.parametrize("name", LEFT_OUT)
+def test_what_the_key_leaves_out_changes_no_bit(name: str, tmp_path: Path, bundled: Dataset) -> None:
+    def two_steps(folder: Path, **changes: object) -> dict[str, torch.Tensor]:
+        settings = small.config(steps_per_epoch=2, supervised_epochs=2, **changes)
+        small.run(folder, bundled, settings, stop_at=1)
+        state, _ = read_checkpoint(folder)
+        return {**state["separator"], **state["average"]}
+
+    plain, changed = two_steps(tmp_path / "plain"), two_steps(tmp_path / "changed", **{name: LEFT_OUT[name]})
+    assert make_config(small.SETTINGS, {name: LEFT_OUT[name]}) != make_config(small.SETTINGS)
+    for weight, value in plain.items():
+        assert torch.equal(value, changed[weight]), weight
+
+
+def test_parity_is_the_original() -> None:
+    config = make_config(read_config(Path(__file__).parents[2] / "docs" / "parity.yaml"))
+    assert config.augment == Augment.none()  # pairs stay as they are
+    assert config.unpaired_augment == Augment(remix=0, gain=(0.2, 1.2), channel_swap=0, polarity=0)
+    assert (config.alpha, config.beta, config.critic_steps, config.patience) == (0.001, 0.001, 5, 1)
+    assert config.learning_rate == config.adversarial_learning_rate == config.critic_learning_rate == 5e-5
+    assert (config.optimizer, config.schedule, config.weight_decay) == ("adam", "constant", 0)
+    assert config.gradient_clip == math.inf
+    assert config.ema_decay == 0
+    drawn = find_space("paper").check({})[0]
+    for setting in ("augment", "unpaired_augment", "gradient_clip", "ema_decay", "learning_rate", "critic_steps"):
+        assert getattr(drawn, setting) == getattr(config, setting), setting
+    assert drawn.build_separator().arguments == config.build_separator().arguments

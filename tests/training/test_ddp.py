@@ -52,6 +52,7 @@ def gradients(module: nn.Module) -> Tensor:
 def run(gan: GAN, items: slice) -> dict[str, Tensor]:
     """Take every kind of step on some items and give each one's gradients; weights stay as they are."""
     mix, sources, unpaired_mix, real = (part[items] for part in batch())
+    gan.separator_schedule.base_lrs = [0.0]
     for optimiser in (gan.separator_optimiser, gan.critic_optimiser):
         for group in optimiser.param_groups:
             group["lr"] = 0.0

@@ -1,19 +1,24 @@
 """Whole trainings on the bundled songs, small."""
 
 import json
+import math
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from small_training import config, run, weights
+from small_training import SETTINGS, config, run, weights
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from dssgan.data.dataset import Dataset
+from dssgan.audio import files
+from dssgan.data.dataset import Dataset, Track
 from dssgan.data.rights import Rights
-from dssgan.errors import DataError, DivergedError, ModelError
+from dssgan.data.sample import Sample
+from dssgan.errors import ConfigError, DataError, DivergedError, ModelError
 from dssgan.separators.bundle import load_bundle
-from dssgan.training.checkpoint import FILE
+from dssgan.training.checkpoint import FILE, PREVIOUS_FILE, Position, read_checkpoint, write_checkpoint
+from dssgan.training.config import TrainConfig, make_config
 
 
 def test_both_phases_run_and_leave_a_bundle(tmp_path: Path, bundled: Dataset) -> None:
@@ -24,7 +29,8 @@ def test_both_phases_run_and_leave_a_bundle(tmp_path: Path, bundled: Dataset) ->
     assert [metrics["epoch"] for metrics in reports] == [1, 2, 3, 4]
     assert [metrics["phase"] for metrics in reports] == [1, 1, 2, 2]
     assert outcome.separator_steps == 12
-    assert outcome.score == max(metrics["score"] for metrics in reports[2:])
+    assert outcome.score == max(metrics["score"] for metrics in reports)
+    assert outcome.best_phase == max(reports, key=lambda metrics: metrics["score"])["phase"]
     assert outcome.phase_one_score == max(metrics["score"] for metrics in reports[:2])
     assert {
         "loss/critic",
@@ -126,14 +132,131 @@ def test_divergence_is_an_error(tmp_path: Path, bundled: Dataset) -> None:
         run(tmp_path, bundled, config(learning_rate=1e30))
 
 
-def test_a_truncated_checkpoint_is_named(tmp_path: Path, bundled: Dataset) -> None:
-    run(tmp_path, bundled, config(), stop_at=1)
-    file = tmp_path / FILE
-    file.write_bytes(file.read_bytes()[:1000])
-    with pytest.raises(ModelError, match=r"checkpoint\.pt: truncated or damaged"):
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(
+    tmp_path: Path, bundled: Dataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(tmp_path / "whole", bundled, config())
+    run(tmp_path / "parts", bundled, config(), stop_at=3)
+    file = tmp_path / "parts" / FILE
+    file.write_bytes(file.read_bytes()[:-1000])
+    _, reports = run(tmp_path / "parts", bundled, config(), resume=True)
+    assert [metrics["epoch"] for metrics in reports] == [3, 4]  # the third once more
+    assert "going on from the one before" in caplog.text
+    whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
+    for name, value in whole.items():
+        assert torch.equal(value, parts[name]), name
+
+
+def test_checkpoints_that_are_all_damaged_are_named(tmp_path: Path, bundled: Dataset) -> None:
+    run(tmp_path, bundled, config(), stop_at=2)
+    for name in (FILE, PREVIOUS_FILE):
+        (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:1000])
+    with pytest.raises(ModelError, match=r"checkpoint\.pt and checkpoint\.previous\.pt truncated or damaged; delete"):
         run(tmp_path, bundled, config(), resume=True)
     with pytest.raises(ModelError, match="to resume from"):
         run(tmp_path / "empty", bundled, config(), resume=True)
+
+
+def test_no_flipped_byte_changes_a_checkpoint(tmp_path: Path) -> None:
+    written = {"weights": torch.arange(1000.0), "rng": torch.get_rng_state()}
+    write_checkpoint(tmp_path, written, Position(epoch=3))
+    file, places = tmp_path / FILE, np.random.default_rng(0)
+    original = file.read_bytes()
+    for place in places.integers(len(original), size=300):
+        changed = bytearray(original)
+        changed[place] ^= 1 << int(places.integers(8))
+        file.write_bytes(changed)
+        try:
+            state, position = read_checkpoint(tmp_path)
+        except ModelError:
+            continue
+        assert position == Position(epoch=3)
+        assert all(torch.equal(state[name], value) for name, value in written.items())
+
+
+def test_the_best_of_both_phases_is_kept(tmp_path: Path, bundled: Dataset) -> None:
+    # phase two only spoils what phase one found
+    settings = config(adversarial_learning_rate=0.1, alpha=0.0, beta=0.0, ema_decay=0.0)
+    outcome, reports = run(tmp_path, bundled, settings)
+    assert outcome is not None
+    first = [metrics for metrics in reports if metrics["phase"] == 1]
+    second = [metrics for metrics in reports if metrics["phase"] == 2]
+    assert max(metrics["score"] for metrics in second) < outcome.phase_one_score
+    assert outcome.score == outcome.phase_one_score == max(metrics["score"] for metrics in first)
+    assert outcome.best_phase == 1
+    assert [metrics["best_score"] for metrics in second] == [outcome.score] * 2
+    run(tmp_path / "alone", bundled, replace_config(settings, adversarial_epochs=0))
+    both, alone = (load_bundle(folder / "bundle").state_dict() for folder in (tmp_path, tmp_path / "alone"))
+    for name, value in alone.items():
+        assert torch.equal(value, both[name]), name
+
+
+def test_a_better_phase_two_wins(tmp_path: Path, bundled: Dataset) -> None:
+    outcome, reports = run(tmp_path, bundled, config(learning_rate=1e-7, adversarial_learning_rate=3e-3))
+    assert outcome is not None
+    assert outcome.best_phase == 2
+    assert outcome.score == max(metrics["score"] for metrics in reports) > outcome.phase_one_score
+
+
+def replace_config(settings: TrainConfig, **changes: object) -> TrainConfig:
+    return make_config(settings.as_settings(), changes)
+
+
+def test_the_schedule_reaches_the_optimizer_and_survives_a_restart(tmp_path: Path, bundled: Dataset) -> None:
+    scheduled = config(schedule="cosine", warmup_steps=2, optimizer="adamw", weight_decay=0.1)
+    run(tmp_path / "whole", bundled, scheduled)
+    run(tmp_path / "parts", bundled, scheduled, stop_at=1)
+    run(tmp_path / "parts", bundled, scheduled, resume=True)
+    run(tmp_path / "constant", bundled, config(optimizer="adamw", weight_decay=0.1))
+    whole, parts, constant = (weights(tmp_path / name) for name in ("whole", "parts", "constant"))
+    for name, value in whole.items():
+        assert torch.equal(value, parts[name]), name
+    assert any(not torch.equal(value, constant[name]) for name, value in whole.items())
+
+
+def test_a_bundle_is_trained_on(tmp_path: Path, bundled: Dataset) -> None:
+    run(tmp_path / "first", bundled, config(supervised_epochs=1, adversarial_epochs=0))
+    bundle = tmp_path / "first" / "bundle"
+    frozen = {"learning_rate": 1e-12, "ema_decay": 0.0, "start_from": str(bundle)}
+    settings = make_config(
+        {key: value for key, value in SETTINGS.items() if key != "separator"}, {**frozen, "adversarial_epochs": 0}
+    )
+    outcome, _ = run(tmp_path / "second", bundled, settings)
+    assert outcome is not None
+    before, after = load_bundle(bundle), load_bundle(outcome.bundle)
+    assert before.arguments == after.arguments
+    for name, value in before.state_dict().items():
+        torch.testing.assert_close(value, after.state_dict()[name], atol=1e-9, rtol=0)
+    with pytest.raises(ConfigError, match=r"start_from=.*: is another separator"):
+        config(start_from=str(bundle), separator={"num_layers": 3})
+    with pytest.raises(ConfigError, match=r"start_from=.*nowhere.*is no bundle"):
+        config(start_from=str(tmp_path / "nowhere"))
+
+
+def test_silent_drums_leave_the_choice_to_other_sources(tmp_path: Path, bundled: Dataset) -> None:
+    drumless = replace(
+        bundled, valid=tuple(replace(track, mix=None, sources=(None, track.sources[1])) for track in bundled.valid)
+    )
+    outcome, reports = run(tmp_path, drumless, config())
+    assert outcome is not None
+    assert [metrics["score"] for metrics in reports] == [metrics["usdr/other"] for metrics in reports]
+    assert all(math.isfinite(metrics["best_score"]) for metrics in reports)
+
+
+def test_validation_on_nothing_but_silence_is_refused(tmp_path: Path, bundled: Dataset) -> None:
+    files.write(tmp_path / "silence.wav", np.zeros((1, 44100), np.float32), 44100)
+    silence = Sample.of(tmp_path / "silence.wav")
+    silent = replace(bundled, valid=(Track("silent", None, (silence, silence)),))
+    with pytest.raises(DataError, match="nothing can be scored"):
+        run(tmp_path / "run", silent, config())
+    assert not (tmp_path / "run" / "bundle").exists()
+
+
+def test_a_batch_that_cannot_fit_is_refused_before_it_is_tried(tmp_path: Path, bundled: Dataset) -> None:
+    with pytest.raises(ConfigError, match=r"batch_size=1000000: its audio alone takes .* GiB"):
+        run(tmp_path, bundled, config(batch_size=1_000_000, segment_seconds=10.0))
+    with pytest.raises(ConfigError, match=r"batch_size=40000: a step takes about .* set accumulate=\d+"):
+        run(tmp_path, bundled, config(batch_size=40_000))
 
 
 def test_missing_partitions_are_named(tmp_path: Path, bundled: Dataset) -> None:

@@ -99,7 +99,7 @@ def test_a_teacher_is_replaced_by_a_better_student_alone(tmp_path: Path, bundled
     def boosting() -> SelfBoosting:
         model = build_separator("tdf_unet", {}, "micro")
         settings = SelfBoost(share=0.5, min_agreement_db=-100)
-        return SelfBoosting(model, settings, mixes, tmp_path / "labels", precision="float32")
+        return SelfBoosting(model, settings, mixes, tmp_path / "labels")
 
     def refuse(_separator: SeparatorModel) -> float:
         raise AssertionError("the student's score is known")

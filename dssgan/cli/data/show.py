@@ -6,9 +6,16 @@ import click
 
 
 @click.command()
-@click.argument("dataset", required=False, type=click.Path(path_type=Path))
+@click.argument("dataset", required=False, type=click.Path(path_type=Path), metavar="[DATASET|MODEL]")
 def command(dataset: Path | None) -> None:
-    """Print what is in a data set; the bundled songs by default."""
+    """Print what is in a data set, the bundled songs by default; or whom a model has to thank.
+
+    MODEL is a bundle's folder, an ensemble's file or the name of a shipped ensemble: what it learnt from, under which
+    licence, and the credits that belong wherever it is passed on.
+    """
+    if dataset is not None and _is_model(dataset):
+        _show_model(dataset)
+        return
     from dssgan.cli.terminal import Terminal
     from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset
 
@@ -25,3 +32,26 @@ def command(dataset: Path | None) -> None:
     for credit in loaded.credits:
         terminal.say(credit)
     terminal.say(f"fingerprint of what a model may learn from: {loaded.fingerprint}")
+
+
+def _is_model(path: Path) -> bool:
+    if path.suffix == ".yaml" or (path / "model.json").is_file():
+        return True
+    from dssgan.inference.loading import shipped_ensembles
+
+    return str(path) in shipped_ensembles()
+
+
+def _show_model(path: Path) -> None:
+    from dssgan.cli.terminal import Terminal
+    from dssgan.inference.loading import origins
+
+    terminal = Terminal(quiet=False)
+    for data in origins(path):
+        terminal.say(f"{data['name']} ({data.get('licence') or 'licence unknown'})")
+        for credit in data.get("credits", []):
+            terminal.say(f"  {credit}")
+        for rights in data.get("rights", []):
+            tracks = ", ".join(rights["tracks"])
+            terminal.say(f"  {tracks}: {rights['licence']}, {rights['holder']}, {rights['source']}")
+        terminal.say(f"  fingerprint: {data['fingerprint']}")

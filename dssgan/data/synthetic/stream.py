@@ -1,17 +1,19 @@
 """Excerpts of synthetic songs without end, composed and rendered as training goes."""
 
-from collections import deque
-from collections.abc import Iterator
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from itertools import count
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset, get_worker_info
+from torch.utils.data import Dataset
 
 from dssgan.audio.files import Audio
 from dssgan.audio.resample import resample, to_channels
 from dssgan.data.augment import Augment
 from dssgan.data.cache import num_samples_of
+from dssgan.data.pairing import make_pair
 from dssgan.data.synthetic import kits
 from dssgan.data.synthetic.compose import compose
 from dssgan.data.synthetic.render import SOURCES, render
@@ -25,12 +27,17 @@ _MOST_SONGS = 16
 _EXCERPTS_A_SONG = 64  # rendering a song costs a fifth of training a small network on them, two cores
 
 
-class SyntheticExcerpts(IterableDataset[tuple[Tensor, Tensor]]):
+_Song = tuple[Audio, Audio, Audio]  # mix, drums, other
+_Place = tuple[int, int]  # number of the song, start in samples
+
+
+class SyntheticExcerpts(Dataset[tuple[Tensor, Tensor]]):
     """Excerpts of synthetic songs with their sources, without end.
 
-    A pool of the latest songs is kept, and a new one rendered every 64 excerpts. Seeded by (seed, epoch, rank, worker):
-    the same again on a machine with the same instruments, and different on every rank. The mix is the song's own unless
-    a source was changed or came from another song; then it is the sum of the sources.
+    Excerpts are cut from a pool of the latest songs, which a new one joins every 64 excerpts. Seeded by (seed, epoch,
+    rank, index): the same again in whatever process on a machine with the same instruments, and different on every
+    rank. Each process that loads excerpts renders the songs it needs. How a mix and its sources are put together:
+    `dssgan.data.pairing.make_pair`.
 
     Args:
         segment_seconds: length of an excerpt, seconds; at most 24.
@@ -61,48 +68,53 @@ class SyntheticExcerpts(IterableDataset[tuple[Tensor, Tensor]]):
         self._channels = channels
         self._key = (seed, rank)
         self._epoch = 0
+        self._songs: OrderedDict[int, _Song] = OrderedDict()  # by number, the latest used last
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose other songs, from the next `iter` on."""
+        """Choose other songs, from the next excerpt on."""
+        if epoch != self._epoch:
+            self._songs.clear()
         self._epoch = epoch
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield mix (channels, samples) and sources (2, channels, samples), for ever."""
-        worker = get_worker_info()
-        key = [_STREAM, *self._key, self._epoch, 0 if worker is None else worker.id]
-        generator = np.random.default_rng(np.random.SeedSequence(key))
-        songs = deque((self._song(generator) for _ in range(_FIRST_SONGS)), maxlen=_MOST_SONGS)
-        while True:
-            for _ in range(_EXCERPTS_A_SONG):
-                yield self._excerpt(songs, generator)
-            songs.append(self._song(generator))
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        """Give mix (channels, samples) and sources (2, channels, samples) of the excerpt with this number."""
+        generator = self._generator(0, index)
+        newest = _FIRST_SONGS - 1 + index // _EXCERPTS_A_SONG
+        pool = range(max(0, newest + 1 - _MOST_SONGS), newest + 1)
 
-    def _song(self, generator: np.random.Generator) -> tuple[Audio, Audio, Audio]:
-        song = render(compose(int(generator.integers(1 << 48)), _SONG_SECONDS))
-        mix, drums, other = (
-            to_channels(resample(audio, SAMPLE_RATE, self._sample_rate), self._channels)
-            for audio in (song.mix, song.drums, song.other)
-        )
-        return mix, drums, other
+        def cut(place: _Place, part: int) -> Audio:
+            number, start = place
+            return self._song(number)[part][:, start : start + self._num_samples]
 
-    def _excerpt(
-        self, songs: deque[tuple[Audio, Audio, Audio]], generator: np.random.Generator
-    ) -> tuple[Tensor, Tensor]:
-        number, start = self._place(songs, generator)
-        changed = bool(generator.random() < self.augment.remix)
-        parts = []
-        for source in range(len(SOURCES)):
-            donor, place = self._place(songs, generator) if changed else (number, start)
-            audio, touched = self.augment.apply(
-                songs[donor][1 + source][:, place : place + self._num_samples], generator
-            )
-            changed = changed or touched
-            parts.append(audio)
-        sources = np.stack(parts)  # (2, channels, samples)
-        own = songs[number][0][:, start : start + self._num_samples]
-        mix = sources.sum(axis=0) if changed else own.copy()
+        mix, sources = make_pair(
+            generator, self.augment, len(SOURCES),
+            choose_place=lambda others: self._place(pool, others, generator),
+            read_source=lambda place, source: cut(place, 1 + source),
+            read_mix=lambda place: cut(place, 0),
+        )  # fmt: skip
         return torch.from_numpy(mix), torch.from_numpy(sources)
 
-    def _place(self, songs: deque[tuple[Audio, Audio, Audio]], generator: np.random.Generator) -> tuple[int, int]:
-        number = int(generator.integers(len(songs)))
-        return number, int(generator.integers(songs[number][0].shape[1] - self._num_samples + 1))
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield them for ever, from the first."""
+        return map(self.__getitem__, count())
+
+    def _generator(self, kind: int, index: int) -> np.random.Generator:
+        return np.random.default_rng(np.random.SeedSequence([_STREAM, *self._key, self._epoch, kind, index]))
+
+    def _song(self, number: int) -> _Song:
+        if number not in self._songs:
+            song = render(compose(int(self._generator(1, number).integers(1 << 48)), _SONG_SECONDS))
+            mix, drums, other = (
+                to_channels(resample(audio, SAMPLE_RATE, self._sample_rate), self._channels)
+                for audio in (song.mix, song.drums, song.other)
+            )
+            self._songs[number] = mix, drums, other
+            while len(self._songs) > _MOST_SONGS:
+                self._songs.popitem(last=False)
+        self._songs.move_to_end(number)
+        return self._songs[number]
+
+    def _place(self, pool: range, others: Sequence[_Place], generator: np.random.Generator) -> _Place:
+        left = [number for number in pool if number not in {used for used, _ in others}]
+        number = left[int(generator.integers(len(left)))]  # there are more songs than sources
+        return number, int(generator.integers(num_samples_of(_SONG_SECONDS, self._sample_rate) - self._num_samples + 1))

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader
 
 from dssgan.data.augment import Augment
 from dssgan.data.dataset import Dataset
 from dssgan.data.processes import map_in_processes
+from dssgan.data.synthetic import stream as stream_module
 from dssgan.data.synthetic.compose import compose
-from dssgan.data.synthetic.render import render
+from dssgan.data.synthetic.render import Recording, render
+from dssgan.data.synthetic.soundfont import SAMPLE_RATE
 from dssgan.data.synthetic.stream import SyntheticExcerpts
 from dssgan.data.synthetic.write import write_dataset
 from dssgan.errors import ConfigError, DataError
@@ -93,8 +94,28 @@ def test_the_stream_is_seeded_and_adds_up() -> None:
 
 
 def test_remixed_excerpts_are_sums() -> None:
-    mix, sources = next(iter(DataLoader(excerpts(augment=Augment(remix=1.0)), batch_size=8)))
-    assert torch.allclose(mix, sources.sum(dim=1), atol=1e-6)
+    for mix, sources in itertools.islice(excerpts(augment=Augment(remix=1.0)), 8):
+        assert torch.allclose(mix, sources.sum(dim=0), atol=1e-6)
+
+
+def test_pairs_are_of_one_song_and_remixes_never(monkeypatch: pytest.MonkeyPatch) -> None:
+    def numbered(seed: int, seconds: float) -> int:  # noqa: ARG001
+        return seed
+
+    def tell(seed: int) -> Recording:
+        ramp = (1 + np.arange(24 * SAMPLE_RATE) + seed % 1000 / 1000)[None].astype(np.float64)
+        return Recording(2 * ramp, ramp, ramp, credits=(), coded=False)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(stream_module, "compose", numbered)
+    monkeypatch.setattr(stream_module, "render", tell)
+    settings: dict[str, object] = {"sample_rate": SAMPLE_RATE, "segment_seconds": 0.001}
+    for augment in ({"gain_db": (-6.0, 3.0), "polarity": 0.5}, {"gain_db": (0.0, 0.0), "polarity": 0.0}):
+        for remix, is_one in ((0.0, True), (1.0, False)):
+            stream = excerpts(augment=Augment(remix=remix, channel_swap=0, **augment), **settings)  # type: ignore[arg-type]
+            for _, sources in itertools.islice(stream, 50):
+                # a ramp with a slope of 1 at the source's gain: where it lies, and in which song
+                places = [float(part[0, 0] / (part[0, 1] - part[0, 0])) for part in sources.double()]
+                assert (places[0] == pytest.approx(places[1], rel=1e-9)) == is_one
 
 
 def test_an_excerpt_longer_than_a_song_is_refused() -> None:

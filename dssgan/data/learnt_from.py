@@ -1,0 +1,142 @@
+"""What a model learnt from, recorded in its bundle so that it is never tested on it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from dssgan.data.acoustic import Landmarks, matches
+from dssgan.data.fingerprint import SILENCE
+from dssgan.data.known import Known
+from dssgan.data.sample import Recording
+from dssgan.errors import DataError, ModelError
+
+FILE = "learnt_from.safetensors"
+# Copies share 0.18 or more of their landmarks, songs with a loop in common 0.05.
+SAME_SONG = 0.1
+_KEPT_BITS = 3  # one landmark in eight; the same ones of every recording, since it goes by what they are
+_FEWEST_PAIRS = 10  # of those
+
+
+@dataclass(frozen=True)
+class LearntFrom:
+    """The recordings that a model learnt from or was chosen by.
+
+    Args:
+        names: of the recordings.
+        fingerprints: of the files of each.
+        marks: one landmark in eight of each, 40 KB for a song of four minutes.
+        data_fingerprint: of the data set that they are all of; "" where they are of several.
+    """
+
+    names: tuple[str, ...] = ()
+    fingerprints: tuple[frozenset[str], ...] = ()
+    marks: tuple[Landmarks, ...] = field(default=(), compare=False)
+    data_fingerprint: str = ""
+
+    @classmethod
+    def of(cls, named: Sequence[tuple[str, Recording]], known: Mapping[Recording, Known]) -> "LearntFrom":
+        """Record some recordings.
+
+        Args:
+            named: each with the name that reports call it by.
+            known: what each holds.
+        """
+        return cls(
+            tuple(name for name, _ in named),
+            tuple(frozenset(known[recording].fingerprints) - {SILENCE} for _, recording in named),
+            tuple(_thinned(known[recording].marks) for _, recording in named),
+        )
+
+    def __add__(self, other: "LearntFrom") -> "LearntFrom":
+        """Give what both hold together."""
+        new = [place for place, content in enumerate(other.fingerprints) if content not in self.fingerprints]
+        return LearntFrom(
+            (*self.names, *(other.names[place] for place in new)),
+            (*self.fingerprints, *(other.fingerprints[place] for place in new)),
+            (*self.marks, *(other.marks[place] for place in new)),
+        )
+
+    def find(self, known: Known) -> str | None:
+        """Look for a recording.
+
+        Args:
+            known: what it holds.
+
+        Returns:
+            The name under which it was learnt from; None where it is new.
+        """
+        content = set(known.fingerprints) - {SILENCE}
+        for name, fingerprints in zip(self.names, self.fingerprints, strict=True):
+            if content & fingerprints:
+                return name
+        query = _thinned(known.marks)
+        for match in matches([query, *self.marks], num_queries=1, fewest_pairs=_FEWEST_PAIRS):
+            if match.share > SAME_SONG:
+                return self.names[match.second - 1]
+        return None
+
+    def save(self, folder: Path) -> None:
+        """Write it into a folder.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        sizes = [len(keys) for keys, _ in self.marks]
+        tensors = {
+            "keys": np.concatenate([np.zeros(0, np.uint32), *(keys for keys, _ in self.marks)]),
+            "times": np.concatenate([np.zeros(0, np.int32), *(times for _, times in self.marks)]),
+            "sizes": np.array(sizes, np.int64),
+        }
+        lines = {f"{place:06d}": "\n".join([name, *sorted(content)])
+                 for place, (name, content) in enumerate(zip(self.names, self.fingerprints, strict=True))}  # fmt: skip
+        save_file(tensors, folder / FILE, metadata=lines or None)
+
+    @classmethod
+    def load(cls, folder: Path) -> "LearntFrom":
+        """Read what `save` wrote; nothing where a bundle of an earlier version has no such file.
+
+        Raises:
+            ModelError: the file is damaged.
+        """
+        file = folder / FILE
+        if not file.exists():
+            return cls()
+        try:
+            with safe_open(file, framework="numpy") as stored:
+                lines = [line.split("\n") for _, line in sorted((stored.metadata() or {}).items())]
+                keys, times, sizes = (stored.get_tensor(name) for name in ("keys", "times", "sizes"))
+            edges = np.cumsum(sizes)[:-1]
+            marks = tuple(zip(np.split(keys, edges), np.split(times, edges), strict=True))[: len(lines)]
+            return cls(tuple(line[0] for line in lines), tuple(frozenset(line[1:]) for line in lines), marks)
+        except (OSError, SafetensorError, ValueError) as error:
+            raise ModelError(f"{file}: damaged ({error}); copy the bundle again") from error
+
+    def require_new(self, tested: Mapping[str, Sequence[Known]], model: str) -> None:
+        """Refuse to test a model on what it learnt from.
+
+        Args:
+            tested: what the recordings of each song hold, by the song's name.
+            model: what to call the model.
+
+        Raises:
+            DataError: it learnt from one of them.
+        """
+        for song, recordings in tested.items():
+            for known in recordings:
+                name = self.find(known)
+                if name is not None:
+                    raise DataError(
+                        f"{model}: learnt from {name}, which is the same audio as test track {song}; test it on other "
+                        "songs"
+                    )
+
+
+def _thinned(marks: Landmarks) -> Landmarks:
+    keys, times = marks
+    # a multiplicative hash spreads neighbouring keys (Knuth, The Art of Computer Programming, volume 3, section 6.4)
+    kept = (keys * np.uint32(2654435761)) >> np.uint32(32 - _KEPT_BITS) == 0
+    return keys[kept], times[kept]

@@ -1,0 +1,204 @@
+"""Inner products of one song's mix, sources and estimates: all that choosing and weighting an ensemble needs of it.
+
+The energy of an ensemble's error is quadratic in its weights, so a small matrix a song and band stands for the
+estimates themselves, however long the song is.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from dssgan.atomic import replacing
+from dssgan.audio.info import Audio
+from dssgan.audio.stft import STFT
+from dssgan.ensembling.ensemble import HOP_SAMPLES, N_FFT
+from dssgan.ensembling.postprocess import bands_of_bins
+from dssgan.inference.consistency import mixture_consistency
+from dssgan.inference.overlap_add import separate_blocks
+from dssgan.separators import SeparatorModel
+
+_FORMAT = 1
+_BLOCK_SAMPLES = 1 << 18
+_SUMMED_COLUMNS = 1 << 12
+_WINDOW_ENERGY = 1.5 * N_FFT  # of a Hann window with a hop of a quarter, for a transform that is not normalised
+
+
+@dataclass(frozen=True)
+class SongProducts:
+    """What is kept of one song.
+
+    Args:
+        gram: inner products of all signals with each other in each band, (bands, signals, signals), float64. The
+            signals are every candidate's estimates of every source (candidate by candidate), the true sources, the mix.
+        error: energy of each candidate's error, as `dssgan separate` gives its stems, (candidates, sources), float64.
+        energy: of the true sources, (sources,), float64.
+    """
+
+    gram: Tensor
+    error: Tensor
+    energy: Tensor
+
+    @property
+    def num_sources(self) -> int:
+        """Sources of the song."""
+        return len(self.energy)
+
+    @property
+    def num_candidates(self) -> int:
+        """Separators whose estimates are among the signals."""
+        return len(self.error)
+
+    def of(self, candidates: Sequence[int]) -> "SongProducts":
+        """Leave other candidates out.
+
+        Args:
+            candidates: which to keep, in this order.
+        """
+        sources, total = self.num_sources, self.gram.shape[-1]
+        signals = [index * sources + source for index in candidates for source in range(sources)]
+        signals += range(total - sources - 1, total)
+        return SongProducts(self.gram[:, signals][:, :, signals], self.error[list(candidates)], self.energy)
+
+
+def song_products(
+    candidates: Sequence[SeparatorModel], mix: Audio, reference: Audio, edges_hz: tuple[float, ...]
+) -> SongProducts:
+    """Separate a song with every candidate, all of them in step, and keep the products of a block at a time.
+
+    Args:
+        candidates: separators of one sample rate, with the same channels and sources.
+        mix: (channels, samples), float32, at their rate.
+        reference: its true sources, (sources, channels, samples).
+        edges_hz: lower edges of the bands, Hz.
+
+    Returns:
+        The products.
+    """
+    streams = [_evenly(separate_blocks(candidate, _blocks(mix))) for candidate in candidates]
+    return _accumulate((np.stack(blocks) for blocks in zip(*streams, strict=True)), mix, reference, edges_hz,
+                       candidates[0].sample_rate)  # fmt: skip
+
+
+def products_of_estimates(
+    estimates: Audio, mix: Audio, reference: Audio, edges_hz: tuple[float, ...], sample_rate: int
+) -> SongProducts:
+    """Keep the products of estimates that are there already.
+
+    Args:
+        estimates: (candidates, sources, channels, samples).
+        mix: (channels, samples).
+        reference: (sources, channels, samples).
+        edges_hz: lower edges of the bands, Hz.
+        sample_rate: samples per second.
+    """
+    starts = range(0, mix.shape[-1], _BLOCK_SAMPLES)
+    blocks = (estimates[..., start : start + _BLOCK_SAMPLES] for start in starts)
+    return _accumulate(blocks, mix, reference, edges_hz, sample_rate)
+
+
+def _blocks(mix: Audio) -> Iterator[Audio]:
+    for start in range(0, mix.shape[-1], _BLOCK_SAMPLES):
+        yield mix[:, start : start + _BLOCK_SAMPLES]
+
+
+def _evenly(blocks: Iterable[Audio]) -> Iterator[Audio]:
+    """Cut a stream of (sources, channels, samples) into blocks of one size, the last one shorter."""
+    waiting: list[Audio] = []
+    size = 0
+    for block in blocks:
+        waiting.append(block)
+        size += block.shape[-1]
+        while size >= _BLOCK_SAMPLES:
+            whole = np.concatenate(waiting, axis=-1)
+            yield whole[..., :_BLOCK_SAMPLES]
+            waiting, size = [whole[..., _BLOCK_SAMPLES:]], size - _BLOCK_SAMPLES
+    if size:
+        yield np.concatenate(waiting, axis=-1)
+
+
+def _accumulate(
+    blocks: Iterable[Audio], mix: Audio, reference: Audio, edges_hz: tuple[float, ...], sample_rate: int
+) -> SongProducts:
+    stft = STFT(N_FFT, HOP_SAMPLES)
+    band_of_bin = bands_of_bins(edges_hz, N_FFT, sample_rate)
+    # a spectrogram of real audio has each bin but the first and the last twice
+    scale = torch.full((stft.num_bins, 1), (2 / _WINDOW_ENERGY) ** 0.5)
+    scale[[0, -1]] = (1 / _WINDOW_ENERGY) ** 0.5
+    gram: Tensor | None = None
+    error = energy = torch.zeros((), dtype=torch.float64)
+    position = 0
+    for block in blocks:
+        estimates = torch.from_numpy(block)  # (candidates, sources, channels, samples)
+        part = slice(position, position + block.shape[-1])
+        position = part.stop
+        own_mix, own_reference = torch.from_numpy(mix[:, part]), torch.from_numpy(reference[..., part])
+        consistent = mixture_consistency(estimates, own_mix.expand(len(estimates), -1, -1))
+        error = error + (consistent - own_reference).double().square().sum(dim=(-2, -1))
+        energy = energy + own_reference.double().square().sum(dim=(-2, -1))
+        signals = torch.cat([estimates.flatten(0, 1), own_reference, own_mix[None]])  # (signals, channels, samples)
+        # with half a window of silence on both sides every sample lies in four frames, and energies agree exactly
+        padded = functional.pad(signals, (N_FFT // 2, N_FFT // 2))
+        spectrograms = torch.view_as_real(stft(padded) * scale)  # (signals, channels, bins, frames, 2)
+        found = []
+        for band in range(len(edges_hz)):
+            rows = spectrograms[:, :, band_of_bin == band].flatten(1)
+            # short sums in float32, long ones in float64: errors are small differences of large energies
+            found.append(sum((columns @ columns.T).double() for columns in rows.split(_SUMMED_COLUMNS, dim=1)))
+        gram = torch.stack(found) if gram is None else gram + torch.stack(found)
+    assert gram is not None
+    return SongProducts(gram, error, energy)
+
+
+@dataclass(frozen=True)
+class ProductsCache:
+    """Products on disk, by the content of songs and candidates, so that a second choice separates nothing again.
+
+    A new candidate has products with every other one, so all of them are separated again when one is added.
+
+    Args:
+        folder: where they lie.
+    """
+
+    folder: Path
+
+    def load(self, song: str, candidates: Sequence[str]) -> SongProducts | None:
+        """Give a song's products with some candidates, if they are there, alone or among others.
+
+        Args:
+            song: what identifies it and the bands.
+            candidates: what identifies each.
+        """
+        for file in sorted(self.folder.glob(f"{song}-*.npz")):
+            try:
+                with np.load(file, allow_pickle=False) as stored:
+                    known = [str(candidate) for candidate in stored["candidates"]]
+                    if int(stored["format"]) != _FORMAT or not set(candidates) <= set(known):
+                        continue
+                    parts = (torch.from_numpy(stored[name]) for name in ("gram", "error", "energy"))
+                    return SongProducts(*parts).of([known.index(candidate) for candidate in candidates])
+            except (OSError, ValueError, KeyError, EOFError):  # half a file is as good as none
+                continue
+        return None
+
+    def save(self, song: str, candidates: Sequence[str], name: str, products: SongProducts) -> None:
+        """Keep a song's products.
+
+        Args:
+            song: what identifies it and the bands.
+            candidates: what identifies each.
+            name: of this set of candidates.
+            products: of the song.
+
+        Raises:
+            WriteError: the file cannot be written.
+        """
+        with replacing(self.folder / f"{song}-{name}.npz") as temporary, temporary.open("wb") as file:
+            np.savez(
+                file, format=np.int64(_FORMAT), candidates=np.array(candidates), gram=products.gram.numpy(),
+                error=products.error.numpy(), energy=products.energy.numpy(),
+            )  # fmt: skip

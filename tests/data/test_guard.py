@@ -1,0 +1,185 @@
+"""No test song reaches training, fitting or a bundle's own test, whatever it is disguised as."""
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_training import config, run
+
+from dssgan.audio import files
+from dssgan.data.dataset import Dataset, Track
+from dssgan.data.guard import guarded, recordings_of
+from dssgan.data.known import examine_recordings
+from dssgan.data.learnt_from import LearntFrom
+from dssgan.data.sample import Sample, Sum
+from dssgan.ensembling.build import build_ensemble
+from dssgan.errors import DataError, ModelError
+from dssgan.evaluation.campaign import run_campaign
+from dssgan.evaluation.methods import ModelMethod
+from dssgan.inference.loading import learnt_from
+from dssgan.separators import build_separator
+from dssgan.separators.bundle import save_bundle
+from dssgan.tuning.options import SearchOptions
+from dssgan.tuning.space import SearchSpace
+from dssgan.tuning.sweep import run_sweep
+
+
+def disguised(track: Track, folder: Path, kind: str) -> Track:
+    """Give the same song in other files."""
+    sources = []
+    for name, source in zip(("drums", "other"), track.sources, strict=True):
+        assert isinstance(source, Sample)
+        if kind == "without fingerprint":
+            shutil.copy(source.path, folder / f"{name}.ogg")
+            sources.append(replace(source, path=folder / f"{name}.ogg", fingerprint=None))
+            continue
+        wav = folder / f"{name}.wav"
+        files.write(wav, np.clip(source.read(), -1, 1), source.sample_rate)
+        change = {"mp3": [], "quiet and cut": ["-ss", "1.0", "-af", "volume=-9dB"]}[kind]
+        coded = folder / f"{name}.mp3"
+        subprocess.run(["ffmpeg", "-v", "error", "-i", wav, *change, "-b:a", "128k", coded], check=True)
+        sources.append(Sample.of(coded, with_fingerprint=True))
+    return Track("another name", None, tuple(sources))
+
+
+@pytest.fixture(params=["mp3", "quiet and cut", "without fingerprint"])
+def leaking(request: pytest.FixtureRequest, bundled: Dataset, tmp_path: Path) -> Dataset:
+    (tmp_path / "copy").mkdir()
+    copy = disguised(bundled.test[0], tmp_path / "copy", request.param)
+    return replace(bundled, valid=(*bundled.valid, copy))
+
+
+def test_training_asks(leaking: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"another name.* test track francium"):
+        run(tmp_path / "run", leaking, config())
+    assert not (tmp_path / "run").exists()
+
+
+def test_fitting_asks(leaking: Dataset, tmp_path: Path) -> None:
+    save_bundle(tmp_path / "bundle", "unet", build_separator("unet", {"num_layers": 2}), metadata={})
+    with pytest.raises(DataError, match=r"another name.* test track francium"):
+        build_ensemble([tmp_path / "bundle"], leaking, tmp_path / "mine.yaml")
+    assert not (tmp_path / "mine.yaml").exists()
+
+
+def test_sweeps_ask_before_anything_begins(leaking: Dataset, tmp_path: Path) -> None:
+    space = SearchSpace("space.py", "def space(trial):\n    trial.suggest_float('alpha', 0, 1)\n")
+    with pytest.raises(DataError, match=r"another name.* test track francium"):
+        run_sweep(space, leaking, tmp_path / "sweep", settings={}, options=SearchOptions(1), name="x")
+    assert not (tmp_path / "sweep").exists()
+
+
+@pytest.mark.parametrize("partition", ["train_sup", "train_unsup"])
+def test_every_partition_is_compared(bundled: Dataset, tmp_path: Path, partition: str) -> None:
+    copy = disguised(bundled.test[0], tmp_path, "mp3")
+    unpaired = bundled.train_unsup
+    drums = replace(unpaired, sources=((*unpaired.sources[0], copy.sources[0]), unpaired.sources[1]))
+    changed = {"train_sup": (*bundled.train_sup, copy)} if partition == "train_sup" else {"train_unsup": drums}
+    with pytest.raises(DataError, match="sounds like test track francium"):
+        guarded(replace(bundled, **changed))  # type: ignore[arg-type]
+
+
+def test_what_is_apart_passes_and_is_recorded(bundled: Dataset) -> None:
+    checked = guarded(bundled)
+    assert checked == bundled
+    assert checked.learnt_from is not None
+    assert set(checked.learnt_from.names) >= {track.name for track in (*bundled.train_sup, *bundled.valid)}
+    assert not {track.name for track in bundled.test} & set(checked.learnt_from.names)
+    # a data set that was changed afterwards is not taken for a checked one
+    other = guarded(replace(checked, test=(), train_sup=checked.train_sup[:1]))
+    assert other.learnt_from is not None
+    assert len(other.learnt_from.names) < len(checked.learnt_from.names)
+
+
+def test_a_replaced_file_is_noticed_behind_its_fingerprint(bundled: Dataset, tmp_path: Path) -> None:
+    shutil.copytree(Path(str(bundled.files[0].path)).parents[2], tmp_path / "songs")
+    manifest = tmp_path / "songs" / "dataset.json"
+    guarded(Dataset.load(manifest))
+    victim = next(sample for track in Dataset.load(manifest).train_sup for sample in track.sources if sample)
+    assert isinstance(victim, Sample)
+    impostor = next(sample for sample in bundled.test[0].sources if isinstance(sample, Sample))
+    audio = np.resize(impostor.read(), (victim.channels, victim.num_frames))
+    files.write(tmp_path / "new.wav", np.clip(audio, -1, 1), victim.sample_rate)
+    subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", tmp_path / "new.wav", victim.path], check=True)
+    with pytest.raises(DataError, match=rf"{victim.path.name}: is not the audio that the data set was made with"):
+        guarded(Dataset.load(manifest))
+
+
+def test_a_bundle_is_not_tested_on_what_it_learnt_from(bundled: Dataset, tmp_path: Path) -> None:
+    outcome, _ = run(tmp_path / "run", bundled, config(supervised_epochs=1, adversarial_epochs=0))
+    assert outcome is not None
+    (tmp_path / "copy").mkdir()
+    seen = disguised(bundled.train_sup[0], tmp_path / "copy", "mp3")
+    settings: dict[str, object] = {"dataset_name": "songs", "sources": bundled.sources, "sample_rate": 44100}
+    method = {"mine": ModelMethod(str(outcome.bundle))}
+    with pytest.raises(DataError, match=r"mine: learnt from lithium-1, which is the same audio as test track another"):
+        run_campaign(method, [seen], tmp_path / "results", **settings)  # type: ignore[arg-type]
+    assert not (tmp_path / "results").exists()
+    # an ensemble remembers what its members learnt from, and what it was fitted on
+    built = build_ensemble([outcome.bundle], replace(bundled, train_sup=()), tmp_path / "mine.yaml")
+    assert set(learnt_from(built.path).names) >= {"lithium-1", "hydrogen-1"}
+    with pytest.raises(DataError, match="learnt from lithium-1"):
+        run_campaign({"mine": ModelMethod(str(built.path))}, [seen], tmp_path / "results", **settings)  # type: ignore[arg-type]
+    # and a training that starts from it passes it on
+    later, _ = run(tmp_path / "later", replace(bundled, train_sup=bundled.train_sup[3:]),
+                   config(supervised_epochs=1, adversarial_epochs=0, start_from=str(outcome.bundle)))  # fmt: skip
+    assert later is not None
+    assert "lithium-1" in learnt_from(later.bundle).names
+    assert json.loads((later.bundle / "model.json").read_text())["parents"][0]["credits"] == list(bundled.credits)
+
+
+def test_a_record_survives_its_file(bundled: Dataset, tmp_path: Path) -> None:
+    record = guarded(bundled).learnt_from
+    assert record is not None
+    record.save(tmp_path)
+    loaded = LearntFrom.load(tmp_path)
+    assert (loaded.names, loaded.fingerprints) == (record.names, record.fingerprints)
+    for (keys, times), (other_keys, other_times) in zip(loaded.marks, record.marks, strict=True):
+        np.testing.assert_array_equal(keys, other_keys)
+        np.testing.assert_array_equal(times, other_times)
+    assert (tmp_path / "learnt_from.safetensors").stat().st_size < 120_000
+    (tmp_path / "learnt_from.safetensors").write_bytes(b"nothing")
+    with pytest.raises(ModelError, match="damaged"):
+        LearntFrom.load(tmp_path)
+    assert LearntFrom.load(tmp_path / "nowhere") == LearntFrom()
+    LearntFrom().save(tmp_path)
+    assert LearntFrom.load(tmp_path) == LearntFrom()
+
+
+def test_other_songs_are_not_taken_for_known_ones(bundled: Dataset) -> None:
+    record = guarded(bundled).learnt_from
+    assert record is not None
+    for track in bundled.test:
+        for known in examine_recordings(recordings_of(track)).values():
+            assert record.find(known) is None
+
+
+def test_a_song_without_a_mix_is_known_by_its_sum(bundled: Dataset) -> None:
+    mix, *sources = recordings_of(bundled.train_sup[0])
+    assert isinstance(mix, Sum)
+    assert mix.files == tuple(sources)
+    np.testing.assert_allclose(mix.read(), bundled.train_sup[0].load()[0], atol=1e-6)
+
+
+def test_evaluate_counts_how_often_the_test_songs_were_opened(bundled: Dataset, tmp_path: Path) -> None:
+    shutil.copytree(Path(str(bundled.files[0].path)).parents[2], tmp_path / "songs")
+    for time in ("1st", "2nd"):
+        done = subprocess.run(
+            [sys.executable, "-c", "from dssgan.cli import main; main()", "evaluate", "mix", "--data",
+             tmp_path / "songs", "-o", tmp_path / "results", "-j", "1", "--sample-rate", "8000"],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert f"opened for the {time} time" in done.stderr
+    lines = (tmp_path / "songs" / "test_openings.jsonl").read_text().splitlines()
+    assert [json.loads(line)["methods"] for line in lines] == [["mix"]] * 2
+
+
+def test_torch_is_not_needed() -> None:
+    code = "import sys; import dssgan.data.guard; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -1,0 +1,78 @@
+"""From bundles to an ensemble's file."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dssgan.data.dataset import Dataset
+from dssgan.ensembling import build
+from dssgan.ensembling.build import build_ensemble
+from dssgan.errors import DataError
+from dssgan.inference.separator import Separator
+from dssgan.metrics.sdr import usdr
+from dssgan.separators import build_separator
+from dssgan.separators.bundle import save_bundle
+
+TINY = {"num_initial_filters": 2, "num_layers": 2, "n_fft": 512, "hop_samples": 256}
+
+
+@pytest.fixture
+def bundles(tmp_path: Path) -> list[Path]:
+    folders = []
+    for seed in range(3):
+        torch.manual_seed(seed)
+        folders.append(tmp_path / f"candidate_{seed}")
+        save_bundle(folders[-1], "unet", build_separator("unet", TINY), metadata={})
+    return folders
+
+
+def score(model: Path, dataset: Dataset) -> float:
+    """Score what `dssgan separate` gives."""
+    separator = Separator.load(model)
+    scores = []
+    for track in dataset.valid:
+        mix, references = track.load(44100, 2)
+        stems = separator.separate(mix, 44100)
+        scores.append(usdr(torch.from_numpy(np.stack(list(stems.values()))), torch.from_numpy(references))[0])
+    return float(torch.stack(scores).mean())
+
+
+def test_scores_are_those_of_separate(bundles: list[Path], bundled: Dataset, tmp_path: Path) -> None:
+    done: list[tuple[int, int]] = []
+    built = build_ensemble(bundles, bundled, tmp_path / "mine.yaml", progress=lambda *pair: done.append(pair))
+    for bundle in bundles:
+        assert built.candidates[str(bundle)] == pytest.approx(score(bundle, bundled), abs=1e-4)
+    assert built.fitted == pytest.approx(score(built.path, bundled), abs=1e-4)
+    assert built.fitted > max(built.candidates.values())
+    songs = len(bundled.valid)
+    assert done == [(number, 2 * songs) for number in range(1, 2 * songs + 1)]
+    plain = build_ensemble(bundles, bundled, tmp_path / "plain.yaml", plain=True)
+    assert plain.fitted == plain.average == pytest.approx(score(plain.path, bundled), abs=1e-4)
+
+
+def test_a_second_choice_separates_nothing_again(
+    bundles: list[Path], bundled: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = build_ensemble(bundles, bundled, tmp_path / "first.yaml")
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the products are known")
+
+    monkeypatch.setattr(build, "song_products", refuse)
+    again = build_ensemble(bundles[::-1], bundled, tmp_path / "again.yaml")
+    assert again.candidates == pytest.approx(first.candidates, abs=1e-9)
+    assert set(again.members.values()) == set(first.members.values())
+    build_ensemble(bundles[:2], bundled, tmp_path / "fewer.yaml")
+
+
+def test_it_is_fitted_on_validation_alone(bundles: list[Path], bundled: Dataset, tmp_path: Path) -> None:
+    built = build_ensemble(bundles, bundled, tmp_path / "mine.yaml")
+    others = replace(bundled, test=(), train_sup=())
+    assert build_ensemble(bundles, others, tmp_path / "others.yaml").fitted == built.fitted
+    elsewhere = replace(bundled, valid=bundled.train_sup[:1], train_sup=())
+    assert build_ensemble(bundles, elsewhere, tmp_path / "elsewhere.yaml").fitted != built.fitted
+    with pytest.raises(DataError, match="valid"):
+        build_ensemble(bundles, replace(bundled, valid=()), tmp_path / "nothing.yaml")

@@ -1,0 +1,60 @@
+"""What is validated is what users get."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dssgan.audio import files
+from dssgan.data.dataset import Dataset
+from dssgan.data.sample import Sample
+from dssgan.data.track import Track
+from dssgan.ensembling.ensemble import Ensemble
+from dssgan.inference.separator import Separator
+from dssgan.metrics.sdr import usdr
+from dssgan.separators import SeparatorModel, build_separator
+from dssgan.training.validation import Validation
+
+RATE = 44100
+
+
+def independent(seed: int) -> SeparatorModel:
+    """A separator whose estimates do not sum to the mix."""
+    torch.manual_seed(seed)
+    return build_separator("unet", {"num_initial_filters": 2, "num_layers": 2, "n_fft": 512, "hop_samples": 256}).eval()
+
+
+@pytest.mark.parametrize(
+    "model", [independent(0), Ensemble([independent(0), independent(1)]).eval()], ids=["independent heads", "ensemble"]
+)
+def test_validation_scores_what_separate_writes(model: SeparatorModel, bundled: Dataset) -> None:
+    seconds = 10.0
+    scores = Validation(bundled, model, seconds).run()
+    found = []
+    for track in bundled.valid:
+        mix, references = (part[..., : round(seconds * RATE)] for part in track.load(RATE, 2))
+        stems = Separator(model, "model").separate(mix, RATE)
+        found.append(usdr(torch.from_numpy(np.stack(list(stems.values()))), torch.from_numpy(references.copy())))
+    expected = torch.stack(found).mean(dim=0)
+    for index, source in enumerate(model.sources):
+        assert scores[f"usdr/{source}"] == pytest.approx(float(expected[index]), abs=1e-4)
+
+
+def test_validation_begins_where_drums_do(tmp_path: Path, bundled: Dataset) -> None:
+    drums = np.zeros((1, 10 * RATE), np.float32)
+    drums[:, 7 * RATE :] = 0.1 * np.random.default_rng(0).standard_normal(3 * RATE).astype(np.float32)
+    other = 0.1 * np.random.default_rng(1).standard_normal(10 * RATE).astype(np.float32)[None]
+    for name, audio in (("drums", drums), ("other", other)):
+        files.write(tmp_path / f"{name}.wav", audio, RATE)
+    track = Track("late", None, (Sample.of(tmp_path / "drums.wav"), Sample.of(tmp_path / "other.wav")))
+    model = independent(0)
+    for seconds, start in ((2.0, 7.0), (5.0, 5.0), (8.0, 0.0)):
+        validation = Validation(replace(bundled, valid=(track,)), model, seconds)
+        mix, sources = validation._excerpts[0].load()
+        assert mix.shape[-1] == sources.shape[-1] == round(seconds * RATE)
+        first = round(start * RATE)
+        np.testing.assert_allclose(sources[1, 0], other[0, first : first + mix.shape[-1]], atol=2**-15)
+        assert validation.monitored == "usdr/drums"
+        assert np.isfinite(validation.run()["usdr/drums"])
