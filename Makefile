@@ -4,10 +4,11 @@
 # make lint          set everything up, then check style, types and the layers
 # make instruments   install everything that synthetic songs can be played on (Debian packages, 400 MB)
 # make bench         print the benchmarks' tables
+# make mutants       print the wrong changes to the code that no test notices (a quarter of an hour)
 
 BIN := .venv/bin
 
-.PHONY: demo test test-cluster lint instruments bench format clean
+.PHONY: demo test test-cluster lint instruments bench mutants format clean
 
 demo: .venv/.ready
 	$(BIN)/dssgan demo
@@ -30,9 +31,13 @@ instruments:
 bench: .venv/.ready
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/separate.py
+	$(BIN)/python benchmarks/ensemble.py
 	$(BIN)/python benchmarks/evaluation.py
 	$(BIN)/python benchmarks/data.py
 	$(BIN)/python benchmarks/synthesis.py
+
+mutants: .venv/.ready
+	$(BIN)/python tools/mutants.py
 
 format: .venv/.ready
 	$(BIN)/ruff check --fix .

@@ -7,6 +7,7 @@ import torch
 from dssgan.data.dataset import Dataset
 from dssgan.training.checkpoint import FILE, read_checkpoint
 from dssgan.training.config import TrainConfig, make_config
+from dssgan.training.gan import GAN
 from dssgan.training.phases import Outcome, train
 from dssgan.training.shared_phases import SharedPhases
 
@@ -46,6 +47,13 @@ def run(folder: Path, dataset: Dataset, settings: TrainConfig, *, stop_at: int |
                      shared_phases=shared), reports  # fmt: skip
     except StopHereError:
         return None, reports
+
+
+def steepen(gan: GAN) -> None:
+    """Give fresh critics gradients beyond norm 1, so that the gradient penalty is not 0."""
+    with torch.no_grad():
+        for critic in gan.critics.critics:
+            list(critic.parameters())[-1].mul_(1000)
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:

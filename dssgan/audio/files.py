@@ -1,6 +1,6 @@
 """Reading any audio file by excerpt, with one clear error for whatever is wrong with it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +24,8 @@ SUFFIXES = frozenset(
     {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".w64", ".m4a", ".mp4", ".aac", ".wma"}
     | {".webm", ".mka", ".ac3", ".wv", ".ape", ".caf"}
 )
+
+OnTruncated = Callable[[float, float], None]
 
 _BLOCK_FRAMES = 1 << 20
 # What a lossy file's header promises and what it decodes to differ by some frames of its codec; more than this is loss
@@ -114,13 +116,17 @@ def read(path: Path, start_frame: int = 0, num_frames: int | None = None, *, ste
     return blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
 
 
-def read_blocks(path: Path, block_frames: int, *, stem: int | None = None) -> Iterator[Audio]:
+def read_blocks(
+    path: Path, block_frames: int, *, stem: int | None = None, on_truncated: OnTruncated | None = None
+) -> Iterator[Audio]:
     """Read a whole file block by block, in flat memory.
 
     Args:
         path: an audio file of any kind.
         block_frames: samples per channel of each block; the last may be shorter.
         stem: stream of a file that holds several.
+        on_truncated: called at the end of a file that ends before its time, with the seconds that are there and those
+            that its header promises; None refuses such a file.
 
     Yields:
         (channels, samples), float32, at the file's own rate.
@@ -130,11 +136,15 @@ def read_blocks(path: Path, block_frames: int, *, stem: int | None = None) -> It
     """
     path = Path(path)
     with _open(path, stem) as decoder:
-        yield from _decoded(decoder, path, 0, decoder.info.num_frames, block_frames)
+        yield from _decoded(decoder, path, 0, decoder.info.num_frames, block_frames, on_truncated)
 
 
-def _decoded(decoder: Decoder, path: Path, start_frame: int, num_frames: int, block_frames: int) -> Iterator[Audio]:
-    rate = decoder.info.sample_rate
+def _decoded(
+    decoder: Decoder, path: Path, start_frame: int, num_frames: int, block_frames: int,
+    on_truncated: OnTruncated | None = None,
+) -> Iterator[Audio]:  # fmt: skip
+    info = decoder.info
+    rate = info.sample_rate
     have = 0
     for block in decoder.blocks(start_frame, block_frames):
         # codecs fill their last frame up; the header knows where the music ends
@@ -148,9 +158,15 @@ def _decoded(decoder: Decoder, path: Path, start_frame: int, num_frames: int, bl
         have += kept.shape[1]
         yield kept
         if have >= num_frames:
+            break
+    end, promised = start_frame + have, start_frame + num_frames
+    if promised == info.num_frames and info.promised_frames is not None:
+        promised = info.promised_frames
+    if have == 0 or (promised - end) / rate > _TRUNCATED_SECONDS:
+        if on_truncated is not None and have:
+            on_truncated(end / rate, promised / rate)
             return
-    if have == 0 or (num_frames - have) / rate > _TRUNCATED_SECONDS:
         raise AudioError(
-            f"{path}: ends after {(start_frame + have) / rate:.2f} s where its header promises "
-            f"{(start_frame + num_frames) / rate:.2f} s: truncated; replace it by an intact copy"
+            f"{path}: ends after {end / rate:.2f} s where its header promises {promised / rate:.2f} s: truncated; "
+            "replace it by an intact copy"
         )

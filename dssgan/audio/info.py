@@ -24,11 +24,14 @@ class AudioInfo:
         channels: number of channels.
         num_frames: samples per channel. Exact for what libsndfile reads; for the containers that ffmpeg reads it is
             the container's word and may differ from what is decoded by a few milliseconds.
+        promised_frames: what the header says where the file ends earlier; None where it is whole, as far as that is
+            known before decoding.
     """
 
     sample_rate: int
     channels: int
     num_frames: int
+    promised_frames: int | None = None
 
     @property
     def seconds(self) -> float:

@@ -4,6 +4,7 @@ Every excerpt is the very samples that decoding from the beginning would give, w
 that are read one by one must not drift apart.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,9 @@ _MP3_PREROLL_FRAMES = 16 * 1152
 # names of the header that tells an mp3's length; it stands within its first frame, which is at most 2881 bytes long
 _MP3_LENGTH_TAGS = (b"Xing", b"Info", b"VBRI")
 _MP3_FIRST_FRAME_BYTES = 4096
+# of wav, AIFF and AU
+_SHORT_CHUNK = re.compile(r"(?:^data|^ ?SSND|Data Size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
+_UNKNOWN_BYTES = 0x7FFF0000
 
 
 class SoundFileDecoder:
@@ -33,7 +37,9 @@ class SoundFileDecoder:
             self._handle = soundfile.SoundFile(path)
         except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: headerless formats, such as .raw
             raise UnrecognisedError(str(error)) from error
-        self.info = AudioInfo(int(self._handle.samplerate), int(self._handle.channels), int(self._handle.frames))
+        frames = int(self._handle.frames)
+        promised = _promised_frames(self._handle.extra_info, frames)
+        self.info = AudioInfo(int(self._handle.samplerate), int(self._handle.channels), frames, promised)
         if reason := self._misread():
             self._handle.close()
             raise UnrecognisedError(reason)
@@ -76,6 +82,18 @@ class SoundFileDecoder:
 
     def close(self) -> None:
         self._handle.close()
+
+
+def _promised_frames(log: str, num_frames: int) -> int | None:
+    """Find in libsndfile's log what an uncompressed file's header promises beyond the file's end."""
+    found = _SHORT_CHUNK.search(log)
+    if found is None:
+        return None
+    promised, there = (int(group) for group in found.groups())
+    # the largest numbers are what programs write that do not know the length, such as those that write to a pipe
+    if not 0 < there < promised or promised >= _UNKNOWN_BYTES:
+        return None
+    return round(num_frames * promised / there)
 
 
 def _tells_length(path: Path) -> bool:

@@ -125,4 +125,6 @@ def _summary(result: "SeparatedFile", folder: Path) -> str:
     line = f"{result.track}: {took} -> {folder}"
     if result.gain < 1:
         line += f"; all stems at {result.gain:.4f} of their level, so that none clips"
+    if result.promised_seconds is not None:
+        line += f"; the file is truncated: its header promises {result.promised_seconds:.1f} s"
     return line

@@ -87,7 +87,6 @@ def build_ensemble(
         raise ModelError("an ensemble needs at least one trained separator: give bundles or a sweep's folder")
     if not dataset.valid:
         raise DataError(f"data set {dataset.name} has no validation tracks (valid) to fit an ensemble on: add some")
-    dataset.forbid_test(dataset.valid, "fitting an ensemble")
     dataset = guarded(dataset)
     report = _two_passes(progress, len(dataset.valid))
     songs = _products(bundles, dataset, report)

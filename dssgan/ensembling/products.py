@@ -11,19 +11,17 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from dssgan.atomic import replacing
 from dssgan.audio.info import Audio
-from dssgan.audio.stft import STFT
 from dssgan.ensembling.ensemble import HOP_SAMPLES, N_FFT
 from dssgan.ensembling.postprocess import bands_of_bins
 from dssgan.inference.consistency import mixture_consistency
 from dssgan.inference.overlap_add import separate_blocks
 from dssgan.separators import SeparatorModel
 
-_FORMAT = 1
-_BLOCK_SAMPLES = 1 << 18
+_FORMAT = 2
+_BLOCK_SAMPLES = 1 << 14  # what is in memory at a time; the frames are those of the whole song
 _SUMMED_COLUMNS = 1 << 12
 _WINDOW_ENERGY = 1.5 * N_FFT  # of a Hann window with a hop of a quarter, for a transform that is not normalised
 
@@ -124,13 +122,43 @@ def _evenly(blocks: Iterable[Audio]) -> Iterator[Audio]:
 def _accumulate(
     blocks: Iterable[Audio], mix: Audio, reference: Audio, edges_hz: tuple[float, ...], sample_rate: int
 ) -> SongProducts:
-    stft = STFT(N_FFT, HOP_SAMPLES)
     band_of_bin = bands_of_bins(edges_hz, N_FFT, sample_rate)
-    # a spectrogram of real audio has each bin but the first and the last twice
-    scale = torch.full((stft.num_bins, 1), (2 / _WINDOW_ENERGY) ** 0.5)
+    window = torch.hann_window(N_FFT)
+    # a spectrum of real audio has each bin but the first and the last twice
+    scale = torch.full((N_FFT // 2 + 1, 1), (2 / _WINDOW_ENERGY) ** 0.5)
     scale[[0, -1]] = (1 / _WINDOW_ENERGY) ** 0.5
-    gram: Tensor | None = None
+    gram = torch.zeros(0, dtype=torch.float64)
     error = energy = torch.zeros((), dtype=torch.float64)
+    # silence before the first sample and after the last, so that each lies in as many frames as all others
+    waiting = torch.zeros(0)
+    for signals, errors in _signals(blocks, mix, reference):
+        if not len(gram):
+            waiting = torch.zeros(*signals.shape[:-1], N_FFT - HOP_SAMPLES)
+            gram = torch.zeros(len(edges_hz), len(signals), len(signals), dtype=torch.float64)
+        if errors is not None:
+            error = error + errors.double().square().sum(dim=(-2, -1))
+            sources = signals[-1 - len(reference) : -1]
+            energy = energy + sources.double().square().sum(dim=(-2, -1))
+        waiting = torch.cat([waiting, signals], dim=-1)
+        num_frames = max(0, (waiting.shape[-1] - N_FFT) // HOP_SAMPLES + 1)
+        if num_frames:
+            frames = waiting.unfold(-1, N_FFT, HOP_SAMPLES)  # (signals, channels, frames, window)
+            spectra = torch.view_as_real(torch.fft.rfft(frames * window)).mul_(scale)
+            for band in range(len(edges_hz)):
+                rows = spectra[:, :, :, band_of_bin == band].flatten(1)
+                for columns in rows.split(_SUMMED_COLUMNS, dim=1):
+                    # short sums in float32, long ones in float64: errors are small differences of large energies
+                    gram[band] += (columns @ columns.T).double()
+        waiting = waiting[..., num_frames * HOP_SAMPLES :]
+    return SongProducts(gram, error, energy)
+
+
+def _signals(blocks: Iterable[Audio], mix: Audio, reference: Audio) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """Put estimates, sources and mix side by side; beside them the errors of the stems; at the end, silence.
+
+    Yields:
+        (signals, channels, samples) and (candidates, sources, channels, samples) or None.
+    """
     position = 0
     for block in blocks:
         estimates = torch.from_numpy(block)  # (candidates, sources, channels, samples)
@@ -138,20 +166,9 @@ def _accumulate(
         position = part.stop
         own_mix, own_reference = torch.from_numpy(mix[:, part]), torch.from_numpy(reference[..., part])
         consistent = mixture_consistency(estimates, own_mix.expand(len(estimates), -1, -1))
-        error = error + (consistent - own_reference).double().square().sum(dim=(-2, -1))
-        energy = energy + own_reference.double().square().sum(dim=(-2, -1))
-        signals = torch.cat([estimates.flatten(0, 1), own_reference, own_mix[None]])  # (signals, channels, samples)
-        # with half a window of silence on both sides every sample lies in four frames, and energies agree exactly
-        padded = functional.pad(signals, (N_FFT // 2, N_FFT // 2))
-        spectrograms = torch.view_as_real(stft(padded) * scale)  # (signals, channels, bins, frames, 2)
-        found = []
-        for band in range(len(edges_hz)):
-            rows = spectrograms[:, :, band_of_bin == band].flatten(1)
-            # short sums in float32, long ones in float64: errors are small differences of large energies
-            found.append(sum((columns @ columns.T).double() for columns in rows.split(_SUMMED_COLUMNS, dim=1)))
-        gram = torch.stack(found) if gram is None else gram + torch.stack(found)
-    assert gram is not None
-    return SongProducts(gram, error, energy)
+        signals = torch.cat([estimates.flatten(0, 1), own_reference, own_mix[None]])
+        yield signals, consistent - own_reference
+    yield torch.zeros(*signals.shape[:-1], N_FFT - HOP_SAMPLES + -position % HOP_SAMPLES), None
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ class SeparatedFile:
         gain: what all stems were multiplied by so that none clips; they sum to this times the mix.
         model: name of the model.
         elapsed_seconds: how long it took.
+        promised_seconds: length that its header promises, where the file ends earlier; None where it is whole.
     """
 
     track: Path
@@ -49,6 +50,7 @@ class SeparatedFile:
     gain: float
     model: str
     elapsed_seconds: float
+    promised_seconds: float | None = None
 
     def as_record(self) -> dict[str, Any]:
         """Give plain data for JSON."""
@@ -157,6 +159,8 @@ class Separator:
     ) -> SeparatedFile:
         """Separate a file of any length into one file a source, with the file's own rate, channels and samples.
 
+        Of a file that ends before its time what is there is separated; the result says so.
+
         The stems sum to the mix within one step of their format. All of them appear when all are complete; on failure
         what was there before stays.
 
@@ -182,9 +186,11 @@ class Separator:
             if target.is_dir() or (target.exists() and target.samefile(path)):
                 raise AudioError(f"{target}: is {'a folder' if target.is_dir() else 'the mix itself'}; write elsewhere")
 
+        promised: list[float] = []
+
         def reporting() -> Iterator[tuple[Audio, Audio]]:
             num_frames = 0
-            blocks = read_blocks(path, _BLOCK_SAMPLES)
+            blocks = read_blocks(path, _BLOCK_SAMPLES, on_truncated=lambda _there, told: promised.append(told))
             stems = separate_stream(
                 self.model, blocks, sample_rate=info.sample_rate, channels=info.channels, **self._settings
             )
@@ -213,6 +219,7 @@ class Separator:
             gain=written.gain,
             model=self.name,
             elapsed_seconds=time.monotonic() - begun,
+            promised_seconds=promised[0] if promised else None,
         )
 
     @property

@@ -19,6 +19,7 @@ from dssgan.data.guard import guarded
 from dssgan.errors import ConfigError, DssganError
 from dssgan.training.checkpoint import has_checkpoint
 from dssgan.training.config import TrainConfig
+from dssgan.training.joining import require_cluster
 from dssgan.training.phases import Outcome, Report, train
 from dssgan.training.shared_phases import SharedPhases
 from dssgan.training.store import Store
@@ -63,7 +64,22 @@ class _Job:
     name: str
     shared_phases: SharedPhases | None
     messages: Any
+    failure: Any
     num_threads: int | None
+
+
+@ray.remote(num_cpus=0)
+class _Failure:
+    """Why a process gave up, for the others that wait for it."""
+
+    def __init__(self) -> None:
+        self._error: DssganError | None = None
+
+    def put(self, error: DssganError) -> None:
+        self._error = self._error or error
+
+    def get(self) -> DssganError | None:
+        return self._error
 
 
 def train_distributed(
@@ -79,7 +95,8 @@ def train_distributed(
 ) -> Outcome:
     """Train in several processes: gloo between processors, NCCL between GPUs.
 
-    A group that loses a process starts again from the last checkpoint.
+    A group that loses a process starts again from the last checkpoint. One of whose processes meets an error of the
+    user's making, such as a file that cannot be read, ends at once: the others would wait for that process for ever.
 
     Args:
         config: the configuration; `batch_size` is per process.
@@ -109,7 +126,7 @@ def train_distributed(
                 )
         with _forwarding(report, store, name) as messages:
             job = _Job(
-                config, replace(guarded(dataset), test=()), store, name, shared_phases, messages,
+                config, replace(guarded(dataset), test=()), store, name, shared_phases, messages, _Failure.remote(),  # type: ignore[attr-defined]
                 num_threads=None if workers.gpus else workers.cpus,
             )  # fmt: skip
             trainer = ray.train.torch.TorchTrainer(
@@ -140,6 +157,9 @@ def _work(inputs: dict[str, Any]) -> Outcome | DssganError:
     import ray.train
 
     job: _Job = inputs["job"]
+    known: DssganError | None = ray.get(job.failure.get.remote())
+    if known is not None:
+        return known  # the group was started again after a process had put it there
     if job.num_threads is not None:
         torch.set_num_threads(job.num_threads)
     context = ray.train.get_context()
@@ -169,8 +189,17 @@ def _work(inputs: dict[str, Any]) -> Outcome | DssganError:
         )
         if rank == 0:
             job.store.publish(job.name)
-    except DssganError as error:
-        return error  # every process meets the same one; a crash would only be tried again
+    except (DssganError, MemoryError) as error:
+        told = (
+            error
+            if isinstance(error, DssganError)
+            else DssganError(
+                f"{job.name}: process {rank} ran out of memory; set accumulate=2 or more, or use fewer workers"
+            )
+        )
+        ray.get(job.failure.put.remote(told))
+        # Ray ends the group when one process fails; those that wait in a collective could not end by themselves
+        raise
     finally:
         job.store.forget(job.name)
     return outcome
@@ -219,30 +248,28 @@ def ray_running(address: str | None = None, **settings: Any) -> Iterator[None]:
     """Have Ray running meanwhile, without a word on the terminal; where it ran before, it is left running.
 
     Args:
-        address: of a running cluster; None starts Ray on this machine.
+        address: of a running cluster, "auto" for the one of this machine; None starts a Ray of its own on this machine,
+            whatever else runs here.
         settings: of `ray.init`, for a Ray that is started here.
 
     Raises:
-        ConfigError: there is no cluster at this address.
+        ConfigError: there is no cluster at this address, or it wants a token that this process does not have.
     """
     for logger in ("ray", "ray.tune", "ray.train"):
         logging.getLogger(logger).setLevel(logging.ERROR)
-    started = not ray.is_initialized()
-    if started:
-        local = settings if address is None else {}
-        # a Ray that was started under `uv run` would otherwise have every task start it again
-        os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
-        try:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **local)
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            if address is None:
-                raise
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise ConfigError(
-                f"{address}: cannot join a Ray cluster there ({reason}); start one with `ray up` or `ray start --head`"
-            ) from error
+    if ray.is_initialized():
+        yield
+        return
+    # a Ray that was started under `uv run` would otherwise have every task start it again
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+    kept = os.environ.pop("RAY_ADDRESS", None) if address is None else None
+    if address is not None:
+        require_cluster(address)
     try:
+        local = settings if address is None else {}
+        ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **local)
         yield
     finally:
-        if started:
-            ray.shutdown()
+        ray.shutdown()
+        if kept is not None:
+            os.environ["RAY_ADDRESS"] = kept

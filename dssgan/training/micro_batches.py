@@ -55,7 +55,7 @@ class MicroBatches:
                 if not self._may_retry:
                     raise DssganError(
                         f"out of memory with {-(-num_items // self.num_parts)} excerpts at a time: set accumulate="
-                        f"{2 * self.num_parts} or a smaller batch_size, and add --resume"
+                        f"{2 * self.num_parts} and add --resume, or start again with a smaller batch_size"
                     ) from error
                 if self.num_parts >= num_items:
                     raise DssganError(

@@ -27,6 +27,7 @@ from dssgan.training.config import TrainConfig, phase_one_key
 from dssgan.training.gan import GAN
 from dssgan.training.logbook import Logbook
 from dssgan.training.memory import require_memory
+from dssgan.training.resume import require_resumable
 from dssgan.training.self_boost import SelfBoosting
 from dssgan.training.shared_phases import SharedPhases
 from dssgan.training.validation import Validation
@@ -129,7 +130,7 @@ class _Training:
         self.learnt_from = dataset.learnt_from or LearntFrom()
         for parent in parents:
             self.learnt_from = self.learnt_from + learnt_from(parent)
-        self.origin = {
+        self.origin: dict[str, Any] = {
             "data": {
                 "name": dataset.name,
                 "fingerprint": dataset.fingerprint,
@@ -329,6 +330,7 @@ class _Training:
         if self.boosting is not None and not sharing:
             state["boosting"] = self.boosting.state_dict()
         state["rng"] = self.world.gather(state["rng"])
+        state["settings"], state["data"] = self.origin["config"], self.origin["data"]["fingerprint"]
         if write_bundle:
             self._save_bundle()
         if not self.world.leads:
@@ -352,6 +354,11 @@ class _Training:
 
     def _restore(self, folder: Path) -> None:
         state, self.position = read_checkpoint(folder)
+        if "settings" not in state:
+            raise ModelError(f"{folder}: its checkpoint is of an earlier version of dssgan; start another training")
+        require_resumable(str(folder), state["settings"], self.origin["config"], phase=self.position.phase)
+        if state["data"] != self.origin["data"]["fingerprint"]:
+            raise ConfigError(f"{folder}: was trained on other data; go on with that, or start another training")
         ranks = state["rng"]
         if len(ranks) != self.world.size:
             raise ConfigError(f"{folder}: was written by {len(ranks)} processes, so {len(ranks)} must resume it")

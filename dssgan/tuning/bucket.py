@@ -205,7 +205,7 @@ def _download(files: pyarrow.fs.FileSystem, source: str, target: Path) -> None:
 
 
 def fetched_bundles(store: Store, numbers: list[int]) -> Iterator[tuple[int, Path]]:
-    """Bring trials' bundles to this machine, where they are not.
+    """Bring trials' bundles to this machine, where they are not, one at a time.
 
     Args:
         store: of the sweep.

@@ -60,7 +60,7 @@ def read_status(store: Store, name: str, study_url: str | None = None) -> Status
     Args:
         store: of the sweep.
         name: of the study.
-        study_url: an Optuna storage URL; None for the SQLite file in the store.
+        study_url: an Optuna storage URL; None for the one that the sweep was begun with.
 
     Returns:
         The status.
@@ -68,8 +68,8 @@ def read_status(store: Store, name: str, study_url: str | None = None) -> Status
     Raises:
         ConfigError: there is no such sweep.
     """
-    study = find_study(store, name, study_url)
     record = read_record(store)
+    study = find_study(store, name, study_url or record["study_url"])
     trials = [trial for trial in study.get_trials(deepcopy=False) if TAKEN_OVER not in trial.user_attrs]
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     front = [trial.number for trial in study.best_trials if TAKEN_OVER not in trial.user_attrs] if complete else []

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -16,14 +17,15 @@ from typing import Any
 import optuna
 import ray
 import ray.tune
-from filelock import FileLock, Timeout
 
 from dssgan.data.dataset import Dataset
 from dssgan.data.guard import guarded
 from dssgan.errors import ConfigError, WriteError
+from dssgan.locks import alone_in
 from dssgan.provenance import describe_run
 from dssgan.training.distributed import Workers, ray_running
 from dssgan.training.phases import train
+from dssgan.training.resume import require_agreement
 from dssgan.training.store import FolderStore, Store
 from dssgan.tuning.bucket import open_store
 from dssgan.tuning.claims import ClaimsKeeper
@@ -79,6 +81,7 @@ def run_sweep(
     settings: Mapping[str, Any],
     options: SearchOptions,
     name: str,
+    data_path: str | None = None,
     study_url: str | None = None,
     warm_start: optuna.Study | None = None,
     resume: bool = False,
@@ -96,9 +99,11 @@ def run_sweep(
         space: what to draw.
         dataset: what to learn from; trials get it without its test partition.
         place: where everything goes: a folder that every machine sees, or a bucket's URL.
-        settings: nested settings for all trials; they win over drawn ones.
-        options: how to search, and with what.
+        settings: nested settings for all trials; they win over drawn ones. A sweep that goes on takes those it was
+            begun with, and refuses others.
+        options: how to search, and with what. A sweep that goes on may have more trials.
         name: of the study.
+        data_path: where the data set is, for the record; None for the bundled songs.
         study_url: an Optuna storage URL; None for a SQLite file in the folder.
         warm_start: an earlier study to learn from.
         resume: go on with the sweep in the folder.
@@ -123,13 +128,17 @@ def run_sweep(
         raise ConfigError(f"{store}: holds no sweep to resume; start it without --resume")
     if not resume and record is not None:
         raise ConfigError(f"{store}: holds a sweep already; add --resume to go on, or choose another --name")
+    begun: dict[str, Any] | None = None if record is None else json.loads(record)
+    if begun is not None:
+        _require_same(store, begun, space, dataset, settings, options)
+        settings = begun["settings"]
+        before = begun["options"]["num_trials"]
+        if options.num_trials is not None and options.num_trials < before:
+            raise ConfigError(f"{store}: was begun with {before} trials; {options.num_trials} are fewer, give more")
+        options = replace(options, num_trials=options.num_trials or before)
+    elif options.num_trials is None:
+        raise ConfigError("num_trials: a new sweep needs to know how many; give a number")
     configs = space.check(settings)
-    if record is not None:
-        _require_same(store, json.loads(record), space, dataset, settings, options)
-    if options.num_trials is None:
-        if record is None:
-            raise ConfigError("num_trials: a new sweep needs to know how many; give a number")
-        options = replace(options, num_trials=json.loads(record)["options"]["num_trials"])
     # a Ray with Train in its trials needs the dashboard's State API to free what a stopped trial held
     local = {"object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": options.workers_per_trial > 1}
     with _alone_with(store), ray_running(address, **local):
@@ -141,10 +150,13 @@ def run_sweep(
         brackets = Brackets(configs, options.reduction_factor) if options.reduction_factor else None
         if brackets is not None:
             replay(brackets, study.get_trials(deepcopy=False))
-        if record is None:
+        if begun is not None and begun["options"]["num_trials"] != options.num_trials:
+            begun["options"]["num_trials"] = options.num_trials
+            store.write_text(RECORD, json.dumps(begun, indent=2) + "\n")
+        if begun is None:
             if warm_start is not None:
                 say(f"learning from {take_over_trials(study, warm_start, space)} trials of {warm_start.study_name}")
-            write_record(store, space, dataset, settings, options, workers, name)
+            write_record(store, space, dataset, settings, options, workers, name, data_path, study_url)
         search = StudySearch(
             study, space, settings=settings, data_fingerprint=dataset.fingerprint, num_processes=workers.num,
             num_trials=options.num_trials or 0, sampler=options.sampler, seed=options.seed, say=say,
@@ -207,13 +219,13 @@ def find_study(store: Store, name: str, study_url: str | None = None) -> optuna.
 
 def write_record(
     store: Store, space: SearchSpace, dataset: Dataset, settings: Mapping[str, Any], options: SearchOptions,
-    workers: Workers, name: str,
+    workers: Workers, name: str, data_path: str | None, study_url: str | None,
 ) -> None:  # fmt: skip
     """Write what repeats a sweep: versions, seeds, data, space and command."""
     store.write_text(SPACE, space.text)
     record = describe_run(
         study=name, settings=dict(settings), space=space.name, options=asdict(options), workers=asdict(workers),
-        data={"name": dataset.name, "fingerprint": dataset.fingerprint},
+        data={"name": dataset.name, "fingerprint": dataset.fingerprint, "path": data_path}, study_url=study_url,
     )  # fmt: skip
     store.write_text(RECORD, json.dumps(record, indent=2) + "\n")
 
@@ -242,17 +254,24 @@ def _require_same(
     options: SearchOptions,
 ) -> None:  # fmt: skip
     if record["data"]["fingerprint"] != dataset.fingerprint:
-        raise ConfigError(f"{store}: was begun with other data ({record['data']['name']}); give the same --data")
-    if store.read_text(SPACE) != space.text:
-        raise ConfigError(f"{store}: was begun with another search space; it is in {SPACE} there")
-    if record["settings"] != json.loads(json.dumps(dict(settings))):
+        raise ConfigError(f"{store}: was begun with other data ({record['data']['name']}); leave --data out")
+    before = store.read_text(SPACE) or ""
+    if before != space.text:
         raise ConfigError(
-            f"{store}: was begun with other settings ({json.dumps(record['settings'])}); give the same, or another "
-            "--name"
+            f"{store}: was begun with another search space ({_first_change(before, space.text)}); it is in {SPACE} "
+            "there"
         )
+    require_agreement(str(store), record["settings"], json.loads(json.dumps(dict(settings))))
     for key in OPTIONS_OF_A_SEARCH:
         if record["options"][key] != getattr(options, key):
             raise ConfigError(f"{store}: was begun with {key}={record['options'][key]}; give the same")
+
+
+def _first_change(before: str, after: str) -> str:
+    """Name the first line in which two texts differ."""
+    lines = zip_longest(before.splitlines(), after.splitlines(), fillvalue="")
+    number, (one, other) = next((number, pair) for number, pair in enumerate(lines, 1) if pair[0] != pair[1])
+    return f"line {number} was {one.strip()!r} and is {other.strip()!r}"
 
 
 def _open_study(
@@ -276,11 +295,7 @@ def _alone_with(store: Store) -> Iterator[None]:
     """See to it that no other process runs the same sweep, where that can be seen."""
     with ExitStack() as stack:
         if isinstance(store, FolderStore):
-            store.root.mkdir(parents=True, exist_ok=True)
-            try:
-                stack.enter_context(FileLock(store.root / "sweep.lock", timeout=0))
-            except Timeout as error:
-                raise ConfigError(f"{store}: another process runs this sweep; wait for it, or end it") from error
+            stack.enter_context(alone_in(store.root, "sweep"))
         yield
 
 
@@ -356,6 +371,17 @@ class _Stop(ray.tune.Stopper):  # type: ignore[misc]
         return {}  # Tune pickles it
 
 
+def _reason(trial: Any) -> str:
+    """Give the last line of what ended a trial's process."""
+    error = trial.get_error()
+    if error is None:
+        return "no reason is known; perhaps memory ran out"
+    if isinstance(error, ray.exceptions.RayTaskError) and error.cause is not None:
+        return f"{type(error.cause).__name__}: {' '.join(str(error.cause).split())[:200]}"
+    lines = [line for line in str(error).strip().splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[-1].strip()[:200] if lines else ''}"
+
+
 class _Watch(ray.tune.Callback):  # type: ignore[misc]
     """Passes Tune's events on, frees what ended trials held, and gives up trials that crash again and again.
 
@@ -386,7 +412,7 @@ class _Watch(ray.tune.Callback):  # type: ignore[misc]
         self._free(trial)
         self._crashes[number] = self._crashes.get(number, 0) + 1
         if self._crashes[number] >= MAX_CRASHES:
-            reason = f"its process died {MAX_CRASHES} times without a validation between, perhaps for want of memory"
+            reason = f"its process ended {MAX_CRASHES} times without a validation between ({_reason(trial)})"
             self._plan.store.write_text(f"{trial_name(number)}/{GIVEN_UP}", reason)
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:

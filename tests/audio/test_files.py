@@ -160,7 +160,7 @@ def test_a_bad_file_gets_one_clear_line(tmp_path: Path, kind: str, message: str)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("kind", ["flac", "vorbis", "aac", "webm", "mp3"])
+@pytest.mark.parametrize("kind", ["wav", "flac", "vorbis", "aac", "webm", "mp3"])
 def test_a_file_cut_short_is_not_taken_for_a_whole_one(encoded: dict[str, Path], tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"cut{encoded[kind].suffix}"
     data = encoded[kind].read_bytes()
@@ -170,6 +170,29 @@ def test_a_file_cut_short_is_not_taken_for_a_whole_one(encoded: dict[str, Path],
         return
     with pytest.raises(AudioError, match=r"corrupt|truncated"):
         files.read(path)
+
+
+@pytest.mark.parametrize("kind", ["wav", "mp3"])
+def test_what_is_there_of_a_file_cut_short_can_be_read(encoded: dict[str, Path], tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"cut{encoded[kind].suffix}"
+    data = encoded[kind].read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    told: list[tuple[float, float]] = []
+    blocks = list(files.read_blocks(path, 10_000, on_truncated=lambda *pair: told.append(pair)))
+    ((there, promised),) = told
+    assert promised == pytest.approx(4, abs=0.1)
+    assert sum(block.shape[1] for block in blocks) / RATE == pytest.approx(there)
+    assert 1.5 < there < 2.5
+    np.testing.assert_array_equal(blocks[0], files.read(encoded[kind], 0, 10_000))
+
+
+@pytest.mark.parametrize("size", [0xFFFFFFFF, 0x7FFFFFFF, 0xFFFFFFFF - 36])
+def test_a_length_that_was_not_known_is_no_truncation(encoded: dict[str, Path], tmp_path: Path, size: int) -> None:
+    content = bytearray(encoded["wav"].read_bytes())
+    place = content.index(b"data") + 4
+    content[place : place + 4] = size.to_bytes(4, "little")
+    (tmp_path / "streamed.wav").write_bytes(content)
+    np.testing.assert_array_equal(files.read(tmp_path / "streamed.wav"), files.read(encoded["wav"]))
 
 
 @pytest.mark.parametrize(("start", "length"), [(-1, 10), (200_000, 10), (0, 0), (10, -5)])

@@ -1,12 +1,20 @@
 """The command line as a user meets it: real processes."""
 
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dssgan.cli import COMMANDS
+from dssgan.data.bundled import FOLDER
+from dssgan.data.dataset import Dataset
+from dssgan.locks import alone_in
+from dssgan.separators import build_separator
+from dssgan.separators.bundle import save_bundle
 
 HEAVY = ("torch", "ray", "museval", "optuna", "pandas", "scipy", "matplotlib", "pydantic", "soundfile")
 
@@ -71,16 +79,39 @@ def test_train_then_resume_and_separate(tmp_path: Path) -> None:
         "steps_per_epoch=2", "supervised_epochs=1", "segment_seconds=1", "batch_size=2", "critic_steps=1",
         "validation_seconds=2",
     ]  # fmt: skip
+    assert "no training to resume" in dssgan("train", "-o", "run", "--resume", cwd=tmp_path).stderr
+    shutil.copytree(FOLDER, tmp_path / "other")
+    manifest = json.loads((tmp_path / "other" / "dataset.json").read_text())
+    manifest["valid"] = manifest["valid"][:1]
+    (tmp_path / "other" / "dataset.json").write_text(json.dumps(manifest))
     done = dssgan("train", *small, "adversarial_epochs=1", "-o", "run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "run/bundle" in done.stderr
     again = dssgan("train", *small, "-o", "run", cwd=tmp_path)
     assert again.returncode == 2
     assert "add --resume" in again.stderr
-    longer = dssgan("train", *small, "adversarial_epochs=2", "-o", "run", "--resume", cwd=tmp_path)
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    for words, message in (
+        (["alpha=0.5"], "alpha=0.0, not 0.5"),
+        (["separator.num_layers=3"], "separator.num_layers=2, not 3"),
+        (["adversarial_epochs=0"], "adversarial_epochs=1, not 0; only more extends it"),
+        (["--data", "other"], "was begun with other data"),
+    ):
+        refused = dssgan("train", *words, "-o", "run", "--resume", cwd=tmp_path)
+        assert refused.returncode == 2, words
+        assert message in refused.stderr.splitlines()[-1]
+        assert "Traceback" not in refused.stderr
+    with alone_in(tmp_path / "run", "training"):
+        assert "another process runs this training" in dssgan("train", "-o", "run", "--resume", cwd=tmp_path).stderr
+    # what it began with need not be said again
+    longer = dssgan("train", "adversarial_epochs=2", "-o", "run", "--resume", cwd=tmp_path)
     assert longer.returncode == 0, longer.stderr
     assert "epoch   3" in longer.stderr
     assert "epoch   1" not in longer.stderr
+    extended = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert extended["settings"] == record["settings"] | {"adversarial_epochs": 2}
+    assert extended["command"] == record["command"]
+    assert len(extended["resumed"]) == 1
     averaged = dssgan("ensemble", "run", "-o", "mine.yaml", "-q", cwd=tmp_path)
     assert averaged.returncode == 0, averaged.stderr
     assert averaged.stderr == ""
@@ -88,7 +119,35 @@ def test_train_then_resume_and_separate(tmp_path: Path) -> None:
 
 
 def test_data_round_trip(tmp_path: Path) -> None:
-    assert "potassium" not in dssgan("data", "show").stderr
-    converted = dssgan("data", "convert", "dataset.json", "dataset.pkl", cwd=tmp_path)
-    assert converted.returncode == 2
-    assert "dataset.json" in converted.stderr
+    """A manifest becomes the first version's pickle and a manifest again, and still says the same."""
+    made = dssgan("data", "convert", str(FOLDER / "dataset.json"), "songs.pkl", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    back = dssgan("data", "convert", "songs.pkl", "songs.json", cwd=tmp_path)
+    assert back.returncode == 0, back.stderr
+    original, converted = Dataset.load(), Dataset.load(tmp_path / "songs.json")
+    assert converted.train_unsup == original.train_unsup
+    for partition in ("train_sup", "valid", "test"):
+        for before, after in zip(original.partition(partition), converted.partition(partition), strict=True):
+            assert after.sources == before.sources
+            # the pickle has no word for "the sum of the sources", so their mixes are written out
+            assert after.mix is not None
+            np.testing.assert_allclose(after.mix.read(), before.load()[0], atol=2**-15)
+    shown = dssgan("data", "show", "songs.json", cwd=tmp_path)
+    assert converted.fingerprint in shown.stderr
+    missing = dssgan("data", "convert", "dataset.json", "dataset.pkl", cwd=tmp_path)
+    assert missing.returncode == 2
+    assert "dataset.json" in missing.stderr
+
+
+def test_data_show_says_whom_a_model_has_to_thank(tmp_path: Path) -> None:
+    data = {"name": "songs", "fingerprint": "f" * 64, "licence": "CC-BY-4.0", "credits": ["Kit by Ada Drummer"],
+            "rights": [{"tracks": ["one"], "licence": "CC-BY-4.0", "holder": "Bob", "source": "an album"}]}  # fmt: skip
+    parent = data | {"name": "parents' songs", "credits": ["Loops by Cy"], "rights": []}
+    separator = build_separator("unet", {"num_layers": 2, "num_initial_filters": 2})
+    save_bundle(tmp_path / "bundle", "unet", separator, metadata={"data": data, "parents": [parent]})
+    (tmp_path / "mine.yaml").write_text("members: [bundle]\n")
+    for model in ("bundle", "mine.yaml"):
+        shown = dssgan("data", "show", model, cwd=tmp_path).stderr
+        for words in ("songs (CC-BY-4.0)", "Kit by Ada Drummer", "one: CC-BY-4.0, Bob, an album", "Loops by Cy"):
+            assert words in shown
+    assert dssgan("data", "show", "default").returncode == 0

@@ -129,23 +129,29 @@ def test_what_the_user_can_mend_is_one_line(arguments: list[str], message: str, 
     assert not list(tmp_path.iterdir())
 
 
-@pytest.fixture
-def cluster() -> Iterator[None]:
-    """A Ray of this process, which `cluster_map` joins."""
-    import ray
+CLUSTER_CPUS = 3
 
-    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, object_store_memory=80 * 2**20)
-    yield
-    ray.shutdown()
+
+@pytest.fixture
+def cluster() -> Iterator[str]:
+    """Start a cluster of this test's own, and give its address."""
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": CLUSTER_CPUS, "object_store_memory": 100_000_000})
+    yield made.address
+    made.shutdown()
 
 
 @pytest.mark.usefixtures("cluster")
-def test_a_cluster_does_the_same(tmp_path: Path, songs: Path) -> None:
+def test_a_cluster_does_the_same(tmp_path: Path, songs: Path, cluster: str) -> None:
+    import ray
+
     from dssgan.cli.cluster import cluster_map
 
     dataset = Dataset.load(songs)
     (tmp_path / "file").touch()
-    with cluster_map("auto") as map_unordered:
+    with cluster_map(cluster) as map_unordered:
+        assert ray.cluster_resources()["CPU"] == CLUSTER_CPUS  # it was joined, and none was started
         result = decode_dataset(dataset, DecodedCache(tmp_path / "cache"), map_unordered=map_unordered)
         assert (result.errors, result.num_written) == ((), NUM_FILES)
         assert result.dataset is not None
@@ -158,5 +164,5 @@ def test_no_cluster_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     from dssgan.cli.cluster import cluster_map
 
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    with pytest.raises(ConfigError, match="nowhere: cannot join a Ray cluster"), cluster_map("nowhere"):
+    with pytest.raises(ConfigError, match="nowhere: is no address of a Ray cluster"), cluster_map("nowhere"):
         pass

@@ -173,3 +173,18 @@ def test_help_imports_nothing_heavy():
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (0, "")
     assert "TRACK" in result.stdout
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".mp3"])
+def test_a_truncated_file_is_separated_as_far_as_it_goes(run, song, tmp_path, suffix):
+    whole = tmp_path / f"whole{suffix}"
+    subprocess.run(["ffmpeg", "-v", "error", "-i", song, whole], check=True)
+    cut, data = tmp_path / f"cut{suffix}", whole.read_bytes()
+    cut.write_bytes(data[: len(data) // 2])
+    code, output, errors = run(cut, "-o", tmp_path / "out", "--json")
+    assert code == 0, errors
+    assert any("the file is truncated: its header promises 2.0 s" in line for line in errors)
+    record = json.loads(output)
+    assert record["promised_seconds"] == pytest.approx(2.0, abs=0.1)
+    assert 0.7 < record["seconds"] < 1.3
+    assert soundfile.info(tmp_path / "out" / "cut" / "drums.wav").duration == record["seconds"]

@@ -4,6 +4,7 @@ import os
 import pickle
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -229,9 +230,15 @@ def test_bombs_cost_neither_time_nor_memory(tmp_path: Path, name: str) -> None:
     path = tmp_path / "dataset.pkl"
     path.write_bytes(_bombs()[name])
     begin = time.perf_counter()
-    with pytest.raises(DataError, match=r"dataset\.pkl: "):
-        Dataset.load(path)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match=r"dataset\.pkl: "):
+            Dataset.load(path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
     assert time.perf_counter() - begin < 10
+    assert peak < 64 * 2**20, f"{peak / 2**20:.0f} MiB"
 
 
 @pytest.mark.parametrize(

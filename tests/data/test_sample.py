@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from dssgan.audio import files
+from dssgan.audio.resample import resample, to_channels
 from dssgan.data.augment import Augment
 from dssgan.data.dataset import Dataset, Track, Unpaired
 from dssgan.data.excerpts import PairedExcerpts
@@ -49,8 +50,12 @@ def test_a_sum_is_known_by_its_files_and_factors(parts: tuple[Sample, Sample]) -
 def test_files_of_other_rates_are_brought_to_the_first(tmp_path: Path, parts: tuple[Sample, Sample]) -> None:
     files.write(tmp_path / "low.wav", parts[1].read(sample_rate=22050, channels=1), 22050, "float32")
     both = Sum(((parts[0], 1.0), (Sample.of(tmp_path / "low.wav"), 0.5)))
-    assert both.read().shape == (2, 4 * RATE)
-    assert both.read(channels=1).shape == (1, 4 * RATE)
+    # the second file has one channel at half the rate: brought to the first's, it is the drums below 11 kHz
+    drums = resample(resample(parts[1].read(channels=1), RATE, 22050), 22050, RATE)
+    expected = parts[0].read() + 0.5 * to_channels(drums, 2)[:, : 4 * RATE]
+    assert both.read().shape == expected.shape == (2, 4 * RATE)
+    np.testing.assert_allclose(both.read(), expected, atol=1e-4)
+    np.testing.assert_allclose(both.read(channels=1), to_channels(expected, 1), atol=1e-4)
 
 
 def test_a_sum_of_nothing_is_refused(parts: tuple[Sample, Sample]) -> None:

@@ -51,19 +51,22 @@ def test_a_giant_costs_nothing(bundle: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "message"),
     [
-        {"architecture": "nothing"},
-        {"architecture": ["a"]},
-        {"arguments": {"sources": 3}},
-        {"arguments": None},
-        {"format": 99},
+        ({"architecture": "nothing"}, r"model\.json: cannot be built \(unknown architecture 'nothing'"),
+        ({"architecture": ["a"]}, r"model\.json: cannot be built"),
+        ({"arguments": {"sources": 3}}, r"model\.json: cannot be built"),
+        ({"arguments": {"num_layer": 3}}, r"model\.json: cannot be built .*did you mean num_layers"),
+        ({"arguments": None}, r"model\.json: cannot be built"),
+        ({"format": 99}, "is not a bundle of format 1; a newer dssgan may have written it"),
     ],
 )
-def test_nonsense(bundle: Path, changes: dict[str, object]) -> None:
+def test_nonsense_is_named(bundle: Path, changes: dict[str, object], message: str) -> None:
     change(bundle, **changes)
-    with pytest.raises(ModelError):
+    with pytest.raises(ModelError, match=message) as caught:
         load_bundle(bundle)
+    assert str(bundle) in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_not_json(bundle: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from small_training import steepen
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -64,7 +65,8 @@ def run(gan: GAN, items: slice) -> dict[str, Tensor]:
         for step in range(2):  # buckets are rebuilt after the first step
             gan.supervised_step(mix, sources)
             found[f"supervised {step}"] = gradients(gan.separator)
-            gan.critic_step(unpaired_mix, real)
+            losses = gan.critic_step(unpaired_mix, real)
+            assert losses["gradient_penalty"] > 0.1  # or its gradient would not be in what is compared
             found[f"critics {step}"] = gradients(gan.critics)
             gan.semi_supervised_step(mix, sources, unpaired_mix, real)
             found[f"semi-supervised {step}"] = gradients(gan.separator)
@@ -72,7 +74,9 @@ def run(gan: GAN, items: slice) -> dict[str, Tensor]:
 
 
 def make_gan(world: World) -> GAN:
-    return GAN(make_config(SETTINGS), world, torch.device("cpu"), bf16=False)
+    gan = GAN(make_config(SETTINGS), world, torch.device("cpu"), bf16=False)
+    steepen(gan)
+    return gan
 
 
 def work(rank: int, port: int, folder: str) -> None:

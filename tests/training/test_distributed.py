@@ -1,11 +1,20 @@
 """A training in two real processes of Ray Train."""
 
+import json
+import subprocess
+import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from dssgan.data.dataset import Dataset
-from dssgan.errors import ConfigError, DivergedError
+from dssgan.audio import files
+from dssgan.audio.files import Audio
+from dssgan.data.dataset import Dataset, Track
+from dssgan.data.guard import guarded
+from dssgan.data.sample import Sample
+from dssgan.errors import AudioError, ConfigError, DivergedError, DssganError
 from dssgan.separators.bundle import load_bundle
 from dssgan.training.config import make_config
 from dssgan.training.distributed import Workers, train_distributed
@@ -52,3 +61,63 @@ def test_divergence_and_impossible_requests_are_one_error(tmp_path: Path, bundle
         run(1000)
     with pytest.raises(DivergedError, match="lower learning_rate"):
         run(2, learning_rate=1e30, steps_per_epoch=4)
+
+
+LONG = {"steps_per_epoch": 500, "batch_size": 1, "augment": {"remix": 0}, "adversarial_epochs": 0}
+
+
+def test_the_error_of_one_process_ends_the_others(tmp_path: Path, bundled: Dataset) -> None:
+    """Whichever process comes first upon the one sample of 1e30 leaves the other waiting in a collective."""
+    parts = []
+    for name, source in zip(bundled.sources, bundled.train_sup[0].sources, strict=True):
+        assert source is not None
+        audio = source.read(channels=1)
+        audio[:, audio.shape[1] // 2] = 1e30
+        files.write(tmp_path / f"{name}.wav", audio, source.sample_rate, "float32")
+        parts.append(Sample.of(tmp_path / f"{name}.wav"))
+    broken = replace(bundled, train_sup=(Track("broken", None, tuple(parts)),))
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", "from dssgan.cli import main; main()", "train", "--workers", "2", "-o", tmp_path / "run",
+         "--data", saved(broken, tmp_path), *as_overrides({**SMALL, **LONG})],
+        capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
+    print(f"{time.monotonic() - began:.0f} s")
+    assert done.returncode == 2, done.stderr
+    assert "loss became" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def saved(dataset: Dataset, folder: Path) -> Path:
+    dataset.save(folder / "dataset.json")
+    return folder / "dataset.json"
+
+
+def as_overrides(settings: dict[str, object]) -> list[str]:
+    return [f"{key}={json.dumps(value)}" for key, value in settings.items()]
+
+
+@pytest.mark.parametrize(
+    ("error", "message"), [(MemoryError("no room"), "process 1 ran out of memory"), (AudioError("gone"), "gone")]
+)
+def test_a_process_that_gives_up_alone_is_not_waited_for(
+    tmp_path: Path, bundled: Dataset, error: Exception, message: str
+) -> None:
+    class Failing(Sample):
+        """Fails in the second process."""
+
+        def read(self, *place: object, **settings: object) -> Audio:
+            import ray.train
+
+            if ray.train.get_context().get_world_rank() == 1:
+                raise error
+            return super().read(*place, **settings)  # type: ignore[arg-type]
+
+    checked = guarded(bundled)
+    track = checked.train_sup[0]
+    failing = replace(track, sources=tuple(Failing(**vars(source)) for source in track.sources))
+    with pytest.raises(DssganError, match=message):
+        train_distributed(
+            make_config(SMALL, LONG), replace(checked, train_sup=(failing,), test=()), FolderStore(tmp_path), "run",
+            workers=Workers(2),
+        )  # fmt: skip

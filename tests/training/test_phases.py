@@ -45,6 +45,7 @@ def test_both_phases_run_and_leave_a_bundle(tmp_path: Path, bundled: Dataset) ->
         "name": bundled.name,
         "fingerprint": bundled.fingerprint,
         "licence": bundled.licence,
+        "credits": list(bundled.credits),
         "rights": [{**asdict(given), "tracks": ["lithium-1"]}],
     }
     assert description["validation"]["score"] == outcome.score
@@ -84,6 +85,7 @@ def test_early_stopping_keeps_the_axis(tmp_path: Path, bundled: Dataset) -> None
     assert outcome is not None
     assert len([metrics for metrics in reports if metrics["phase"] == 1]) < 9
     assert next(metrics["epoch"] for metrics in reports if metrics["phase"] == 2) == 10
+    assert len([metrics for metrics in reports if metrics["phase"] == 2]) < 9
 
 
 def test_phase_one_is_trained_once_and_changes_nothing(tmp_path: Path, bundled: Dataset) -> None:

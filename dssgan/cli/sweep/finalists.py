@@ -36,9 +36,9 @@ def command(
     One seed's score owes something to luck, and the best of many the most. A trial replaces the search's first choice
     only where its mean is higher by more than the seeds' spread.
     """
-    from dssgan.cli.sweep.run import run_and_show
+    from dssgan.cli.sweep.run import require_success, run_and_show
     from dssgan.cli.terminal import Terminal
-    from dssgan.data.dataset import Dataset
+    from dssgan.cli.train import absolute, load_again
     from dssgan.tuning.bucket import join, open_store
     from dssgan.tuning.finalists import compare, finalists_space
     from dssgan.tuning.options import SearchOptions
@@ -48,13 +48,16 @@ def command(
     terminal = Terminal(quiet=quiet)
     store = open_store(join(place, name))
     searched = read_status(store, name, study)
-    settings = {key: value for key, value in read_record(store)["settings"].items() if key != "seed"}
+    recorded = read_record(store)
+    settings = {key: value for key, value in recorded["settings"].items() if key != "seed"}
     space = finalists_space(searched.result, searched.settings, top, seeds)
     options = SearchOptions(num_trials=top * seeds, sampler="brute_force", reduction_factor=0, **resources)
     trained = run_and_show(
-        terminal, space, Dataset.load(data), join(str(store), "finalists"), settings=settings, options=options,
-        name=f"{name}-finalists", study_url=study, resume=resume, address=address,
+        terminal, space, load_again(data, recorded, name), join(str(store), "finalists"), settings=settings,
+        options=options, name=f"{name}-finalists", data_path=absolute(data, recorded),
+        study_url=study, resume=resume, address=address,
     )  # fmt: skip
+    require_success(trained)
     finalists = compare(searched.result, trained, top)
     rows = [
         [

@@ -62,32 +62,65 @@ def command(
 ) -> None:
     """Search the settings that SPACE draws: a Python file with space(trial), or quick, paper or full.
 
-    KEY=VALUE settings hold for every trial and win over what the space draws.
+    KEY=VALUE settings hold for every trial and win over what the space draws. With --resume a sweep goes on with the
+    settings and the data that it began with; what is given again must agree, and more trials extend it.
     """
     from dssgan.cli.terminal import Terminal
-    from dssgan.data.dataset import Dataset
+    from dssgan.cli.train import absolute, load_again
     from dssgan.training.config import merge, parse_overrides, read_config
     from dssgan.tuning.bucket import join, open_store
     from dssgan.tuning.options import SearchOptions
     from dssgan.tuning.space import find_space
-    from dssgan.tuning.sweep import find_study
+    from dssgan.tuning.sweep import find_study, read_record
 
-    options = SearchOptions(
-        num_trials=trials or (None if resume else DEFAULT_TRIALS), seed=seed, sampler=sampler,
-        reduction_factor=reduction_factor, share_phase_one=not own_phase_one, measure_speed=speed, **resources,
-    )  # fmt: skip
     terminal = Terminal(quiet=quiet)
     name = name or Path(space).stem
+    given = {
+        "num_trials": trials, "seed": seed, "sampler": sampler, "reduction_factor": reduction_factor,
+        "share_phase_one": not own_phase_one, "measure_speed": speed, **resources,
+    }  # fmt: skip
+    recorded: dict[str, Any] = {}
+    if resume:
+        recorded = read_record(open_store(join(place, name)))
+        given |= {key: recorded["options"][key] for key in given if not _is_given(key)}
+    options = SearchOptions(**given | {"num_trials": given["num_trials"] or DEFAULT_TRIALS})
+    study = study or recorded.get("study_url")
     earlier = None if warm_start is None else find_study(open_store(join(place, warm_start)), warm_start, study)
     result = run_and_show(
-        terminal, find_space(space), Dataset.load(data), join(place, name),
+        terminal, find_space(space), load_again(data, recorded, name), join(place, name),
         settings=merge(read_config(config_file), parse_overrides(settings)), options=options, name=name,
-        study_url=study, warm_start=earlier, resume=resume, address=address,
+        data_path=absolute(data, recorded), study_url=study, warm_start=earlier, resume=resume, address=address,
     )  # fmt: skip
+    require_success(result)
     if any(trial.state == "running" for trial in result.trials):
-        terminal.say("Not all trials are at their end. Go on with the same command and --resume")
+        terminal.say(f"Not all trials are at their end. Go on with dssgan sweep {space} --name {name} --resume")
     else:
         terminal.say(f"Next: dssgan ensemble {result.store} -o ensembles/{name}.yaml")
+
+
+# The option that sets each of a search's options, where it has another name.
+_PARAMETERS = {"num_trials": "trials", "share_phase_one": "own_phase_one", "measure_speed": "speed"}
+
+
+def _is_given(key: str) -> bool:
+    source = click.get_current_context().get_parameter_source(_PARAMETERS.get(key, key))
+    return source not in (None, click.core.ParameterSource.DEFAULT)
+
+
+def require_success(result: "SweepResult") -> None:
+    """Say so where no trial gave a separator.
+
+    Raises:
+        DssganError: all trials failed; the message has the first one's reason.
+    """
+    from dssgan.errors import DssganError
+
+    failed = [trial for trial in result.trials if trial.state == "fail"]
+    if failed and len(failed) == len(result.trials):
+        raise DssganError(
+            f"{result.store}: all {len(failed)} trials failed, the first with: {failed[0].error}; every reason is in "
+            "trials.csv there"
+        )
 
 
 def run_and_show(
@@ -125,7 +158,7 @@ def run_and_show(
         try:
             result = run_sweep(space, dataset, place, options=options, listener=listen, say=terminal.say, **further)
         except KeyboardInterrupt:
-            terminal.say("Nothing is lost. Go on with the same command and --resume")
+            terminal.say("Nothing is lost. Go on with the same SPACE, --name and --resume")
             raise
     show_trials(terminal, result)
     terminal.say(f"Trials, study and bundles: {result.store}")

@@ -1,0 +1,76 @@
+"""What a training that goes on may change, and what it must not."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dssgan.errors import ConfigError
+
+# They change how a training runs and not what comes of it.
+FREE = frozenset({"device", "num_workers", "media", "accumulate"})
+# They may grow: a training that is over goes on.
+EXTENDABLE = frozenset({"supervised_epochs", "adversarial_epochs", "patience"})
+
+
+def require_resumable(
+    what: str, recorded: Mapping[str, Any], wanted: Mapping[str, Any], *, phase: int | None = None
+) -> None:
+    """Refuse to go on with other settings than a training began with.
+
+    Args:
+        what: the training's folder, for the message.
+        recorded: its settings, nested.
+        wanted: those it is to go on with, nested.
+        phase: that it is in; None where that is not known. The first can only be extended while it lasts.
+
+    Raises:
+        ConfigError: a setting differs that must not; the message names it with both values.
+    """
+    for key, before, after in differences(recorded, wanted):
+        if key in FREE:
+            continue
+        if key in EXTENDABLE and _is_more(before, after) and not (key == "supervised_epochs" and phase == 2):
+            continue
+        hint = "only more extends it" if key in EXTENDABLE else "go on with that, or start another training"
+        raise ConfigError(f"{what}: was trained with {key}={before}, not {after}; {hint}")
+
+
+def _is_more(before: Any, after: Any) -> bool:
+    return isinstance(before, int) and isinstance(after, int) and after > before
+
+
+def differences(
+    first: Mapping[str, Any], second: Mapping[str, Any], prefix: str = ""
+) -> Iterator[tuple[str, Any, Any]]:
+    """List the settings in which two differ.
+
+    Args:
+        first: nested settings.
+        second: nested settings.
+        prefix: of the keys.
+
+    Yields:
+        Dotted key, the first's value and the second's; None where it has none.
+    """
+    for key in sorted({*first, *second}):
+        one, other = first.get(key), second.get(key)
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            yield from differences(one, other, f"{prefix}{key}.")
+        elif one != other:
+            yield f"{prefix}{key}", one, other
+
+
+def require_agreement(what: str, recorded: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Refuse settings that are given again and differ from the recorded ones.
+
+    Args:
+        what: the sweep or training, for the message.
+        recorded: nested settings.
+        given: nested settings; those that are not given are taken as recorded.
+
+    Raises:
+        ConfigError: one differs; the message names it with both values.
+    """
+    for key, before, after in differences(recorded, given):
+        if after is not None:
+            told = "its own" if before is None else f"{before}"
+            raise ConfigError(f"{what}: was begun with {key}={told}, not {after}; leave it out, or start another")

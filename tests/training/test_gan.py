@@ -1,0 +1,190 @@
+"""What each step learns from, with recordings that can be told apart, and which weights are kept."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from small_training import config, run
+from torch import Tensor
+
+from dssgan.audio import files
+from dssgan.data.augment import Augment
+from dssgan.data.dataset import Dataset, Track, Unpaired
+from dssgan.data.sample import Sample
+from dssgan.inference.separator import Separator
+from dssgan.metrics.sdr import usdr
+from dssgan.separators.bundle import load_bundle
+from dssgan.training.checkpoint import read_checkpoint
+from dssgan.training.gan import GAN
+from dssgan.training.validation import Validation
+from dssgan.training.world import World
+
+RATE = 8192
+PLAIN = {"remix": 0.0, "gain_db": (0.0, 0.0), "channel_swap": 0.0, "polarity": 0.0}
+# the level of every recording: whatever a step is given says where it came from
+PAIRED_DRUMS, PAIRED_OTHER, MIX, DRUMS, OTHER = 0.125, 0.0625, 0.5, 0.25, 0.375
+
+
+@pytest.fixture
+def levels(bundled: Dataset, tmp_path: Path) -> Dataset:
+    """A data set whose recordings are constants."""
+
+    def recording(name: str, level: float) -> Sample:
+        files.write(tmp_path / f"{name}.wav", np.full((1, 3 * RATE), level, np.float32), RATE, "float32")
+        return Sample.of(tmp_path / f"{name}.wav")
+
+    pair = Track("pair", None, (recording("paired drums", PAIRED_DRUMS), recording("paired other", PAIRED_OTHER)))
+    loose = Unpaired((recording("mix", MIX),), ((recording("drums", DRUMS),), (recording("other", OTHER),)))
+    return replace(bundled, train_sup=(pair,), train_unsup=loose, test=())
+
+
+def test_each_step_learns_from_its_own_recordings(
+    levels: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    critic_step, semi_supervised_step = GAN.critic_step, GAN.semi_supervised_step
+    given: list[tuple[str, Any]] = []
+
+    def watched_critics(self: GAN, unpaired_mix: Tensor, real: Tensor) -> dict[str, float]:
+        given.append(("critics", (unpaired_mix, real)))
+        return critic_step(self, unpaired_mix, real)
+
+    def watched_separator(self: GAN, *tensors: Tensor, alpha: float | None = None) -> dict[str, float]:
+        given.append(("separator", (*tensors, alpha)))
+        return semi_supervised_step(self, *tensors, alpha=alpha)
+
+    monkeypatch.setattr(GAN, "critic_step", watched_critics)
+    monkeypatch.setattr(GAN, "semi_supervised_step", watched_separator)
+    settings = config(
+        alpha=0.8, alpha_ramp_steps=4, critic_steps=2, augment=Augment(**PLAIN), hearing={"silence_db": -400.0}
+    )
+    run(tmp_path / "run", levels, settings)
+    assert [kind for kind, _ in given] == ["critics", "critics", "separator"] * 6
+    for kind, tensors in given:
+        unpaired_mix, real = tensors[:2] if kind == "critics" else tensors[2:4]
+        assert (unpaired_mix == MIX).all()
+        assert (real[:, 0] == DRUMS).all()  # the critics' real sources are unpaired, never those of the pairs
+        assert (real[:, 1] == OTHER).all()
+        if kind == "separator":
+            mix, sources = tensors[:2]
+            assert (mix == PAIRED_DRUMS + PAIRED_OTHER).all()
+            assert (sources[:, 0] == PAIRED_DRUMS).all()
+            assert (sources[:, 1] == PAIRED_OTHER).all()
+    alphas = [tensors[-1] for kind, tensors in given if kind == "separator"]
+    assert alphas == pytest.approx([0.2, 0.4, 0.6, 0.8, 0.8, 0.8])  # the ramp goes on over epochs
+
+
+def batch() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    sources, real, others = (0.1 * torch.randn(3, 2, 1, RATE, generator=generator) for _ in range(3))
+    return sources.sum(dim=1), sources, others.sum(dim=1), real
+
+
+def make_gan(**changes: object) -> GAN:
+    return GAN(config(**changes), World(), torch.device("cpu"), bf16=False)
+
+
+def test_adversarial_and_additivity_terms_are_of_unpaired_mixes(monkeypatch: pytest.MonkeyPatch) -> None:
+    gan = make_gan(alpha=0.5, beta=0.5, feature_matching=1.0)
+    mix, sources, unpaired_mix, real = batch()
+    with torch.no_grad():
+        of_pairs, of_unpaired = gan.separator(mix), gan.separator(unpaired_mix)
+    given: dict[str, tuple[Tensor, ...]] = {}
+
+    def watch(owner: object, name: str) -> None:
+        original = getattr(owner, name)
+
+        def watched(*tensors: Tensor) -> Tensor:
+            given[name] = tensors
+            return original(*tensors)  # type: ignore[no-any-return]
+
+        monkeypatch.setattr(owner, name, watched)
+
+    for owner, name in ((gan.critics, "separator_loss"), (gan.critics, "matching_loss"),
+                        (gan.additivity_loss, "forward"), (gan.supervised_loss, "forward")):  # fmt: skip
+        watch(owner, name)
+        if owner is gan.additivity_loss:
+            given["additivity"] = ()
+    losses = gan.semi_supervised_step(mix, sources, unpaired_mix, real)
+    torch.testing.assert_close(given["separator_loss"][0], of_unpaired)
+    torch.testing.assert_close(given["separator_loss"][1], real)
+    torch.testing.assert_close(given["matching_loss"][0], of_pairs)
+    torch.testing.assert_close(given["matching_loss"][1], sources)
+    expected = gan.additivity_loss(of_unpaired, unpaired_mix)
+    assert losses["additivity"] == pytest.approx(float(expected), rel=1e-4)
+    assert losses["supervised"] == pytest.approx(float(gan.supervised_loss(of_pairs, sources)), rel=1e-4)
+
+
+def test_beta_weighs_additivity() -> None:
+    found = []
+    for beta in (0.0, 0.5, 1.0):
+        gan = make_gan(alpha=0.0, beta=beta)
+        gan.semi_supervised_step(*batch()[:3])
+        found.append(torch.cat([parameter.grad.flatten() for parameter in gan.separator.parameters()]))  # type: ignore[union-attr]
+    torch.testing.assert_close(found[2] - found[0], 2 * (found[1] - found[0]), rtol=1e-3, atol=1e-6)
+    assert (found[1] - found[0]).norm() > 1e-4
+
+
+@pytest.mark.parametrize("clip", [0.01, 1e9])
+def test_gradients_are_clipped(clip: float) -> None:
+    gan = make_gan(gradient_clip=clip)
+    mix, sources, *_ = batch()
+    told = gan.supervised_step(mix, sources)["gradient_norm"]
+    left = torch.cat([parameter.grad.flatten() for parameter in gan.separator.parameters()]).norm()  # type: ignore[union-attr]
+    assert told > 0.1
+    assert float(left) == pytest.approx(min(told, clip), rel=1e-3)
+
+
+def test_weight_decay_and_optimizer_reach_torch() -> None:
+    gan = make_gan(optimizer="adamw", weight_decay=0.3, learning_rate=0.01, warmup_steps=4)
+    assert isinstance(gan.separator_optimiser, torch.optim.AdamW)
+    (group,) = gan.separator_optimiser.param_groups
+    assert group["weight_decay"] == 0.3
+    rates = []
+    for _ in range(6):
+        rates.append(group["lr"])
+        gan.supervised_step(*batch()[:2])
+    assert rates == pytest.approx([0.0025, 0.005, 0.0075, 0.01, 0.01, 0.01])
+
+
+def test_averaged_weights_are_validated_and_kept(bundled: Dataset, tmp_path: Path) -> None:
+    settings = config(ema_decay=0.9, learning_rate=1e-2, adversarial_epochs=0, supervised_epochs=1, steps_per_epoch=8)
+    outcome, reports = run(tmp_path, bundled, settings)
+    assert outcome is not None
+    state, _ = read_checkpoint(tmp_path)
+    average = {name.removeprefix("module."): value for name, value in state["average"].items() if "module." in name}
+    raw, averaged = settings.build_separator(), settings.build_separator()
+    raw.load_state_dict(state["separator"])
+    averaged.load_state_dict(average)
+    scores = {name: Validation(bundled, model, settings.validation_seconds).run()["usdr/drums"]
+              for name, model in (("raw", raw), ("averaged", averaged))}  # fmt: skip
+    assert abs(scores["raw"] - scores["averaged"]) > 1e-3  # or the test would say nothing
+    assert reports[-1]["score"] == pytest.approx(scores["averaged"], abs=1e-6)
+    for name, value in load_bundle(outcome.bundle).state_dict().items():
+        torch.testing.assert_close(value, average[name], rtol=0, atol=0)
+
+
+def test_the_average_follows_closely_at_first() -> None:
+    gan = make_gan(ema_decay=0.999, learning_rate=0.1)
+    before = {name: value.clone() for name, value in gan.separator.state_dict().items()}
+    gan.supervised_step(*batch()[:2])  # the first update copies
+    first = {name: value.clone() for name, value in gan.separator.state_dict().items()}
+    gan.supervised_step(*batch()[:2])  # the second has the decay (1 + 1) / (10 + 1)
+    for name, value in gan.averaged_separator.state_dict().items():
+        expected = torch.lerp(first[name], gan.separator.state_dict()[name], 1 - 2 / 11)
+        torch.testing.assert_close(value, expected, atol=1e-6, rtol=1e-5)
+    assert before.keys() == first.keys()
+
+
+def test_a_bundle_separates_as_its_score_says(bundled: Dataset, tmp_path: Path) -> None:
+    outcome, _ = run(tmp_path, bundled, config(validation_seconds=60.0))
+    assert outcome is not None
+    separator = Separator.load(outcome.bundle)
+    found = []
+    for track in bundled.valid:
+        mix, references = track.load(separator.sample_rate, separator.channels)
+        stems = separator.separate(mix, separator.sample_rate)
+        found.append(usdr(torch.from_numpy(np.stack(list(stems.values()))), torch.from_numpy(references))[0])
+    assert outcome.score == pytest.approx(float(torch.stack(found).mean()), abs=1e-4)
