@@ -106,17 +106,20 @@ def _blocks(mix: Audio) -> Iterator[Audio]:
 
 def _evenly(blocks: Iterable[Audio]) -> Iterator[Audio]:
     """Cut a stream of (sources, channels, samples) into blocks of one size, the last one shorter."""
-    waiting: list[Audio] = []
-    size = 0
+    begun: list[Audio] = []  # parts of a block that is not full yet
+    missing = _BLOCK_SAMPLES
     for block in blocks:
-        waiting.append(block)
-        size += block.shape[-1]
-        while size >= _BLOCK_SAMPLES:
-            whole = np.concatenate(waiting, axis=-1)
-            yield whole[..., :_BLOCK_SAMPLES]
-            waiting, size = [whole[..., _BLOCK_SAMPLES:]], size - _BLOCK_SAMPLES
-    if size:
-        yield np.concatenate(waiting, axis=-1)
+        position = 0
+        while block.shape[-1] - position >= missing:
+            begun.append(block[..., position : position + missing])
+            yield begun[0] if len(begun) == 1 else np.concatenate(begun, axis=-1)
+            position += missing
+            begun, missing = [], _BLOCK_SAMPLES
+        if position < block.shape[-1]:
+            begun.append(block[..., position:].copy())  # a view would keep all of the block
+            missing -= begun[-1].shape[-1]
+    if begun:
+        yield np.concatenate(begun, axis=-1)
 
 
 def _accumulate(

@@ -71,8 +71,12 @@ def separate_blocks(
         tail: Audio | None = None
         start = 0
         while batch := list(islice(segments, batch_size)):
-            estimates = _run(model, np.stack([segment for segment, _ in batch]), device, uses_autocast, start)
-            for estimate, (_, end) in zip(estimates, batch, strict=True):
+            ends = [end for _, end in batch]
+            mix = np.stack([segment for segment, _ in batch])
+            batch.clear()  # whoever separates with many models at once waits here with each
+            estimates = _run(model, mix, device, uses_autocast, start)
+            del mix
+            for estimate, end in zip(estimates, ends, strict=True):
                 if tail is not None:
                     estimate[..., :overlap_samples] *= fade_in
                     estimate[..., :overlap_samples] += tail * fade_out
