@@ -18,6 +18,7 @@ from dssgan.data.dataset import Dataset
 from dssgan.data.sample import Sample, Sum
 from dssgan.data.track import Track, Unpaired
 from dssgan.ensembling.build import build_ensemble
+from dssgan.inference.loading import learnt_from
 from dssgan.inference.separator import Separator
 from dssgan.metrics.scores import score_tracks
 from dssgan.separators.bundle import load_bundle, read_description, save_bundle
@@ -129,7 +130,10 @@ def halve(bundle: Path, folder: Path, dataset: Dataset) -> Path:
     description = read_description(bundle)
     metadata = {key: value for key, value in description.items() if key not in DESCRIBED}
     metadata["data"] |= {"licence": dataset.licence, "credits": list(dataset.credits)}
-    save_bundle(folder, description["architecture"], load_bundle(bundle), metadata=metadata, dtype=torch.float16)
+    save_bundle(
+        folder, description["architecture"], load_bundle(bundle), metadata=metadata, dtype=torch.float16,
+        learnt_from=learnt_from(bundle),
+    )  # fmt: skip
     return folder
 
 

@@ -96,6 +96,13 @@ def test_what_is_apart_passes_and_is_recorded(bundled: Dataset) -> None:
     assert len(other.learnt_from.names) < len(checked.learnt_from.names)
 
 
+def test_the_record_says_nothing_of_the_machine(bundled: Dataset) -> None:
+    record = guarded(bundled).learnt_from
+    assert record is not None
+    assert any("/" in name for name in record.names)  # unpaired recordings have no name but their file's
+    assert not any("//" in name or name.startswith("/") or name.count("/") > 1 for name in record.names)
+
+
 def test_a_replaced_file_is_noticed_behind_its_fingerprint(bundled: Dataset, tmp_path: Path) -> None:
     shutil.copytree(Path(str(bundled.files[0].path)).parents[2], tmp_path / "songs")
     manifest = tmp_path / "songs" / "dataset.json"
