@@ -32,7 +32,7 @@ SMALL = [
 
 def begin(folder: Path, *, resume: bool) -> "subprocess.Popen[bytes]":
     """Start a sweep, or go on with it, in a session of its own so that one signal reaches all it starts."""
-    words = ["sweep", "space.py", "--name", "x", "-o", ".", "--reduction-factor", "0", "-q"]
+    words = ["sweep", "space.py", "--name", "x", "-o", ".", "--pruner", "none", "-q"]
     words += ["--resume"] if resume else [*SMALL, "--trials", str(TRIALS)]
     code = "from dssgan.cli import main; main()"
     return subprocess.Popen([sys.executable, "-c", code, *words], cwd=folder, start_new_session=True)

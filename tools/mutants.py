@@ -64,6 +64,8 @@ _SWAPS: dict[type[ast.AST], type[ast.AST]] = {
 }  # fmt: skip
 # Where a change shows in words, types or defaults alone.
 _SKIPPED = (ast.JoinedStr, ast.Raise, ast.Assert, ast.arguments, ast.AnnAssign, ast.Import, ast.ImportFrom)
+# Arguments that only matter where something else is wrong already.
+_HARMLESS = ("strict", "frozen", "exist_ok", "missing_ok", "deepcopy")
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def mutants_of(file: str) -> Iterator[Mutant]:
 def _places(tree: ast.AST) -> Iterator[tuple[ast.AST, Callable[[], str]]]:
     """Find what can be changed; the function changes it in place and says how."""
     for node in ast.iter_child_nodes(tree):
-        if isinstance(node, _SKIPPED):
+        if isinstance(node, _SKIPPED) or (isinstance(node, ast.keyword) and node.arg in _HARMLESS):
             continue
         yield from _changes(node)
         yield from _places(node)

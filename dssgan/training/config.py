@@ -255,7 +255,8 @@ def number_or_yaml(text: str) -> Any:
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Lay settings over others, section by section.
 
-    A component that gets another name starts anew: the old one's settings do not fit it.
+    A component that gets another name starts anew: the old one's settings do not fit it. Settings without a name are kept:
+    they are for whatever name comes.
 
     Args:
         base: settings.
@@ -268,7 +269,7 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
     for key, value in changes.items():
         old = merged.get(key)
         if isinstance(value, Mapping) and isinstance(old, Mapping):
-            renamed = "name" in value and value["name"] != old.get("name")
+            renamed = "name" in value and "name" in old and value["name"] != old["name"]
             merged[key] = dict(value) if renamed else merge(old, value)
         else:
             merged[key] = value

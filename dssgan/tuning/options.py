@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from dssgan.configurable import lookup
 from dssgan.errors import ConfigError
-from dssgan.tuning.samplers import SAMPLERS
+from dssgan.tuning.pruners import PRUNERS
+from dssgan.tuning.samplers import SAMPLERS, SINGLE_OBJECTIVE
 
 
 @dataclass(frozen=True)
@@ -15,9 +16,12 @@ class SearchOptions:
         num_trials: in all; None for as many as a resumed sweep was begun with.
         seed: of the search; a training's own seed is a setting.
         sampler: name of the sampler, see `dssgan.tuning.samplers`.
-        reduction_factor: one trial in so many goes on at each rung; 0 stops none early.
+        pruner: name of what stops trials early, see `dssgan.tuning.pruners`.
+        reduction_factor: one trial in so many goes on at each rung of asha and hyperband.
         share_phase_one: whether trials that agree on it share the supervised phase.
         measure_speed: whether the real-time factor is a second objective, to be small.
+        min_speed: what a separator must reach, times real time, to be trained; None for no limit.
+        max_parameters: what a separator may have, to be trained; None for no limit.
         workers_per_trial: processes of one trial.
         cpus_per_worker: processor cores of each.
         gpus_per_worker: GPUs of each, may be a fraction; None for one where there are any.
@@ -31,9 +35,12 @@ class SearchOptions:
     num_trials: int | None
     seed: int = 0
     sampler: str = "tpe"
+    pruner: str = "asha"
     reduction_factor: int = 3
     share_phase_one: bool = True
     measure_speed: bool = False
+    min_speed: float | None = None
+    max_parameters: float | None = None
     workers_per_trial: int = 1
     cpus_per_worker: int = 1
     gpus_per_worker: float | None = None
@@ -42,9 +49,12 @@ class SearchOptions:
 
     def __post_init__(self) -> None:
         lookup("sampler", SAMPLERS, self.sampler)
-        if self.reduction_factor == 1 or self.reduction_factor < 0:
+        if self.measure_speed and self.sampler in SINGLE_OBJECTIVE:
+            raise ConfigError(f"sampler {self.sampler}: searches for one objective only; choose another, or no --speed")
+        lookup("pruner", PRUNERS, self.pruner)
+        if self.reduction_factor < 2:
             raise ConfigError(
-                f"reduction_factor={self.reduction_factor}: give 2 or more, or 0 to let every trial run to its end"
+                f"reduction_factor={self.reduction_factor}: give 2 or more, or --pruner none to stop no trial"
             )
         gpus = self.gpus_per_worker
         if gpus is not None and gpus > 1 and gpus != int(gpus):

@@ -9,7 +9,7 @@ import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
 from dssgan.training.store import FolderStore, Store
-from dssgan.tuning.search import ERROR, FURTHER, PROGRESS, TAKEN_OVER
+from dssgan.tuning.attributes import ERROR, FURTHER, LEFT_OUT, PROGRESS, TAKEN_OVER
 from dssgan.tuning.trial import trial_name
 
 FILE = "trials.csv"
@@ -21,13 +21,14 @@ class TrialResult:
 
     Args:
         number: in the study.
-        state: "complete", "pruned", "fail", "running" or "waiting".
+        state: "complete", "pruned", "left out", "fail", "running" or "waiting".
         params: drawn settings by dotted key.
         score: best validation score of its last phase so far, dB; None where there is none.
         real_time_factor: of its separator, where the sweep measures it.
         steps: separator steps at its last report, the supervised phase counted as spent.
         seconds: of training that it spent itself.
         error: what went wrong, or None.
+        left_out: which limit its separator misses, so that it was not trained, or None.
         bundle: its best separator, or None; in a bucket's sweep always None, see `dssgan.tuning.bucket`.
     """
 
@@ -39,6 +40,7 @@ class TrialResult:
     steps: int
     seconds: float
     error: str | None
+    left_out: str | None
     bundle: Path | None
 
 
@@ -79,8 +81,10 @@ def _trial_result(store: Store, trial: FrozenTrial) -> TrialResult:
     if usable and isinstance(store, FolderStore):
         folder = store.local(trial_name(trial.number)) / "bundle"
         bundle = folder if folder.is_dir() else None
+    left_out = trial.user_attrs.get(LEFT_OUT)
+    state = trial.state.name.lower() if left_out is None else "left out"
     return TrialResult(
-        trial.number, trial.state.name.lower(), dict(trial.params), score if usable else None,
+        trial.number, state, dict(trial.params), score if usable else None,
         next(iter(trial.user_attrs.get(FURTHER, [])), None), max(trial.intermediate_values, default=0),
-        progress.get("seconds", 0.0), trial.user_attrs.get(ERROR), bundle,
+        progress.get("seconds", 0.0), trial.user_attrs.get(ERROR), left_out, bundle,
     )  # fmt: skip

@@ -97,16 +97,17 @@ class Brackets:
     Args:
         configs: some of the space's configurations; the longest say where the rungs are.
         factor: one trial in so many goes on at each rung.
+        skipped: how many of the lowest rungs to leave out.
     """
 
-    def __init__(self, configs: Iterable[TrainConfig], factor: int) -> None:
+    def __init__(self, configs: Iterable[TrainConfig], factor: int, skipped: int = 0) -> None:
         configs = list(configs)
         validation = max(config.steps_per_epoch for config in configs)
         supervised = max(config.steps_per_epoch * config.supervised_epochs for config in configs)
         adversarial = max(config.steps_per_epoch * config.adversarial_epochs for config in configs)
         first = max(validation, supervised // factor**2)
-        self.supervised = Rungs.geometric(first, supervised, factor)
-        self.adversarial = Rungs.geometric(validation, adversarial, factor)
+        self.supervised = Rungs(Rungs.geometric(first, supervised, factor).positions[skipped:], factor)
+        self.adversarial = Rungs(Rungs.geometric(validation, adversarial, factor).positions[skipped:], factor)
 
     def judge(self, trial: int, phase_one: str, place: Place, score: float) -> bool:
         """Say whether a trial goes on after a validation.

@@ -10,38 +10,69 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from dssgan.configurable import lookup
+from dssgan.tuning.attributes import FURTHER, LEFT_OUT
 
-Factory = Callable[[int], BaseSampler]
+Factory = Callable[[int, int], BaseSampler]  # of the search's seed and the number of trials drawn before
 
 
-def _tpe(seed: int) -> BaseSampler:
+def _make(kind: Callable[..., BaseSampler], seed: int, **arguments: Any) -> BaseSampler:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        # the constant liar keeps trials that run side by side from being one
-        return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
+        return kind(seed=seed, **arguments)
 
 
-def _seeded(kind: Callable[..., BaseSampler], seed: int) -> BaseSampler:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return kind(seed=seed)
+def _tpe(seed: int, number: int) -> BaseSampler:
+    # groups: settings that are drawn for one architecture alone are modelled together, too
+    return _make(optuna.samplers.TPESampler, _seed_of(seed, number), multivariate=True, group=True)
+
+
+def _qmc(seed: int, number: int) -> BaseSampler:
+    # one sequence for the whole search; the study counts how far it has been drawn
+    independent = _make(optuna.samplers.RandomSampler, _seed_of(seed, number))
+    return _make(
+        optuna.samplers.QMCSampler, seed, scramble=True, independent_sampler=independent,
+        warn_asynchronous_seeding=False, warn_independent_sampling=False,
+    )  # fmt: skip
+
+
+def _cmaes(seed: int, number: int) -> BaseSampler:
+    # what is no number, or drawn for some architectures alone, is drawn by chance
+    independent = _make(optuna.samplers.RandomSampler, _seed_of(seed, number))
+    return _make(
+        optuna.samplers.CmaEsSampler, _seed_of(seed, number), independent_sampler=independent,
+        warn_independent_sampling=False, consider_pruned_trials=True,
+    )  # fmt: skip
+
+
+def _by_number(kind: Callable[..., BaseSampler], seed: int, number: int) -> BaseSampler:
+    return _make(kind, _seed_of(seed, number))
+
+
+def _seed_of(seed: int, number: int) -> int:
+    return seed * 1_000_003 + number
 
 
 SAMPLERS: dict[str, Factory] = {
     "tpe": _tpe,
-    "random": partial(_seeded, optuna.samplers.RandomSampler),
-    "gp": partial(_seeded, optuna.samplers.GPSampler),
-    "nsga2": partial(_seeded, optuna.samplers.NSGAIISampler),
-    "nsga3": partial(_seeded, optuna.samplers.NSGAIIISampler),
-    "brute_force": partial(_seeded, optuna.samplers.BruteForceSampler),
+    "gp": partial(_by_number, optuna.samplers.GPSampler),
+    "cmaes": _cmaes,
+    "nsgaii": partial(_by_number, optuna.samplers.NSGAIISampler),
+    "random": partial(_by_number, optuna.samplers.RandomSampler),
+    "qmc": _qmc,
+    "brute_force": partial(_by_number, optuna.samplers.BruteForceSampler),
 }
+_SAMPLERS_NOTES = ("qmc", "cma")  # how the study's system attributes begin that samplers write
+# What counts as the score of a trial that was not trained, where a sampler asks for one.
+WORST_SCORE_DB = -100.0
+# Those that can search for one objective only.
+SINGLE_OBJECTIVE = ("cmaes",)
 
 
 def make_sampler(name: str, seed: int, number: int) -> BaseSampler:
     """Make the sampler that draws one trial.
 
-    Every trial has a sampler with a seed of its own, so that a sweep that goes on after a restart does not draw again
-    what it drew at its beginning. What a sampler learns from is the study, not its own memory.
+    Every trial has a sampler of its own, mostly with a seed of its own, so that a sweep that goes on after a restart
+    does not draw again what it drew at its beginning. What a sampler learns from is the study, not its own memory.
 
     Args:
         name: in `SAMPLERS`.
@@ -54,7 +85,7 @@ def make_sampler(name: str, seed: int, number: int) -> BaseSampler:
     Raises:
         ConfigError: there is none of that name.
     """
-    return lookup("sampler", SAMPLERS, name)(seed * 1_000_003 + number)
+    return lookup("sampler", SAMPLERS, name)(seed, number)
 
 
 def ask(
@@ -80,20 +111,32 @@ def ask(
     copy = optuna.create_study(directions=study.directions, sampler=sampler)
     states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
     copy.add_trials([_as_complete(trial, len(study.directions), penalty) for trial in study.get_trials(states=states)])
+    _copy_notes(study, copy)
     drawn = copy.ask()
     space(drawn)
+    _copy_notes(copy, study)
     study.enqueue_trial(drawn.params)
     return study.ask()
+
+
+def _copy_notes(from_study: optuna.Study, to_study: optuna.Study) -> None:
+    # samplers keep there how far a sequence has been drawn
+    known = to_study._storage.get_study_system_attrs(to_study._study_id)
+    for key, value in from_study._storage.get_study_system_attrs(from_study._study_id).items():
+        if key.startswith(_SAMPLERS_NOTES) and known.get(key) != value:
+            to_study._storage.set_study_system_attr(to_study._study_id, key, value)
 
 
 def _as_complete(trial: FrozenTrial, num_objectives: int, penalty: float) -> FrozenTrial:
     if trial.state != TrialState.PRUNED:
         return trial
-    reached = max(trial.intermediate_values.items(), default=(0, float("nan")))[1]
-    further: Sequence[float] = trial.user_attrs.get("further_values", [penalty] * (num_objectives - 1))
+    nothing = WORST_SCORE_DB if LEFT_OUT in trial.user_attrs else float("nan")
+    reached = max(trial.intermediate_values.items(), default=(0, nothing))[1]
+    further: Sequence[float] = trial.user_attrs.get(FURTHER, [penalty] * (num_objectives - 1))
     return create_trial(
         state=TrialState.COMPLETE if reached == reached else TrialState.FAIL,
         values=[reached, *further] if reached == reached else None,
         params=trial.params,
         distributions=trial.distributions,
+        system_attrs=trial.system_attrs,  # which limits it misses
     )

@@ -11,18 +11,12 @@ from ray.tune.search import Searcher
 
 from dssgan.errors import ConfigError, WriteError
 from dssgan.training.config import make_config, phase_one_key
-from dssgan.tuning.rungs import Brackets, Place
+from dssgan.tuning.attributes import AXIS, ERROR, FURTHER, LEFT_OUT, PROGRESS, SETTINGS, TAKEN_OVER
+from dssgan.tuning.pruners import Pruner
+from dssgan.tuning.rungs import Place
 from dssgan.tuning.samplers import ask, make_sampler
 from dssgan.tuning.space import SearchSpace, combine
 from dssgan.tuning.storage import DATABASE_ERRORS, patiently
-
-# User attributes of an Optuna trial.
-SETTINGS = "settings"  # drawn, by dotted key
-AXIS = "axis"
-PROGRESS = "progress"  # what its last validation said
-FURTHER = "further_values"  # of the objectives after the score
-ERROR = "error"
-TAKEN_OVER = "taken_over_from"  # another study: it did not run here
 
 # A trial that was pruned before it told its speed counts as this slow.
 WORST_REAL_TIME_FACTOR = 100.0
@@ -147,8 +141,7 @@ class StudySearch(Searcher):  # type: ignore[misc]
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Note a validation at its place on the axis of separator steps."""
         if "further" in result:
-            further = result["further"]
-            self._patiently(lambda: self._set(trial_id, FURTHER, further))
+            self._patiently(lambda: self._note_size(trial_id, result["further"], result["excess"]))
         elif "score" in result and not result.get("finished") and math.isfinite(result["score"]):
             self._report(trial_id, result)
         self._after_write()
@@ -158,6 +151,9 @@ class StudySearch(Searcher):  # type: ignore[misc]
         number, result = self._numbers[trial_id], result or {}
         if "interrupted" in result:
             self.interruption = result["interrupted"]
+        elif LEFT_OUT in result:
+            self._patiently(lambda: self._set(trial_id, LEFT_OUT, result[LEFT_OUT]))
+            self._end(number, TrialState.PRUNED)
         elif error or "error" in result or not math.isfinite(result.get("score", math.nan)):
             self._end(number, TrialState.FAIL, error=str(result.get("error", "its process failed")))
         elif result.get("finished"):
@@ -198,6 +194,13 @@ class StudySearch(Searcher):  # type: ignore[misc]
         self.num_ended += 1
         self._after_write()
 
+    def _note_size(self, trial_id: str, further: list[float], excess: list[tuple[str, float]]) -> None:
+        trial = Trial(self._study, self._storage_id(self._numbers[trial_id]))
+        for name, amount in excess:
+            trial.set_constraint(name, amount)
+        if further:
+            trial.set_user_attr(FURTHER, further)
+
     def _set(self, trial_id: str, key: str, value: Any) -> None:
         self._study._storage.set_trial_user_attr(self._storage_id(self._numbers[trial_id]), key, value)
 
@@ -228,33 +231,33 @@ class StudySearch(Searcher):  # type: ignore[misc]
         return {}
 
 
-class BracketScheduler(FIFOScheduler):  # type: ignore[misc]
-    """Stops trials where `Brackets` say so.
+class PruningScheduler(FIFOScheduler):  # type: ignore[misc]
+    """Stops trials where a pruner says so.
 
     Args:
-        brackets: the rungs; None lets every trial go on.
+        pruner: judges them; None lets every trial go on.
     """
 
-    def __init__(self, brackets: Brackets | None) -> None:
+    def __init__(self, pruner: Pruner | None) -> None:
         super().__init__()
-        self._brackets = brackets
+        self._pruner = pruner
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:  # noqa: ARG002
         """Judge a validation."""
-        if self._brackets is None or "score" not in result or result.get("finished"):
+        if self._pruner is None or "score" not in result or result.get("finished"):
             return str(TrialScheduler.CONTINUE)
         axis = Axis(*trial.config["axis"])
-        goes_on = self._brackets.judge(
+        goes_on = self._pruner.judge(
             trial.config["number"], axis.phase_one, axis.place(result["epoch"]), result["score"]
         )
         return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
 
 
-def replay(brackets: Brackets, trials: list[FrozenTrial]) -> None:
-    """Set the rungs to where an earlier process left them.
+def replay(pruner: Pruner, trials: list[FrozenTrial]) -> None:
+    """Set a pruner to where an earlier process left it.
 
     Args:
-        brackets: fresh ones.
+        pruner: a fresh one.
         trials: of the study.
     """
     for trial in trials:
@@ -263,4 +266,4 @@ def replay(brackets: Brackets, trials: list[FrozenTrial]) -> None:
         axis = Axis(*trial.user_attrs[AXIS])
         for steps, score in sorted(trial.intermediate_values.items()):
             place = axis.place(0)._replace(steps=steps)
-            brackets.replay(trial.number, axis.phase_one, place, score)
+            pruner.replay(trial.number, axis.phase_one, place, score)

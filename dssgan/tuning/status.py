@@ -10,8 +10,9 @@ from optuna.trial import TrialState
 
 from dssgan.training.distributed import Workers
 from dssgan.training.store import Store
+from dssgan.tuning.attributes import AXIS, PROGRESS, SETTINGS, TAKEN_OVER
 from dssgan.tuning.results import SweepResult, read_trials
-from dssgan.tuning.search import AXIS, PROGRESS, SETTINGS, TAKEN_OVER, Axis
+from dssgan.tuning.search import Axis
 from dssgan.tuning.sweep import find_study, read_record
 
 # Fewer trials say nothing about which setting matters.

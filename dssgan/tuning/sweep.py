@@ -27,13 +27,15 @@ from dssgan.training.distributed import Workers, ray_running
 from dssgan.training.phases import train
 from dssgan.training.resume import require_agreement
 from dssgan.training.store import FolderStore, Store
+from dssgan.tuning.attributes import LEFT_OUT
 from dssgan.tuning.bucket import open_store
 from dssgan.tuning.claims import ClaimsKeeper
+from dssgan.tuning.limits import Limits
 from dssgan.tuning.options import SearchOptions
+from dssgan.tuning.pruners import make_pruner
 from dssgan.tuning.resources import Capacity, choose_max_concurrent, choose_workers
 from dssgan.tuning.results import SweepResult, read_trials, write_table
-from dssgan.tuning.rungs import Brackets
-from dssgan.tuning.search import BracketScheduler, StudySearch, replay
+from dssgan.tuning.search import PruningScheduler, StudySearch, replay
 from dssgan.tuning.space import SearchSpace
 from dssgan.tuning.storage import default_url, load_study, open_storage
 from dssgan.tuning.trial import GIVEN_UP, Plan, Train, run_trial, trial_name
@@ -45,7 +47,8 @@ STUDY = "study.db"
 # Ray's object store holds nothing larger than a data set's description.
 OBJECT_STORE_BYTES = 200_000_000
 # What a sweep that goes on must not have changed: its rungs and its draws depend on it.
-OPTIONS_OF_A_SEARCH = ("seed", "sampler", "reduction_factor", "share_phase_one", "measure_speed")
+OPTIONS_OF_A_SEARCH = ("seed", "sampler", "pruner", "reduction_factor", "share_phase_one", "measure_speed",
+                       "min_speed", "max_parameters")  # fmt: skip
 MAX_CRASHES = 3  # of a trial's process without a validation between; a machine that is lost now and then ends no trial
 
 
@@ -93,7 +96,7 @@ def run_sweep(
     """Run a sweep to its end, or go on with one that was cut short.
 
     Trials agree on a common axis of separator steps, and none is stopped for its alpha and beta before it has had one
-    validation of phase two: see `dssgan.tuning.rungs.Brackets`.
+    validation of phase two: see `dssgan.tuning.pruners`.
 
     Args:
         space: what to draw.
@@ -147,9 +150,9 @@ def run_sweep(
             capacity, num=options.workers_per_trial, cpus=options.cpus_per_worker, gpus=options.gpus_per_worker
         )
         study = _open_study(store, name, study_url, options, resume=resume)
-        brackets = Brackets(configs, options.reduction_factor) if options.reduction_factor else None
-        if brackets is not None:
-            replay(brackets, study.get_trials(deepcopy=False))
+        pruner = make_pruner(options.pruner, configs, options.reduction_factor)
+        if pruner is not None:
+            replay(pruner, study.get_trials(deepcopy=False))
         if begun is not None and begun["options"]["num_trials"] != options.num_trials:
             begun["options"]["num_trials"] = options.num_trials
             store.write_text(RECORD, json.dumps(begun, indent=2) + "\n")
@@ -164,11 +167,12 @@ def run_sweep(
         )  # fmt: skip
         claims = ClaimsKeeper.remote() if options.share_phase_one else None  # type: ignore[attr-defined]
         plan = Plan(
-            store, replace(dataset, test=()), dict(settings), workers, claims, options.measure_speed, train
+            store, replace(dataset, test=()), dict(settings), workers, claims, options.measure_speed,
+            Limits(options.min_speed, options.max_parameters), train,
         )  # fmt: skip
         concurrent = options.max_concurrent or choose_max_concurrent(capacity, workers)
         with _Stop(options.max_hours, search) as stop, tempfile.TemporaryDirectory(prefix="dssgan-tune-") as scratch:
-            _fit(plan, search, BracketScheduler(brackets), stop, listener, concurrent, Path(scratch))
+            _fit(plan, search, PruningScheduler(pruner), stop, listener, concurrent, Path(scratch))
     result = read_trials(store, study)
     write_table(result)
     if search.interruption is not None:
@@ -300,7 +304,7 @@ def _alone_with(store: Store) -> Iterator[None]:
 
 
 def _fit(
-    plan: Plan, search: StudySearch, scheduler: BracketScheduler, stop: "_Stop", listener: Listener, concurrent: int,
+    plan: Plan, search: StudySearch, scheduler: PruningScheduler, stop: "_Stop", listener: Listener, concurrent: int,
     scratch: Path,
 ) -> None:  # fmt: skip
     # Tune's own notes, which the study makes needless, are not worth their time
@@ -399,7 +403,7 @@ class _Watch(ray.tune.Callback):  # type: ignore[misc]
 
     def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **_: Any) -> None:  # noqa: ARG002
         self._crashes.pop(trial.config["number"], None)
-        if "score" in result or "error" in result:
+        if any(key in result for key in ("score", "error", LEFT_OUT)):
             self._tell(trial, result, ended=False)
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:  # noqa: ARG002

@@ -1,19 +1,15 @@
 """One trial of a sweep: a training inside Ray Tune."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import ray.tune
 import torch
 
 from dssgan.data.dataset import Dataset
 from dssgan.errors import DssganError, WriteError
-from dssgan.inference.stream import separate_array
-from dssgan.separators import SeparatorModel
 from dssgan.training.checkpoint import has_checkpoint, read_checkpoint
 from dssgan.training.config import TrainConfig, make_config
 from dssgan.training.distributed import Workers, train_distributed
@@ -21,10 +17,10 @@ from dssgan.training.phases import Outcome, train
 from dssgan.training.shared_phases import SharedPhases
 from dssgan.training.store import Store
 from dssgan.tuning.claims import TrialClaims
+from dssgan.tuning.limits import NO_LIMITS, Limits, measure
 from dssgan.tuning.space import combine
 
 GIVEN_UP = "given_up.txt"  # in a trial's folder: why nobody shall try again
-_SPEED_SECONDS, _SPEED_RUNS = 10.0, 3
 
 Train = Callable[..., Outcome]
 
@@ -40,6 +36,7 @@ class Plan:
         workers: processes of a trial.
         claims: the keeper of claims on supervised phases; None has every trial train its own.
         measure_speed: whether the real-time factor is an objective beside the score.
+        limits: what a separator must keep to be trained.
         train: what one process does; only benchmarks do something else.
     """
 
@@ -49,6 +46,7 @@ class Plan:
     workers: Workers
     claims: Any
     measure_speed: bool = False
+    limits: Limits = NO_LIMITS
     train: Train = train
 
 
@@ -61,8 +59,8 @@ def run_trial(trial: dict[str, Any], *, plan: Plan) -> None:
     """Train one trial's separator and report each validation to Tune.
 
     A trial that has a checkpoint goes on from it. A training that diverges, settings that cannot work together, or a
-    process that dies again and again end the trial; the sweep goes on. A full disk breaks it off: it is not the trial's
-    fault, and it goes on when there is space.
+    process that dies again and again end the trial; the sweep goes on. So does it where a separator misses a limit. A
+    full disk breaks a trial off: it is not the trial's fault, and it goes on when there is space.
 
     Args:
         trial: its number in the study and its drawn settings.
@@ -75,10 +73,15 @@ def run_trial(trial: dict[str, Any], *, plan: Plan) -> None:
             raise DssganError(given_up)
         config = make_config(combine(plan.settings, trial["drawn"]))
         further: list[float] = []
-        if plan.measure_speed:
+        if plan.measure_speed or plan.limits != NO_LIMITS:
             torch.set_num_threads(plan.workers.cpus)
-            further = [real_time_factor(config.build_separator())]
-            ray.tune.report({"further": further})
+            size = measure(config, plan.store)
+            further = [size.real_time_factor] if plan.measure_speed else []
+            missed = plan.limits.describe(size)
+            ray.tune.report({"further": further, "excess": list(plan.limits.excess(size).items())})
+            if missed is not None:
+                ray.tune.report({"left_out": missed})
+                return
         shared = None
         if plan.claims is not None:
             shared = SharedPhases(plan.store, TrialClaims(plan.claims, trial["number"]))
@@ -126,23 +129,3 @@ def _in_several(config: TrainConfig, name: str, plan: Plan, shared: SharedPhases
         config, plan.dataset, plan.store, name,
         workers=plan.workers, callbacks=[TuneReportCallback()], shared_phases=shared,
     )  # fmt: skip
-
-
-def real_time_factor(separator: SeparatorModel) -> float:
-    """Measure how long a separator takes on the processor for a second of sound.
-
-    Args:
-        separator: on the CPU; its weights do not matter.
-
-    Returns:
-        Seconds of work for each second of sound, the best of three runs; below 1 is faster than it plays.
-    """
-    separator = separator.eval()
-    noise = np.random.default_rng(0).standard_normal((separator.channels, int(_SPEED_SECONDS * separator.sample_rate)))
-    mix = (0.1 * noise).astype(np.float32)
-    seconds = []
-    for _ in range(_SPEED_RUNS):
-        started = time.perf_counter()
-        separate_array(separator, mix)
-        seconds.append(time.perf_counter() - started)
-    return min(seconds) / _SPEED_SECONDS

@@ -5,7 +5,7 @@ from optuna.distributions import BaseDistribution, check_distribution_compatibil
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from dssgan.errors import ConfigError
-from dssgan.tuning.search import AXIS, SETTINGS, TAKEN_OVER
+from dssgan.tuning.attributes import AXIS, SETTINGS, TAKEN_OVER
 from dssgan.tuning.space import NUM_CHECKS, SearchSpace
 
 

@@ -21,7 +21,7 @@ SMALL = (
     "batch_size=2 segment_seconds=1 steps_per_epoch=2 supervised_epochs=1 adversarial_epochs=2 "
     "validation_seconds=2 precision=float32 media=false"
 )
-ALL = "--reduction-factor 0"  # none is stopped early
+ALL = "--pruner none"  # none is stopped early
 SECONDS_TO_JOIN = 120
 # Workers are not told of `ray down`: they end by and by when the head is silent.
 SECONDS_TO_END = 180

@@ -86,6 +86,24 @@ def test_games_by_hand(game: Game, critics: float, penalty: float, separator: fl
     assert loss.separator_loss(fake, real).item() == pytest.approx(separator, rel=1e-5)
 
 
+class Twice(Linear):
+    """A critic that gives its score at two resolutions, the second one twice as high."""
+
+    def judge(self, views: tuple[Tensor, ...]) -> Judgement:
+        judged = super().judge(views)
+        return Judgement((*judged.scores, 2 * judged.scores[0]), judged.maps)
+
+
+def test_several_resolutions_count_as_one_critic() -> None:
+    loss = CriticsLoss([Twice(1.0), Twice(0.5)], WassersteinGame(penalty_weight=0.0), PLAIN)
+    real, fake = _sides()
+    total, distance, _ = loss(real, fake, torch.rand(5, 2))
+    # the mean of one and two times what one resolution gives
+    assert distance.item() == pytest.approx(1.5 * 3.8)
+    assert total.item() == pytest.approx(-1.5 * 3.8)
+    assert loss.separator_loss(fake, real).item() == pytest.approx(1.5 * -2.2)
+
+
 def test_weights_are_of_waveforms_not_windows() -> None:
     # two windows a waveform: the second waveform does not count
     assert weighted_mean(torch.tensor([1.0, 3.0, 100.0, 100.0]), torch.tensor([1.0, 0.0])).item() == 2.0

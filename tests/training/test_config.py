@@ -18,11 +18,12 @@ from dssgan.training.config import (
     PHASE_TWO_SETTINGS,
     TrainConfig,
     make_config,
+    merge,
     parse_overrides,
     phase_one_key,
     read_config,
 )
-from dssgan.tuning.space import find_space
+from dssgan.tuning.space import combine, find_space
 
 
 def test_overrides_reach_every_depth() -> None:
@@ -142,3 +143,12 @@ def test_parity_is_the_original() -> None:
     for setting in ("augment", "unpaired_augment", "gradient_clip", "ema_decay", "learning_rate", "critic_steps"):
         assert getattr(drawn, setting) == getattr(config, setting), setting
     assert drawn.build_separator().arguments == config.build_separator().arguments
+
+
+def test_settings_without_a_name_are_for_whatever_name_comes() -> None:
+    unnamed, named = {"separator": {"num_layers": 5}}, {"separator": {"name": "unet"}}
+    assert merge(unnamed, named) == merge(named, unnamed) == {"separator": {"name": "unet", "num_layers": 5}}
+    other = {"separator": {"name": "tdf_unet", "num_bands": 8}}
+    assert merge(other, named) == named
+    # what a space draws is never dropped in silence
+    assert combine(named, {"separator.num_layers": 5}) == {"separator": {"name": "unet", "num_layers": 5}}

@@ -12,8 +12,8 @@ from optuna.trial import TrialState, create_trial
 from dssgan.errors import ConfigError, ModelError
 from dssgan.separators import build_separator
 from dssgan.separators.bundle import save_bundle
+from dssgan.tuning.attributes import PROGRESS
 from dssgan.tuning.candidates import find_candidates
-from dssgan.tuning.search import PROGRESS
 from dssgan.tuning.storage import default_url
 from dssgan.tuning.trial import trial_name
 

@@ -51,7 +51,7 @@ def command(
     recorded = read_record(store)
     settings = {key: value for key, value in recorded["settings"].items() if key != "seed"}
     space = finalists_space(searched.result, searched.settings, top, seeds)
-    options = SearchOptions(num_trials=top * seeds, sampler="brute_force", reduction_factor=0, **resources)
+    options = SearchOptions(num_trials=top * seeds, sampler="brute_force", pruner="none", **resources)
     trained = run_and_show(
         terminal, space, load_again(data, recorded, name), join(str(store), "finalists"), settings=settings,
         options=options, name=f"{name}-finalists", data_path=absolute(data, recorded),

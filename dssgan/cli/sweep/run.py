@@ -31,9 +31,14 @@ SHOWN_SETTINGS = 6
 @place_option
 @click.option("--resume", is_flag=True, help="Go on with a sweep that was cut short.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the search.")
-@click.option("--sampler", default="tpe", show_default=True, help="tpe, random, gp, nsga2, nsga3 or brute_force.")
-@click.option("--reduction-factor", default=3, show_default=True, type=click.IntRange(0),
-              help="One trial in so many goes on at each rung; 0 stops none early.")  # fmt: skip
+@click.option("--sampler", default="tpe", show_default=True, help="tpe, gp, cmaes, nsgaii, qmc, random or brute_force.")
+@click.option("--pruner", default="asha", show_default=True, help="asha, hyperband, median or none.")
+@click.option("--reduction-factor", default=3, show_default=True, type=click.IntRange(2),
+              help="One trial in so many goes on at each rung of asha and hyperband.")  # fmt: skip
+@click.option("--min-speed", type=click.FloatRange(0, min_open=True), metavar="X",
+              help="Leave out separators slower than X times real time on one of the sweep's processors.")  # fmt: skip
+@click.option("--max-parameters", type=click.FloatRange(1), metavar="N",
+              help="Leave out separators of more than N parameters.")  # fmt: skip
 @click.option("--speed", is_flag=True, help="Also search for a small real-time factor.")
 @click.option("--own-phase-one", is_flag=True, help="Have every trial train its own supervised phase.")
 @click.option("--warm-start", metavar="NAME", help="Learn from this earlier sweep in the same place.")
@@ -51,7 +56,10 @@ def command(
     resume: bool,
     seed: int,
     sampler: str,
+    pruner: str,
     reduction_factor: int,
+    min_speed: float | None,
+    max_parameters: float | None,
     speed: bool,
     own_phase_one: bool,
     warm_start: str | None,
@@ -76,7 +84,8 @@ def command(
     terminal = Terminal(quiet=quiet)
     name = name or Path(space).stem
     given = {
-        "num_trials": trials, "seed": seed, "sampler": sampler, "reduction_factor": reduction_factor,
+        "num_trials": trials, "seed": seed, "sampler": sampler, "pruner": pruner,
+        "reduction_factor": reduction_factor, "min_speed": min_speed, "max_parameters": max_parameters,
         "share_phase_one": not own_phase_one, "measure_speed": speed, **resources,
     }  # fmt: skip
     recorded: dict[str, Any] = {}
@@ -172,6 +181,8 @@ def describe(event: "Event") -> str | None:
         return None
     if "error" in metrics:
         return f"trial {event.number:3}  failed: {metrics['error']}"
+    if "left_out" in metrics:
+        return f"trial {event.number:3}  left out: {metrics['left_out']}"
     if metrics.get("finished") or metrics["epoch"] < metrics.get("reused_until", 0):
         return None
     phase = {1: "supervised", 2: "adversarial"}[metrics["phase"]]
