@@ -255,8 +255,8 @@ def number_or_yaml(text: str) -> Any:
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Lay settings over others, section by section.
 
-    A component that gets another name starts anew: the old one's settings do not fit it. Settings without a name are kept:
-    they are for whatever name comes.
+    A component that gets another name starts anew: the old one's settings do not fit it. Settings without a name are
+    kept: they are for whatever name comes.
 
     Args:
         base: settings.

@@ -14,7 +14,7 @@ from small_training import config, run
 from dssgan.audio import files
 from dssgan.data.dataset import Dataset, Track
 from dssgan.data.guard import guarded, recordings_of
-from dssgan.data.known import examine_recordings
+from dssgan.data.known import Known, examine_recordings
 from dssgan.data.learnt_from import LearntFrom
 from dssgan.data.sample import Sample, Sum
 from dssgan.ensembling.build import build_ensemble
@@ -27,6 +27,8 @@ from dssgan.separators.bundle import save_bundle
 from dssgan.tuning.options import SearchOptions
 from dssgan.tuning.space import SearchSpace
 from dssgan.tuning.sweep import run_sweep
+
+SONG = Sample(Path("song.wav"), 44100, 2, 1.0)
 
 
 def disguised(track: Track, folder: Path, kind: str) -> Track:
@@ -164,6 +166,24 @@ def test_other_songs_are_not_taken_for_known_ones(bundled: Dataset) -> None:
     for track in bundled.test:
         for known in examine_recordings(recordings_of(track)).values():
             assert record.find(known) is None
+
+
+@pytest.mark.parametrize(("share", "is_found"), [(0.17, True), (0.06, False)])
+def test_as_much_as_copies_share_is_found_and_as_much_as_loops_do_is_not(
+    bundled: Dataset, share: float, is_found: bool
+) -> None:
+    (keys, times), (other_keys, other_times) = (
+        examine_recordings([recordings_of(track)[0]])[recordings_of(track)[0]].marks
+        for track in (bundled.train_sup[0], bundled.test[0])
+    )
+    # the part that both have comes first, as an excerpt would
+    num = min(len(keys), len(other_keys))
+    common = round(share * num)
+    mixed = (np.concatenate([keys[:common], other_keys[: num - common]]),
+             np.concatenate([times[:common], other_times[: num - common]]))  # fmt: skip
+    whole = (keys[:num], times[:num])
+    record = LearntFrom.of([("song", SONG)], {SONG: Known(("a",), whole)})
+    assert (record.find(Known(("b",), mixed)) is not None) == is_found
 
 
 def test_a_song_without_a_mix_is_known_by_its_sum(bundled: Dataset) -> None:

@@ -73,3 +73,11 @@ def test_draws_reach_every_kind() -> None:
     for share in (draw.gain < 0, draw.swap, draw.cutoff < 1):
         assert 0.4 < share.float().mean().item() < 0.6
     assert 0.45 <= draw.cutoff.min().item() < 0.5
+
+
+def test_an_item_without_a_low_pass_is_left_alone_beside_one_that_has_it() -> None:
+    wave = torch.randn(2, 1, 1, 1000, generator=torch.Generator().manual_seed(0))
+    cutoff = torch.tensor([[0.5], [1.0]])
+    heard, _ = Hearing(loudness=False).hear(wave, Draw(torch.ones(2, 1), torch.zeros(2, 1).bool(), cutoff))
+    torch.testing.assert_close(heard[1], wave[1], atol=1e-5, rtol=0)
+    assert heard[0].square().sum() < 0.7 * wave[0].square().sum()
