@@ -7,3 +7,4 @@ FURTHER = "further_values"  # of the objectives after the score
 ERROR = "error"
 LEFT_OUT = "left_out"  # which limit its separator misses; it was not trained
 TAKEN_OVER = "taken_over_from"  # another study: it did not run here
+PLACE = "place"  # where it runs, or ran last

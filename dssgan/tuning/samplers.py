@@ -44,6 +44,13 @@ def _cmaes(seed: int, number: int) -> BaseSampler:
     )  # fmt: skip
 
 
+class _BruteForceSampler(optuna.samplers.BruteForceSampler):  # type: ignore[misc]
+    """Optuna's, which stops a study that is drawn out; here the number of trials does, and there is no loop to stop."""
+
+    def after_trial(self, *_: Any, **__: Any) -> None:
+        """Leave the study alone."""
+
+
 def _by_number(kind: Callable[..., BaseSampler], seed: int, number: int) -> BaseSampler:
     return _make(kind, _seed_of(seed, number))
 
@@ -59,7 +66,7 @@ SAMPLERS: dict[str, Factory] = {
     "nsgaii": partial(_by_number, optuna.samplers.NSGAIISampler),
     "random": partial(_by_number, optuna.samplers.RandomSampler),
     "qmc": _qmc,
-    "brute_force": partial(_by_number, optuna.samplers.BruteForceSampler),
+    "brute_force": partial(_by_number, _BruteForceSampler),
 }
 _SAMPLERS_NOTES = ("qmc", "cma")  # how the study's system attributes begin that samplers write
 # What counts as the score of a trial that was not trained, where a sampler asks for one.

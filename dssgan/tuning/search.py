@@ -11,7 +11,7 @@ from ray.tune.search import Searcher
 
 from dssgan.errors import ConfigError, WriteError
 from dssgan.training.config import make_config, phase_one_key
-from dssgan.tuning.attributes import AXIS, ERROR, FURTHER, LEFT_OUT, PROGRESS, SETTINGS, TAKEN_OVER
+from dssgan.tuning.attributes import AXIS, ERROR, FURTHER, LEFT_OUT, PLACE, PROGRESS, SETTINGS, TAKEN_OVER
 from dssgan.tuning.pruners import Pruner
 from dssgan.tuning.rungs import Place
 from dssgan.tuning.samplers import ask, make_sampler
@@ -140,7 +140,9 @@ class StudySearch(Searcher):  # type: ignore[misc]
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Note a validation at its place on the axis of separator steps."""
-        if "further" in result:
+        if PLACE in result:
+            self._patiently(lambda: self._set(trial_id, PLACE, result[PLACE]))
+        elif "further" in result:
             self._patiently(lambda: self._note_size(trial_id, result["further"], result["excess"]))
         elif "score" in result and not result.get("finished") and math.isfinite(result["score"]):
             self._report(trial_id, result)

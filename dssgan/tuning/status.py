@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 
 from dssgan.training.distributed import Workers
 from dssgan.training.store import Store
-from dssgan.tuning.attributes import AXIS, PROGRESS, SETTINGS, TAKEN_OVER
+from dssgan.tuning.attributes import AXIS, PLACE, PROGRESS, SETTINGS, TAKEN_OVER
 from dssgan.tuning.results import SweepResult, read_trials
 from dssgan.tuning.search import Axis
 from dssgan.tuning.sweep import find_study, read_record
@@ -37,6 +37,25 @@ class Costs:
 
 
 @dataclass(frozen=True)
+class RunningTrial:
+    """A trial on its way.
+
+    Args:
+        number: in the study.
+        steps: separator steps at its last validation, the supervised phase counted as spent.
+        last: steps at its end, where nothing ends it early.
+        seconds: of training that it has spent itself.
+        place: machine and resources; "" where it has not begun.
+    """
+
+    number: int
+    steps: int
+    last: int
+    seconds: float
+    place: str
+
+
+@dataclass(frozen=True)
 class Status:
     """A sweep as its study knows it.
 
@@ -46,6 +65,9 @@ class Status:
         importances: share of each setting in the score's spread, the largest first; empty while trials are few.
         costs: so far.
         front: numbers of the trials that no other beats in every objective; of one objective, the best.
+        running: the trials that are not at their end.
+        num_trials: that the sweep is to have.
+        seconds_left: at the pace and the concurrency it has now; None where no trial has ended yet or all have.
     """
 
     result: SweepResult
@@ -53,6 +75,9 @@ class Status:
     importances: dict[str, float]
     costs: Costs
     front: tuple[int, ...]
+    running: tuple[RunningTrial, ...]
+    num_trials: int
+    seconds_left: float | None
 
 
 def read_status(store: Store, name: str, study_url: str | None = None) -> Status:
@@ -73,12 +98,52 @@ def read_status(store: Store, name: str, study_url: str | None = None) -> Status
     study = find_study(store, name, study_url or record["study_url"])
     trials = [trial for trial in study.get_trials(deepcopy=False) if TAKEN_OVER not in trial.user_attrs]
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-    front = [trial.number for trial in study.best_trials if TAKEN_OVER not in trial.user_attrs] if complete else []
     settings = {trial.number: trial.user_attrs[SETTINGS] for trial in trials if SETTINGS in trial.user_attrs}
+    running = tuple(_running(trial) for trial in trials if trial.state == TrialState.RUNNING)
+    num_trials = int(record["options"]["num_trials"])
     return Status(
-        read_trials(store, study), settings, _importances(study),
-        _costs(trials, Workers(**record["workers"])), tuple(front),
+        read_trials(store, study), settings, _importances(study), _costs(trials, Workers(**record["workers"])),
+        _front(complete, study.directions), running, num_trials, _seconds_left(trials, running, num_trials),
     )  # fmt: skip
+
+
+def _front(complete: list[optuna.trial.FrozenTrial], directions: list[optuna.study.StudyDirection]) -> tuple[int, ...]:
+    signs = [1 if direction == optuna.study.StudyDirection.MAXIMIZE else -1 for direction in directions]
+    values = {
+        trial.number: [sign * value for sign, value in zip(signs, trial.values, strict=True)] for trial in complete
+    }
+
+    def is_beaten(own: list[float]) -> bool:
+        return any(
+            other != own and all(theirs >= mine for theirs, mine in zip(other, own, strict=True))
+            for other in values.values()
+        )
+
+    return tuple(number for number, own in values.items() if not is_beaten(own))
+
+
+def _running(trial: optuna.trial.FrozenTrial) -> RunningTrial:
+    progress: dict[str, Any] = trial.user_attrs.get(PROGRESS, {})
+    steps = last = 0
+    if AXIS in trial.user_attrs:
+        place = Axis(*trial.user_attrs[AXIS]).place(progress.get("epoch", 0))
+        steps, last = place.steps, place.last
+    return RunningTrial(
+        trial.number, steps, last, progress.get("seconds", 0.0), trial.user_attrs.get(PLACE, "")
+    )  # fmt: skip
+
+
+def _seconds_left(
+    trials: list[optuna.trial.FrozenTrial], running: tuple[RunningTrial, ...], num_trials: int
+) -> float | None:
+    spent: list[float] = [
+        trial.user_attrs.get(PROGRESS, {}).get("seconds", 0.0) for trial in trials if trial.state.is_finished()
+    ]
+    left = num_trials - len(spent)
+    if not spent or left <= 0 or not running:
+        return None
+    mean = sum(spent) / len(spent)
+    return max(0.0, left * mean - sum(min(trial.seconds, mean) for trial in running)) / len(running)
 
 
 def _importances(study: optuna.Study) -> dict[str, float]:

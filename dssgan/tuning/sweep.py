@@ -6,7 +6,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import zip_longest
@@ -86,7 +86,7 @@ def run_sweep(
     name: str,
     data_path: str | None = None,
     study_url: str | None = None,
-    warm_start: optuna.Study | None = None,
+    warm_start: Sequence[optuna.Study] = (),
     resume: bool = False,
     address: str | None = None,
     listener: Listener = lambda _: None,
@@ -108,7 +108,7 @@ def run_sweep(
         name: of the study.
         data_path: where the data set is, for the record; None for the bundled songs.
         study_url: an Optuna storage URL; None for a SQLite file in the folder.
-        warm_start: an earlier study to learn from.
+        warm_start: earlier studies to learn from.
         resume: go on with the sweep in the folder.
         address: of a running Ray cluster; None starts Ray on this machine.
         listener: told of every validation and every trial's end.
@@ -157,8 +157,8 @@ def run_sweep(
             begun["options"]["num_trials"] = options.num_trials
             store.write_text(RECORD, json.dumps(begun, indent=2) + "\n")
         if begun is None:
-            if warm_start is not None:
-                say(f"learning from {take_over_trials(study, warm_start, space)} trials of {warm_start.study_name}")
+            for earlier in warm_start:
+                say(f"learning from {take_over_trials(study, earlier, space)} trials of {earlier.study_name}")
             write_record(store, space, dataset, settings, options, workers, name, data_path, study_url)
         search = StudySearch(
             study, space, settings=settings, data_fingerprint=dataset.fingerprint, num_processes=workers.num,
@@ -400,9 +400,13 @@ class _Watch(ray.tune.Callback):  # type: ignore[misc]
         self._listener = listener
         self._search = search
         self._crashes: dict[int, int] = {}
+        self._epochs: dict[int, int] = {}
 
     def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **_: Any) -> None:  # noqa: ARG002
-        self._crashes.pop(trial.config["number"], None)
+        number, epoch = trial.config["number"], int(result.get("epoch", 0))
+        if epoch > self._epochs.get(number, 0):  # one that goes on repeats its last validation, which is no progress
+            self._epochs[number] = epoch
+            self._crashes.pop(number, None)
         if any(key in result for key in ("score", "error", LEFT_OUT)):
             self._tell(trial, result, ended=False)
 

@@ -1,5 +1,6 @@
 """One trial of a sweep: a training inside Ray Tune."""
 
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,7 @@ def run_trial(trial: dict[str, Any], *, plan: Plan) -> None:
         plan: what the trials share.
     """
     name = trial_name(trial["number"])
+    ray.tune.report({"place": _describe_place(plan.workers)})
     try:
         given_up = plan.store.read_text(f"{name}/{GIVEN_UP}")
         if given_up is not None:
@@ -97,6 +99,14 @@ def run_trial(trial: dict[str, Any], *, plan: Plan) -> None:
             {"score": outcome.score, "best_score": outcome.score, "epoch": outcome.epochs, "finished": True}
             | ({"further_values": further} if further else {})
         )
+
+
+def _describe_place(workers: Workers) -> str:
+    needed = ", ".join(f"{amount:g} {kind}" for kind, amount in workers.resources.items())
+    if workers.num > 1:
+        return f"{workers.num} workers, each {needed}"
+    devices = ray.get_runtime_context().get_accelerator_ids().get("GPU", [])
+    return f"{socket.gethostname()}, {needed}" + (f" (GPU {', '.join(devices)})" if devices else "")
 
 
 def _in_one_process(config: TrainConfig, name: str, plan: Plan, shared: SharedPhases | None) -> Outcome:

@@ -8,11 +8,15 @@ from dssgan.errors import ConfigError
 from dssgan.tuning.attributes import AXIS, SETTINGS, TAKEN_OVER
 from dssgan.tuning.space import NUM_CHECKS, SearchSpace
 
+# Of each earlier study, so many of the best settings are trained again before anything is drawn.
+NUM_ENQUEUED = 1
+
 
 def take_over_trials(study: optuna.Study, earlier: optuna.Study, space: SearchSpace) -> int:
-    """Copy an earlier study's finished trials into a new one, for the sampler to learn from.
+    """Copy an earlier study's finished trials into a new one, for the sampler to learn from, and try its best first.
 
-    They are marked, and count neither as trials of the new sweep nor among its best.
+    Trials whose settings the space does not draw, or draws from a range without them, are left out. Copies are marked,
+    and count neither as trials of the new sweep nor among its best.
 
     Args:
         study: the new one.
@@ -20,10 +24,10 @@ def take_over_trials(study: optuna.Study, earlier: optuna.Study, space: SearchSp
         space: of the new sweep.
 
     Returns:
-        How many there were.
+        How many were copied.
 
     Raises:
-        ConfigError: the earlier trials do not fit the space, or there are none.
+        ConfigError: no earlier trial fits the space, or there are none.
     """
     if len(earlier.directions) != len(study.directions):
         raise ConfigError(f"study {earlier.study_name}: has other objectives; a sweep cannot start from it")
@@ -31,9 +35,15 @@ def take_over_trials(study: optuna.Study, earlier: optuna.Study, space: SearchSp
     if not trials:
         raise ConfigError(f"study {earlier.study_name}: has no finished trial to start from")
     known = _distributions(space)
-    copies = [_copy(trial, earlier.study_name, known, space.name) for trial in trials]
-    study.add_trials(copies)
-    return len(copies)
+    reasons = [_misfit(trial, known) for trial in trials]
+    fitting = [trial for trial, reason in zip(trials, reasons, strict=True) if reason is None]
+    if not fitting:
+        raise ConfigError(f"{space.name}: no trial of study {earlier.study_name} fits this space: {reasons[0]}")
+    study.add_trials([_copy(trial, earlier.study_name, known) for trial in fitting])
+    complete = [trial for trial in fitting if trial.state == TrialState.COMPLETE]
+    for trial in sorted(complete, key=lambda trial: -trial.values[0])[:NUM_ENQUEUED]:
+        study.enqueue_trial(trial.params)
+    return len(fitting)
 
 
 def _distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
@@ -46,18 +56,23 @@ def _distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
     return known
 
 
-def _copy(trial: FrozenTrial, study_name: str, known: dict[str, BaseDistribution], space: str) -> FrozenTrial:
+def _misfit(trial: FrozenTrial, known: dict[str, BaseDistribution]) -> str | None:
     for key, distribution in trial.distributions.items():
-        reason = "the space does not draw it"
+        if key not in known:
+            return f"{key} (the space does not draw it)"
         try:
-            if key in known:
-                check_distribution_compatibility(distribution, known[key])
-                continue
+            check_distribution_compatibility(distribution, known[key])
         except ValueError:
-            reason = f"{distribution} there, {known[key]} here"
-        raise ConfigError(f"{space}: study {study_name} does not fit this space: {key} ({reason})")
+            return f"{key} ({distribution} there, {known[key]} here)"
+        if not known[key]._contains(known[key].to_internal_repr(trial.params[key])):
+            return f"{key} ({trial.params[key]} there, {known[key]} here)"
+    return None
+
+
+def _copy(trial: FrozenTrial, study_name: str, known: dict[str, BaseDistribution]) -> FrozenTrial:
     kept = {key: value for key, value in trial.user_attrs.items() if key in (SETTINGS, AXIS)}
     return create_trial(
-        state=trial.state, values=trial.values, params=trial.params, distributions=trial.distributions,
-        intermediate_values=trial.intermediate_values, user_attrs={**kept, TAKEN_OVER: study_name},
+        state=trial.state, values=trial.values, params=trial.params,
+        distributions={key: known[key] for key in trial.params}, intermediate_values=trial.intermediate_values,
+        user_attrs={**kept, TAKEN_OVER: study_name}, system_attrs=trial.system_attrs,
     )  # fmt: skip

@@ -8,13 +8,17 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
+import ray
 
 from dssgan.data.dataset import Dataset
 from dssgan.errors import ConfigError
 from dssgan.separators.bundle import load_bundle
+from dssgan.training.config import TrainConfig
+from dssgan.training.phases import Outcome, Report, train
 from dssgan.tuning.options import SearchOptions
 from dssgan.tuning.space import SearchSpace
 from dssgan.tuning.storage import open_storage
@@ -73,6 +77,34 @@ def test_a_sweep_shares_phase_one_and_goes_on_past_failures(tmp_path: Path, bund
     assert (tmp_path / "trials.csv").read_text().count("\n") == 6
     with pytest.raises(ConfigError, match="holds a sweep already"):
         sweep(tmp_path, bundled)
+
+
+def dies_after_its_first_epoch(
+    config: TrainConfig, dataset: Dataset, folder: Path, *, report: Report, resume_from: Path | None, **further: Any
+) -> Outcome:
+    """Train one epoch, and die whenever there is more to do."""
+    if resume_from is not None:
+        os._exit(1)
+
+    def report_and_die(metrics: dict[str, float], checkpoint: Path) -> None:
+        report(metrics, checkpoint)
+        os._exit(1)
+
+    return train(config, dataset, folder, report=report_and_die, resume_from=None, **further)
+
+
+def test_a_trial_that_dies_again_and_again_is_given_up(tmp_path: Path, bundled: Dataset) -> None:
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    try:
+        result = run_sweep(
+            SearchSpace("space.py", SPACE.format(rates="[1e-3]")), bundled, tmp_path, settings=SMALL, name="test",
+            options=SearchOptions(1, pruner="none"), train=dies_after_its_first_epoch,
+        )  # fmt: skip
+    finally:
+        ray.cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
+    (trial,) = result.trials
+    assert trial.state == "fail"
+    assert "its process ended 3 times without a validation between" in str(trial.error)
 
 
 DRIVER = """

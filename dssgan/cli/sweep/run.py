@@ -41,7 +41,8 @@ SHOWN_SETTINGS = 6
               help="Leave out separators of more than N parameters.")  # fmt: skip
 @click.option("--speed", is_flag=True, help="Also search for a small real-time factor.")
 @click.option("--own-phase-one", is_flag=True, help="Have every trial train its own supervised phase.")
-@click.option("--warm-start", metavar="NAME", help="Learn from this earlier sweep in the same place.")
+@click.option("--warm-start", metavar="NAME", multiple=True,
+              help="Learn from this earlier sweep in the same place; may be given several times.")  # fmt: skip
 @study_option
 @resource_options
 @quiet_option
@@ -62,7 +63,7 @@ def command(
     max_parameters: float | None,
     speed: bool,
     own_phase_one: bool,
-    warm_start: str | None,
+    warm_start: tuple[str, ...],
     study: str | None,
     address: str | None,
     quiet: bool,
@@ -94,7 +95,7 @@ def command(
         given |= {key: recorded["options"][key] for key in given if not _is_given(key)}
     options = SearchOptions(**given | {"num_trials": given["num_trials"] or DEFAULT_TRIALS})
     study = study or recorded.get("study_url")
-    earlier = None if warm_start is None else find_study(open_store(join(place, warm_start)), warm_start, study)
+    earlier = [find_study(open_store(join(place, one)), one, study) for one in warm_start]
     result = run_and_show(
         terminal, find_space(space), load_again(data, recorded, name), join(place, name),
         settings=merge(read_config(config_file), parse_overrides(settings)), options=options, name=name,

@@ -1,36 +1,78 @@
 """`dssgan sweep status`: what a sweep has found and what it has cost."""
 
+from collections import Counter
+from typing import TYPE_CHECKING
+
 import click
 
 from dssgan.cli.options import quiet_option
 from dssgan.cli.sweep.options import place_option, study_option
+
+if TYPE_CHECKING:
+    from dssgan.cli.terminal import Terminal
+    from dssgan.tuning.status import Status
+
+SECONDS_BETWEEN_LOOKS = 5.0
 
 
 @click.command()
 @click.argument("name")
 @place_option
 @study_option
-@click.option("--top", default=10, show_default=True, type=click.IntRange(1), help="Trials to show.")
+@click.option("--top", default=10, show_default=True, type=click.IntRange(1), help="Number of trials to show.")
+@click.option("--watch", is_flag=True, help="Show it again every few seconds until the sweep is done.")
 @quiet_option
-def command(name: str, place: str, study: str | None, top: int, quiet: bool) -> None:
-    """Show the best trials of the sweep NAME, which settings matter, and the hours spent and saved.
+def command(name: str, place: str, study: str | None, top: int, watch: bool, quiet: bool) -> None:
+    """Show the best trials of the sweep NAME, what runs where, which settings matter, and the hours spent and saved.
 
     The sweep may be running, here or elsewhere.
     """
-    from collections import Counter
+    import time
 
-    from dssgan.cli.sweep.run import show_trials
     from dssgan.cli.terminal import Terminal
     from dssgan.tuning.bucket import join, open_store
     from dssgan.tuning.status import read_status
 
     terminal = Terminal(quiet=quiet)
-    status = read_status(open_store(join(place, name)), name, study)
+    while True:
+        status = read_status(open_store(join(place, name)), name, study)
+        if watch:
+            terminal.console.clear()
+        show_status(terminal, status, top)
+        if not watch or sum(trial.state not in ("running", "waiting") for trial in status.result.trials) >= (
+            status.num_trials
+        ):
+            return
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+
+
+def show_status(terminal: "Terminal", status: "Status", top: int) -> None:
+    """Print where a sweep stands.
+
+    Args:
+        terminal: where to.
+        status: of the sweep.
+        top: how many trials to show.
+    """
+    from dssgan.cli.sweep.run import show_trials
+
     states = Counter(trial.state for trial in status.result.trials)
-    terminal.say(", ".join(f"{count} {state}" for state, count in states.items()) or "no trial yet")
+    counts = ", ".join(f"{count} {state}" for state, count in states.items()) or "no trial yet"
+    left = "" if status.seconds_left is None else f"; about {duration(status.seconds_left)} left"
+    terminal.say(f"{counts}, of {status.num_trials}{left}")
     show_trials(terminal, status.result, top)
     if len(status.front) > 1:
         terminal.say(f"Not beaten in both objectives: trials {', '.join(str(number) for number in status.front)}")
+    if status.running:
+        rows = [
+            [str(trial.number), f"{trial.steps} of {trial.last}", duration(trial.seconds), trial.place]
+            for trial in status.running
+        ]
+        terminal.table("Running", ["trial", "steps", "trained for", "on"], rows, num_left=1)
+    reasons = [(trial.number, trial.error or trial.left_out) for trial in status.result.trials]
+    told = [[str(number), reason] for number, reason in reasons if reason]
+    if told:
+        terminal.table("Failed or left out", ["trial", "reason"], told, num_left=2)
     if status.importances:
         rows = [[key, f"{share:.0%}"] for key, share in status.importances.items()]
         terminal.table("Settings that tell the better trials from the others", ["", "share"], rows)
@@ -41,3 +83,11 @@ def command(name: str, place: str, study: str | None, top: int, quiet: bool) -> 
         ["saved by sharing supervised phases", f"{costs.saved_by_sharing:.2f}"],
     ]
     terminal.table("Costs", ["", costs.unit], rows)
+
+
+def duration(seconds: float) -> str:
+    """Give a time as people say it: "40 s", "12 min", "3 h 20 min"."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
