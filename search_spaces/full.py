@@ -18,10 +18,15 @@ def space(trial: optuna.Trial) -> dict[str, object]:
     trial.suggest_int("critic_steps", 1, 5)
     trial.suggest_float("learning_rate", 3e-4, 1e-2, log=True)
     trial.suggest_float("adversarial_learning_rate", 2e-5, 5e-4, log=True)
+    trial.suggest_categorical("schedule", ["constant", "cosine"])
+    trial.suggest_categorical("warmup_steps", [0, 200, 1000])
+    if trial.suggest_categorical("optimizer", ["adam", "adamw"]) == "adamw":
+        trial.suggest_float("weight_decay", 1e-4, 1e-1, log=True)
     trial.suggest_categorical("supervised_loss.name", ["log_magnitude", "wave_stft"])
     n_fft = trial.suggest_categorical("separator.n_fft", [2048, 4096])
     trial.suggest_categorical("critic.name", ["multi_resolution", "strided"])
     trial.suggest_categorical("adversarial_loss.name", ["hinge", "lsgan", "relativistic", "wgan_gp"])
+    trial.suggest_categorical("feature_matching", [0.0, 1.0])
     name = trial.suggest_categorical("separator.name", list(_SIZES))
     for setting, (low, high, step) in _SIZES[name].items():
         trial.suggest_int(f"separator.{setting}", low, high, step=step)

@@ -68,6 +68,11 @@ class _Job:
     num_threads: int | None
 
 
+def _backend(workers: Workers) -> str:
+    """Choose how processes exchange gradients: NCCL wants a GPU for each of them, and a PyTorch that has it."""
+    return "nccl" if workers.gpus >= 1 and torch.distributed.is_nccl_available() else "gloo"
+
+
 @ray.remote(num_cpus=0)
 class _Failure:
     """Why a process gave up, for the others that wait for it."""
@@ -132,6 +137,7 @@ def train_distributed(
             trainer = ray.train.torch.TorchTrainer(
                 _work,
                 train_loop_config={"job": job},
+                torch_config=ray.train.torch.TorchConfig(backend=_backend(workers)),
                 scaling_config=ray.train.ScalingConfig(
                     num_workers=workers.num, use_gpu=workers.gpus > 0, resources_per_worker=workers.resources
                 ),
@@ -206,11 +212,9 @@ def _work(inputs: dict[str, Any]) -> Outcome | DssganError:
 
 
 def _wrap(module: nn.Module) -> nn.Module:
-    import ray.train.torch
-
-    # no buffer ever changes, and sending them would only cost time
-    wrapped: nn.Module = ray.train.torch.prepare_model(module, parallel_strategy_kwargs={"broadcast_buffers": False})
-    return wrapped
+    # it is on its device already, which Ray has made the current one where it is a GPU; no buffer ever changes, and
+    # sending them would only cost time
+    return nn.parallel.DistributedDataParallel(module, broadcast_buffers=False)
 
 
 def _gather(value: Any, size: int) -> list[Any]:

@@ -45,8 +45,22 @@ def open_store(place: str | Path) -> Store:
             f"{parts.scheme}://...: has a key in its URL, where others can read it; give it in the environment"
         )
     store = BucketStore(text.rstrip("/"))
-    store.read_text("a file that need not be there")  # a wrong name or key says so now
+    store.read_text("a file that need not be there")  # a wrong key says so now
     return store
+
+
+def require_writable(store: Store) -> None:
+    """Write something and take it away again, before hours are spent on what could not be written.
+
+    Args:
+        store: a folder or a bucket.
+
+    Raises:
+        ConfigError: there is no such bucket, or its keys may not write.
+        WriteError: the folder cannot be written.
+    """
+    store.write_text("writable/yes", "")
+    store.delete("writable")
 
 
 def join(place: str | Path, name: str) -> str:

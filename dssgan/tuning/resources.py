@@ -108,3 +108,21 @@ def choose_workers(capacity: Capacity, *, num: int, cpus: int, gpus: float | Non
 def choose_max_concurrent(capacity: Capacity, workers: Workers) -> int:
     """Say how many trials find room at a time."""
     return max(1, capacity.num_processes(workers.resources) // workers.num)
+
+
+def describe_wait(capacity: Capacity, workers: Workers) -> str | None:
+    """Say what a sweep waits for where no trial finds room before the cluster has grown; None where one does.
+
+    Args:
+        capacity: of the cluster.
+        workers: of a trial.
+    """
+    there = sum(_fits(machine, workers.resources) for machine in capacity.machines)
+    if there >= workers.num:
+        return None
+    needed = " and ".join(f"{amount:g} {kind}" for kind, amount in workers.resources.items())
+    more = sum(count for kind, count in capacity.more if _fits(kind, workers.resources))
+    return (
+        f"waiting for machines: {workers.num} times {needed} are needed, there is room for {there}, and the "
+        f"cluster may start {more} more machines that have it"
+    )

@@ -28,12 +28,12 @@ from dssgan.training.phases import train
 from dssgan.training.resume import require_agreement
 from dssgan.training.store import FolderStore, Store
 from dssgan.tuning.attributes import LEFT_OUT
-from dssgan.tuning.bucket import open_store
+from dssgan.tuning.bucket import open_store, require_writable
 from dssgan.tuning.claims import ClaimsKeeper
 from dssgan.tuning.limits import Limits
 from dssgan.tuning.options import SearchOptions
 from dssgan.tuning.pruners import make_pruner
-from dssgan.tuning.resources import Capacity, choose_max_concurrent, choose_workers
+from dssgan.tuning.resources import Capacity, choose_max_concurrent, choose_workers, describe_wait
 from dssgan.tuning.results import SweepResult, read_trials, write_table
 from dssgan.tuning.search import PruningScheduler, StudySearch, replay
 from dssgan.tuning.space import SearchSpace
@@ -144,11 +144,15 @@ def run_sweep(
     configs = space.check(settings)
     # a Ray with Train in its trials needs the dashboard's State API to free what a stopped trial held
     local = {"object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": options.workers_per_trial > 1}
+    require_writable(store)
     with _alone_with(store), ray_running(address, **local):
         capacity = Capacity.of_cluster()
         workers = choose_workers(
             capacity, num=options.workers_per_trial, cpus=options.cpus_per_worker, gpus=options.gpus_per_worker
         )
+        wait = describe_wait(capacity, workers)
+        if wait is not None:
+            say(wait)
         study = _open_study(store, name, study_url, options, resume=resume)
         pruner = make_pruner(options.pruner, configs, options.reduction_factor)
         if pruner is not None:

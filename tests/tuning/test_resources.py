@@ -8,7 +8,7 @@ import yaml
 from dssgan.errors import ConfigError
 from dssgan.training.distributed import Workers
 from dssgan.tuning import resources
-from dssgan.tuning.resources import Capacity, choose_max_concurrent, choose_workers
+from dssgan.tuning.resources import Capacity, choose_max_concurrent, choose_workers, describe_wait
 
 CPU_ONLY = Capacity(({"CPU": 2.0}, {"CPU": 4.0}))
 GPUS = Capacity(({"CPU": 8.0}, {"CPU": 8.0, "GPU": 2.0}))
@@ -50,3 +50,13 @@ def test_machines_that_can_still_be_started_count(tmp_path: Path, monkeypatch: p
     assert capacity.num_processes({"CPU": 1.0, "GPU": 1.0}) == 2  # two workers at most, whatever the kind allows
     bootstrap.write_text("nonsense: [")
     assert Capacity.of_cluster().more == ()
+
+
+def test_a_sweep_says_what_it_waits_for() -> None:
+    growing = Capacity(({"CPU": 4.0},), (({"CPU": 8.0, "GPU": 1.0}, 3), ({"CPU": 64.0}, 9)))
+    assert describe_wait(GPUS, Workers(2, 1, 1.0)) is None
+    assert describe_wait(growing, Workers(1, 1, 0.0)) is None
+    assert describe_wait(growing, Workers(2, 1, 1.0)) == (
+        "waiting for machines: 2 times 1 CPU and 1 GPU are needed, there is room for 0, and the cluster may start "
+        "3 more machines that have it"
+    )

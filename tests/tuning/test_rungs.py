@@ -61,7 +61,9 @@ def test_what_was_judged_before_is_not_judged_again() -> None:
     assert not brackets.judge(3, "3", at, 1.5)
 
 
-@pytest.mark.parametrize(("name", "supervised", "adversarial"), [("quick", 2, 1), ("paper", 3, 3), ("full", 3, 3)])
+@pytest.mark.parametrize(
+    ("name", "supervised", "adversarial"), [("quick", 2, 1), ("paper", 3, 3), ("full", 3, 3), ("gpu", 3, 3)]
+)
 def test_shipped_spaces_have_several_rungs_in_phase_one(name: str, supervised: int, adversarial: int) -> None:
     brackets = Brackets(find_space(name).check({}), 3)
     assert len(brackets.supervised.positions) == supervised

@@ -10,7 +10,7 @@ from dssgan.errors import ConfigError
 from dssgan.tuning.space import SearchSpace, combine, find_space, shipped_spaces
 
 
-@pytest.mark.parametrize("name", ["quick", "paper", "full"])
+@pytest.mark.parametrize("name", ["quick", "paper", "full", "gpu"])
 def test_shipped_spaces_draw_settings_that_fit(name: str) -> None:
     assert name in shipped_spaces()
     configs = find_space(name).check({})

@@ -69,7 +69,8 @@ def command(
     quiet: bool,
     **resources: Any,
 ) -> None:
-    """Search the settings that SPACE draws: a Python file with space(trial), or quick, paper or full.
+    """Search the settings that SPACE draws: a Python file with space(trial), or quick, paper, full
+    or gpu.
 
     KEY=VALUE settings hold for every trial and win over what the space draws. With --resume a sweep goes on with the
     settings and the data that it began with; what is given again must agree, and more trials extend it.

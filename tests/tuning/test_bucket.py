@@ -1,0 +1,148 @@
+"""Sweeps in a bucket: a real S3 protocol on a loopback port, from the first trial to the ensemble's candidates."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from dssgan.data.dataset import Dataset
+from dssgan.errors import ConfigError, WriteError
+from dssgan.separators.bundle import load_bundle
+from dssgan.tuning import bucket
+from dssgan.tuning.bucket import BucketStore, join, open_store, require_writable
+from dssgan.tuning.candidates import find_candidates
+from dssgan.tuning.options import SearchOptions
+from dssgan.tuning.space import SearchSpace
+from dssgan.tuning.status import read_status
+from dssgan.tuning.sweep import run_sweep
+
+SMALL = {
+    "separator": {"name": "unet", "num_layers": 2, "num_initial_filters": 2, "n_fft": 512, "hop_samples": 256,
+                  "sample_rate": 8192, "channels": 1},
+    "supervised_loss": {"name": "log_magnitude"}, "precision": "float32", "segment_seconds": 1.0, "batch_size": 2,
+    "steps_per_epoch": 1, "supervised_epochs": 1, "adversarial_epochs": 1, "validation_seconds": 2.0, "media": False,
+}  # fmt: skip
+SPACE = SearchSpace("space.py", 'def space(trial):\n    trial.suggest_float("beta", 1e-4, 1e-3)\n')
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ThreadedMotoServer]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    made = ThreadedMotoServer(ip_address="127.0.0.1", port=port)
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def place(server: ThreadedMotoServer, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
+    """Make a bucket of the test's own and give the URL of a folder in it."""
+    for name, value in (("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "hush-hush"),
+                        ("AWS_EC2_METADATA_DISABLED", "true"), ("AWS_DEFAULT_REGION", "us-east-1")):  # fmt: skip
+        monkeypatch.setenv(name, value)
+    host, port = server.get_host_and_port()
+    name = f"bucket-{abs(hash(request.node.name))}"
+    boto3.client("s3", endpoint_url=f"http://{host}:{port}").create_bucket(Bucket=name)
+    return f"s3://{name}/sweeps?endpoint_override={host}:{port}&scheme=http&allow_bucket_creation=false"
+
+
+def another_process(store: BucketStore, monkeypatch: pytest.MonkeyPatch) -> BucketStore:
+    """Give the same place as it is seen from another machine: without this one's copies."""
+    monkeypatch.setattr(bucket, "_scratches", {})
+    monkeypatch.setattr(bucket, "_published", {})
+    return BucketStore(store.url)
+
+
+def test_files_and_folders_come_back_on_another_machine(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store(join(place, "mine"))
+    assert isinstance(store, BucketStore)
+    assert store.read_text("note.txt") is None
+    store.write_text("note.txt", "grüße")
+    folder = store.local("trials/0000")
+    (folder / "bundle").mkdir(parents=True)
+    (folder / "bundle" / "model.json").write_text("{}")
+    (folder / "checkpoint.pt").write_bytes(b"\0" * 100_000)
+    store.publish("trials/0000")
+    other = another_process(store, monkeypatch)
+    assert other.read_text("note.txt") == "grüße"
+    other.fetch("trials/0000")
+    assert (other.local("trials/0000") / "checkpoint.pt").read_bytes() == b"\0" * 100_000
+    assert (other.local("trials/0000") / "bundle" / "model.json").read_text() == "{}"
+    other.delete("trials/0000")
+    assert not other.local("trials/0000").exists()
+    store.fetch("trials/0000")
+    assert not list(store.local("trials/0000").rglob("*.pt"))
+
+
+def test_what_did_not_change_is_not_sent_again(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store(join(place, "mine"))
+    store.local("run").mkdir(parents=True)
+    for name in ("checkpoint.pt", "log.txt"):
+        (store.local("run") / name).write_text(name)
+    sent: list[str] = []
+    write = BucketStore._write
+    monkeypatch.setattr(
+        BucketStore, "_write", lambda self, name, content: (sent.append(name), write(self, name, content))
+    )
+    store.publish("run")
+    assert sent == ["run/log.txt", "run/checkpoint.pt"]  # the checkpoint last: whoever finds it finds the rest
+    (store.local("run") / "log.txt").write_text("more than before")
+    store.publish("run")
+    assert sent[2:] == ["run/log.txt"]
+
+
+def test_a_bucket_that_is_away_for_a_while_is_waited_for(place: str, server: ThreadedMotoServer) -> None:
+    store = open_store(join(place, "mine"))
+    server.stop()
+    again = threading.Timer(1.5, server.start)
+    again.start()
+    began = time.monotonic()
+    store.write_text("note.txt", "late")
+    again.join()
+    assert time.monotonic() - began > 1.0
+    assert store.read_text("note.txt") == "late"
+
+
+def test_bad_places_are_one_line(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match="check the name and the keys in the environment"):
+        require_writable(open_store(place.replace("s3://bucket", "s3://nobodys")))
+    require_writable(open_store(place))
+    with pytest.raises(ConfigError, match="has a key in its URL") as caught:
+        open_store(place.replace("s3://", "s3://key:hush-hush@"))
+    assert "hush-hush" not in str(caught.value)
+    with pytest.raises(ConfigError, match="is no place for a sweep"):
+        open_store("ftp://host/folder")
+    monkeypatch.setattr(bucket, "SECONDS_TO_WAIT", 0.5)
+    with pytest.raises(WriteError, match=r"does not answer .*; when it does, add --resume"):
+        open_store("s3://bucket/x?endpoint_override=127.0.0.1:1&scheme=http")
+
+
+@pytest.mark.xdist_group("ray")  # one Ray at a time
+def test_a_sweep_lives_in_a_bucket(place: str, bundled: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep = join(place, "mine")
+
+    def run(num: int, *, resume: bool = False) -> None:
+        run_sweep(SPACE, bundled, sweep, settings=SMALL, options=SearchOptions(num, pruner="none"), name="mine",
+                  resume=resume)  # fmt: skip
+
+    run(1)
+    store = open_store(sweep)
+    assert isinstance(store, BucketStore)
+    other = another_process(store, monkeypatch)
+    status = read_status(other, "mine")
+    (first,) = status.result.trials
+    assert first.state == "complete"
+    # going on from elsewhere takes over the study and the shared phase, and trains nothing twice
+    run(2, resume=True)
+    other = another_process(store, monkeypatch)
+    trials = read_status(other, "mine").result.trials
+    assert [trial.state for trial in trials] == ["complete"] * 2
+    assert trials[0] == first
+    candidates = find_candidates(sweep, 20)
+    assert len(candidates) == 2
+    assert all(load_bundle(candidate).sources == bundled.sources for candidate in candidates)
