@@ -19,6 +19,7 @@ from dssgan.cli.options import data_option, quiet_option
 @click.option("--sample-rate", type=click.IntRange(1), help="Rate to score at, Hz; the first track's by default.")
 @click.option("--resume", is_flag=True, help="Take what is already in the output folder instead of scoring it again.")
 @click.option("--write-estimates", is_flag=True, help="Keep the estimates as wav files.")
+@click.option("--address", help="Of a running Ray cluster that does the work; by default this machine does.")
 @quiet_option
 def command(
     methods: tuple[str, ...],
@@ -29,6 +30,7 @@ def command(
     sample_rate: int | None,
     resume: bool,
     write_estimates: bool,
+    address: str | None,
     quiet: bool,
 ) -> None:
     """Score each METHOD with BSS Eval v4 and whole-track SDR.
@@ -37,8 +39,6 @@ def command(
     "mix", the mix as its own estimate. The output folder gets museval's JSON for each track and one pandas frame in
     SiSEC's columns.
     """
-    import os
-
     from dssgan.cli.scores import show_scores
     from dssgan.cli.terminal import Terminal
     from dssgan.data.dataset import Dataset
@@ -65,7 +65,8 @@ def command(
             dataset_name=dataset.name,
             sources=dataset.sources,
             sample_rate=sample_rate or (tracks[0].sample_rate if tracks else 44100),
-            num_workers=jobs or os.cpu_count() or 1,
+            num_workers=jobs,
+            address=address,
             partition=partition,
             resume=resume,
             write_estimates=write_estimates,

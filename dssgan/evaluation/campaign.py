@@ -1,6 +1,7 @@
 """A campaign: many methods on the same tracks, each pair scored on its own, in parallel with Ray or in this process."""
 
 import json
+import os
 import uuid
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
@@ -86,7 +87,8 @@ def run_campaign(
     dataset_name: str,
     sources: Sequence[str],
     sample_rate: int,
-    num_workers: int = 1,
+    num_workers: int | None = 1,
+    address: str | None = None,
     partition: str = "test",
     resume: bool = False,
     write_estimates: bool = False,
@@ -107,8 +109,9 @@ def run_campaign(
         dataset_name: DATASET.
         sources: names, in the order of the tracks' sources.
         sample_rate: Hz at which everything is scored.
-        num_workers: units scored at a time; more than one runs them as Ray tasks, in the cluster that is there or in
-            one started for the purpose. Tracks and OUT must then be readable under the same paths on all its machines.
+        num_workers: units scored at a time; more than one runs them as Ray tasks. None for one for each core.
+        address: of a running Ray cluster that does the work; None starts Ray on this machine where it is needed.
+            Tracks, models and OUT must be readable under the same paths on all its machines.
         partition: PARTITION.
         resume: take what is already in OUT for the same method, audio, rate and sources instead of scoring it again. A
             model that has changed under the same name is not noticed.
@@ -119,12 +122,14 @@ def run_campaign(
         The scores, in the order of `methods`, then `tracks`.
 
     Raises:
-        ConfigError: no method, or a number of workers below one.
+        ConfigError: no method, a number of workers below one, or no cluster at the address.
         DataError: no track, two of one name, a name that cannot be a file's, a missing or misshapen estimate, or a
             method that learnt from a track of the test partition.
         DssganError: a file cannot be written, or a worker died.
     """
-    if not methods or num_workers < 1:
+    if num_workers is None and address is None:
+        num_workers = os.cpu_count() or 1
+    if not methods or (num_workers is not None and num_workers < 1):
         raise ConfigError(f"{len(methods)} methods and {num_workers} workers: give at least one of each")
     if not tracks:
         raise DataError(f"{dataset_name}: its partition {partition} holds no track; choose another")
@@ -158,7 +163,8 @@ def run_campaign(
     report = progress or (lambda _done, _total, _label: None)
     report(len(results), len(units), "")
     todo = [unit for unit in units if unit.path not in results]
-    scored = _score_with_ray(todo, num_workers) if num_workers > 1 and todo else _score_here(todo)
+    with_ray = todo and (address is not None or num_workers != 1)
+    scored = _score_with_ray(todo, num_workers, address) if with_ray else _score_here(todo)
     with closing(scored):
         for unit, text in scored:
             results[unit.path] = text
@@ -248,11 +254,15 @@ def _score_here(units: Sequence[_Unit]) -> Generator[tuple[_Unit, str], None, No
         yield unit, _score(unit)
 
 
-def _score_with_ray(units: Sequence[_Unit], num_workers: int) -> Generator[tuple[_Unit, str], None, None]:
+def _score_with_ray(
+    units: Sequence[_Unit], num_workers: int | None, address: str | None
+) -> Generator[tuple[_Unit, str], None, None]:
+    import ray
+
     from dssgan.training.distributed import ray_running
 
-    with ray_running():
-        yield from _score_on_cluster(units, num_workers)
+    with ray_running(address):
+        yield from _score_on_cluster(units, num_workers or max(1, int(ray.cluster_resources().get("CPU", 1))))
 
 
 def _score_on_cluster(units: Sequence[_Unit], num_workers: int) -> Generator[tuple[_Unit, str], None, None]:

@@ -109,6 +109,17 @@ def test_a_sweep_on_two_hosts_from_ray_up_to_ray_down(tmp_path: Path, two_hosts:
         on_head(f"dssgan sweep quick {SMALL} --trials {TRIALS} --name two -o {sweeps} --address auto {ALL}")
     with step("dssgan sweep status"):
         assert f"{TRIALS} complete" in on_head(f"dssgan sweep status two -o {sweeps}")
+    with step("dssgan sweep, a trial of two workers, one on each host"):
+        on_head(
+            f"dssgan sweep quick {SMALL} --trials 1 --name pair -o {sweeps} --address auto --workers-per-trial 2 {ALL}"
+        )
+        assert "1 complete" in on_head(f"dssgan sweep status pair -o {sweeps}")
+    with step("dssgan ensemble, evaluate and separate"):
+        ensemble, song = tmp_path / "two.yaml", ROOT / "dssgan/data/bundled/valid/hydrogen-1/drums.ogg"
+        on_head(f"dssgan ensemble {sweeps}/two {sweeps}/pair -o {ensemble} -q")
+        on_head(f"dssgan evaluate {ensemble} -o {tmp_path}/results --address auto")
+        on_head(f"dssgan separate {song} -m {ensemble} -o {tmp_path}/separated -q")
+        assert {path.name for path in (tmp_path / "separated").rglob("*.wav")} == {"drums.wav", "other.wav"}
     # TensorBoard's files are named after the machine that writes them: events.out.tfevents.TIME.MACHINE...
     machines = [path.name.split(".")[4] for path in sweeps.glob("two/trials/*/tensorboard/events.out.tfevents.*")]
     assert set(machines) == {two_hosts.head.name, two_hosts.worker.name}

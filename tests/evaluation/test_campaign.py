@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import ray
+from ray.cluster_utils import Cluster
 
 from dssgan.audio import files
 from dssgan.data.dataset import Dataset, Track
@@ -113,6 +114,20 @@ def test_same_numbers_in_any_order_and_with_any_workers(result, methods, tracks,
     assert [done for done, _, _ in heard] == list(range(7))
     assert {total for _, total, _ in heard} == {6}
     assert not ray.is_initialized()  # as it was before
+
+
+@pytest.mark.xdist_group("ray")  # one Ray at a time
+def test_a_cluster_gives_the_same_numbers(result, methods, tracks, tmp_path):
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "object_store_memory": 100_000_000})
+    try:
+        there = run_campaign(methods, tracks, tmp_path, **SETTINGS, num_workers=None, address=cluster.address)
+    finally:
+        cluster.shutdown()
+    np.testing.assert_allclose(
+        result.frame["score"].clip(upper=100), there.frame["score"].clip(upper=100), rtol=0, atol=1.1e-5
+    )
+    with pytest.raises(ConfigError, match="there is no Ray cluster"):
+        run_campaign(methods, tracks, tmp_path, **SETTINGS, address="127.0.0.1:1")
 
 
 def test_faults_of_workers_come_back_as_one_line(tracks, tmp_path, monkeypatch):
