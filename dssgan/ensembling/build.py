@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from dssgan.atomic import replacing_folder
 from dssgan.data.dataset import Dataset
 from dssgan.data.guard import guarded
+from dssgan.data.learnt_from import FILE as LEARNT_FROM
 from dssgan.data.track import Track
 from dssgan.ensembling.ensemble import Ensemble, Recipe, load_ensemble, save_recipe
 from dssgan.ensembling.postprocess import BleedGate, MixtureConsistency
 from dssgan.ensembling.products import ProductsCache, SongProducts, song_products
 from dssgan.ensembling.stacking import average_weights, choose_members, fit_weights, monitored_source
-from dssgan.errors import DataError, ModelError
+from dssgan.errors import DataError, ModelError, WriteError
 from dssgan.inference.loading import load_model, model_fingerprint
 from dssgan.inference.overlap_add import separate_blocks
 from dssgan.separators import SeparatorModel
@@ -80,13 +81,14 @@ def build_ensemble(
 
     Raises:
         DataError: there is nothing to validate on.
-        DssganError: the file or the folder cannot be written.
+        WriteError: the file or the folder cannot be written, or the folder holds something else.
         ModelError: a candidate cannot be loaded, or they do not fit together.
     """
     if not bundles:
         raise ModelError("an ensemble needs at least one trained separator: give bundles or a sweep's folder")
     if not dataset.valid:
         raise DataError(f"data set {dataset.name} has no validation tracks (valid) to fit an ensemble on: add some")
+    folder = _members_folder(output)
     dataset = guarded(dataset)
     report = _two_passes(progress, len(dataset.valid))
     songs = _products(bundles, dataset, report)
@@ -104,7 +106,6 @@ def build_ensemble(
     best = "average" if plain else _best(by_variant)
 
     names = {f"member_{place}": bundles[index] for place, index in enumerate(chosen, 1)}
-    folder = output.with_suffix("")
     recipe = _recipe(variants[best], best, [f"{folder.name}/{name}" for name in names])
     recipe.origin = {
         "data": dataset.name,
@@ -126,6 +127,29 @@ def build_ensemble(
     save_recipe(output, recipe)
     load_ensemble(output)  # what was written must load
     return BuiltEnsemble(output, names, single, by_variant["average"], by_variant[best], _threshold_of(best))
+
+
+def _members_folder(output: Path) -> Path:
+    """Give the folder that the members are copied into, if nothing else is lost by that.
+
+    Raises:
+        WriteError: it holds something else than an ensemble's members, or the file's name does not end in .yaml.
+    """
+    if output.suffix not in (".yaml", ".yml"):
+        raise WriteError(f"{output}: is no name for an ensemble's file; give one that ends in .yaml")
+    folder = output.with_suffix("")
+    if folder.exists():
+        others = [] if not folder.is_dir() else [path.name for path in folder.iterdir() if not _is_ours(path)]
+        if others or not folder.is_dir():
+            raise WriteError(
+                f"{folder}: the members would be copied there, and it holds something else"
+                f"{f' ({sorted(others)[0]})' if others else ''}; choose another name for the file"
+            )
+    return folder
+
+
+def _is_ours(path: Path) -> bool:
+    return path.name == LEARNT_FROM or (path.name.startswith("member_") and (path / "model.json").is_file())
 
 
 def _two_passes(progress: Progress | None, num_songs: int) -> Callable[[], None]:

@@ -10,7 +10,7 @@ import torch
 from dssgan.data.dataset import Dataset
 from dssgan.ensembling import build
 from dssgan.ensembling.build import build_ensemble
-from dssgan.errors import DataError
+from dssgan.errors import DataError, WriteError
 from dssgan.inference.separator import Separator
 from dssgan.metrics.sdr import usdr
 from dssgan.separators import build_separator
@@ -76,3 +76,21 @@ def test_it_is_fitted_on_validation_alone(bundles: list[Path], bundled: Dataset,
     assert build_ensemble(bundles, elsewhere, tmp_path / "elsewhere.yaml").fitted != built.fitted
     with pytest.raises(DataError, match="valid"):
         build_ensemble(bundles, replace(bundled, valid=()), tmp_path / "nothing.yaml")
+
+
+def test_nothing_that_was_there_is_replaced(bundles: list[Path], bundled: Dataset, tmp_path: Path) -> None:
+    sweep = tmp_path / "first"
+    sweep.mkdir()
+    (sweep / "study.db").write_text("a week of work")
+    with pytest.raises(WriteError, match=r"first: .*holds something else \(study.db\); choose another name"):
+        build_ensemble(bundles, bundled, tmp_path / "first.yaml")
+    assert [path.name for path in sweep.iterdir()] == ["study.db"]
+    (tmp_path / "second").write_text("a file")
+    with pytest.raises(WriteError, match=r"second: .*holds something else; choose another name"):
+        build_ensemble(bundles, bundled, tmp_path / "second.yaml")
+    for name in ("third", "third.txt"):
+        with pytest.raises(WriteError, match=r"ends in \.yaml"):
+            build_ensemble(bundles, bundled, tmp_path / name)
+    # an ensemble of its own is replaced
+    for _ in range(2):
+        build_ensemble(bundles, bundled, tmp_path / "fourth.yaml", plain=True)
