@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -36,8 +37,11 @@ SPACE = SearchSpace("space.py", 'def space(trial):\n    trial.suggest_float("lea
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     # Ray Train asks the State API, which is part of the dashboard, what a trial holds
-    head = {"num_cpus": 4, "num_gpus": 2, "object_store_memory": 200_000_000, "include_dashboard": True}
+    head = {"num_cpus": 4, "num_gpus": 2, "object_store_memory": 200_000_000, "include_dashboard": True,
+            "dashboard_port": port}  # fmt: skip
     cluster = Cluster(initialize_head=True, head_node_args=head)
     yield cluster.address
     cluster.shutdown()
