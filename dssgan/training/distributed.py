@@ -134,10 +134,12 @@ def train_distributed(
                 config, replace(guarded(dataset), test=()), store, name, shared_phases, messages, _Failure.remote(),  # type: ignore[attr-defined]
                 num_threads=None if workers.gpus else workers.cpus,
             )  # fmt: skip
+            from dssgan.training.process_group import AddressedTorchConfig  # Ray's Train takes seconds to import
+
             trainer = ray.train.torch.TorchTrainer(
                 _work,
                 train_loop_config={"job": job},
-                torch_config=ray.train.torch.TorchConfig(backend=_backend(workers)),
+                torch_config=AddressedTorchConfig(backend=_backend(workers)),
                 scaling_config=ray.train.ScalingConfig(
                     num_workers=workers.num, use_gpu=workers.gpus > 0, resources_per_worker=workers.resources
                 ),

@@ -1,0 +1,36 @@
+"""The process group of a training, over the network that Ray itself uses.
+
+Gloo listens where the machine's own name leads. On many a machine that is 127.0.0.1 or 127.0.1.1, where no other
+machine finds it.
+"""
+
+import os
+from typing import Any
+
+import psutil
+import ray.util
+from ray.train.torch import TorchConfig
+from ray.train.torch.config import _TorchBackend
+
+
+def name_interface() -> None:
+    """Have Gloo listen at the interface with the address that Ray knows this machine by, if the user names none."""
+    address = ray.util.get_node_ip_address()
+    for interface, addresses in psutil.net_if_addrs().items():
+        if any(found.address == address for found in addresses):
+            os.environ.setdefault("GLOO_SOCKET_IFNAME", interface)
+
+
+class _Backend(_TorchBackend):  # type: ignore[misc]
+    def on_start(self, worker_group: Any, backend_config: TorchConfig) -> None:
+        worker_group.execute(name_interface)
+        super().on_start(worker_group, backend_config)
+
+
+class AddressedTorchConfig(TorchConfig):  # type: ignore[misc]
+    """Ray's, for processes on machines whose names lead to themselves."""
+
+    @property
+    def backend_cls(self) -> type[_Backend]:
+        """What sets the process group up."""
+        return _Backend
