@@ -21,6 +21,14 @@ SETTINGS = {
     "validation_seconds": 3.0, "media": False,
 }  # fmt: skip
 
+# One step of the smallest separator, for what goes on around trainings.
+ONE_STEP = {
+    "separator": {"name": "unet", "num_layers": 2, "num_initial_filters": 2, "n_fft": 512, "hop_samples": 256,
+                  "sample_rate": 8192, "channels": 1},
+    "supervised_loss": {"name": "log_magnitude"}, "precision": "float32", "segment_seconds": 1.0, "batch_size": 2,
+    "steps_per_epoch": 1, "supervised_epochs": 1, "adversarial_epochs": 0, "validation_seconds": 2.0, "media": False,
+}  # fmt: skip
+
 
 def config(**changes: object) -> TrainConfig:
     return make_config(SETTINGS, changes)

@@ -22,6 +22,7 @@ from dssgan.errors import DataError, ModelError, WriteError
 from dssgan.inference.loading import load_model, model_fingerprint
 from dssgan.inference.overlap_add import separate_blocks
 from dssgan.separators import SeparatorModel
+from dssgan.separators.bundle import is_bundle
 from dssgan.user_cache import cache_folder
 
 # Kick, snare body, snare and tom attack, presence, cymbals.
@@ -149,7 +150,7 @@ def _members_folder(output: Path) -> Path:
 
 
 def _is_ours(path: Path) -> bool:
-    return path.name == LEARNT_FROM or (path.name.startswith("member_") and (path / "model.json").is_file())
+    return path.name == LEARNT_FROM or (path.name.startswith("member_") and is_bundle(path))
 
 
 def _two_passes(progress: Progress | None, num_songs: int) -> Callable[[], None]:

@@ -11,7 +11,7 @@ import yaml
 from dssgan.data.learnt_from import LearntFrom
 from dssgan.errors import ModelError, unknown
 from dssgan.separators.base import SeparatorModel
-from dssgan.separators.bundle import load_bundle, read_description, weights_fingerprint
+from dssgan.separators.bundle import is_bundle, load_bundle, read_description, weights_fingerprint
 
 Loader = Callable[[Path], SeparatorModel]
 
@@ -119,7 +119,7 @@ def origins(reference: str | Path) -> list[dict[str, Any]]:
     """
     found: dict[str, dict[str, Any]] = {}
     for folder in bundles_of(reference):
-        if not (folder / "model.json").is_file():
+        if not is_bundle(folder):
             continue  # the folder beside an ensemble's file
         description = read_description(folder)
         for data in (description.get("data"), *description.get("parents", [])):

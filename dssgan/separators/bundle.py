@@ -65,6 +65,11 @@ def save_bundle(
         (temporary / "model.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
 
 
+def is_bundle(folder: Path) -> bool:
+    """Say whether a folder holds a bundle, by the file that describes it."""
+    return (folder / "model.json").is_file()
+
+
 def read_description(folder: Path) -> dict[str, Any]:
     """Read what a bundle says of itself.
 

@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -216,20 +216,3 @@ def _download(files: pyarrow.fs.FileSystem, source: str, target: Path) -> None:
         target.write_bytes(bytes(stream.read()))
     stat = target.stat()
     _published[target] = (stat.st_mtime_ns, stat.st_size)
-
-
-def fetched_bundles(store: Store, numbers: list[int]) -> Iterator[tuple[int, Path]]:
-    """Bring trials' bundles to this machine, where they are not, one at a time.
-
-    Args:
-        store: of the sweep.
-        numbers: of the trials.
-
-    Yields:
-        Number and bundle of each trial that has one.
-    """
-    for number in numbers:
-        name = f"trials/{number:04d}/bundle"
-        store.fetch(name)
-        if (store.local(name) / "model.json").is_file():
-            yield number, store.local(name)

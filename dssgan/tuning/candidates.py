@@ -1,17 +1,17 @@
 """Trained separators to choose an ensemble's members from: bundles, trainings, and the best trials of sweeps."""
 
 import math
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
 from dssgan.errors import ModelError
+from dssgan.separators.bundle import is_bundle
 from dssgan.training.store import Store
-from dssgan.tuning.bucket import fetched_bundles, open_store
+from dssgan.tuning.bucket import open_store
 from dssgan.tuning.results import TrialResult, read_trials
 from dssgan.tuning.sweep import RECORD, find_study, read_record
-
-BUNDLE = "bundle"
-DESCRIPTION = "model.json"
+from dssgan.tuning.trial import trial_name
 
 
 def find_candidates(source: str, limit: int) -> list[Path]:
@@ -31,8 +31,8 @@ def find_candidates(source: str, limit: int) -> list[Path]:
         ModelError: there is none.
     """
     if "://" not in source:
-        for folder in (Path(source), Path(source) / BUNDLE):
-            if (folder / DESCRIPTION).is_file():
+        for folder in (Path(source), Path(source) / "bundle"):
+            if is_bundle(folder):
                 return [folder]
         if not (Path(source) / RECORD).is_file():
             raise ModelError(f"{source}: holds no trained separator; give a bundle, a training's or a sweep's folder")
@@ -44,11 +44,20 @@ def _best_of_sweep(store: Store, limit: int) -> list[Path]:
     result = read_trials(store, find_study(store, record["study"], record["study_url"]))
     ranked = [trial for trial in result.trials if trial.score is not None and not math.isnan(trial.score)]
     numbers = [trial.number for trial in sorted(ranked, key=_worst_last)]
-    found = [bundle for _, bundle in islice(fetched_bundles(store, numbers), limit)]
+    found = list(islice(_fetched_bundles(store, numbers), limit))
     if not found:
         states = ", ".join(sorted({trial.state for trial in result.trials})) or "none yet"
         raise ModelError(f"{store}: no trial of this sweep gave a separator (their states: {states})")
     return found
+
+
+def _fetched_bundles(store: Store, numbers: Iterable[int]) -> Iterator[Path]:
+    """Bring trials' bundles to this machine, one at a time, and give those that are there."""
+    for number in numbers:
+        name = f"{trial_name(number)}/bundle"
+        store.fetch(name)
+        if is_bundle(store.local(name)):
+            yield store.local(name)
 
 
 def _worst_last(trial: TrialResult) -> tuple[float, int]:

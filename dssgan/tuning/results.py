@@ -29,7 +29,7 @@ class TrialResult:
         seconds: of training that it spent itself.
         error: what went wrong, or None.
         left_out: which limit its separator misses, so that it was not trained, or None.
-        bundle: its best separator, or None; in a bucket's sweep always None, see `dssgan.tuning.bucket`.
+        bundle: its best separator, or None; in a bucket's sweep always None, see `dssgan.tuning.candidates`.
     """
 
     number: int

@@ -144,7 +144,6 @@ def run_sweep(
     configs = space.check(settings)
     # a Ray with Train in its trials needs the dashboard's State API to free what a stopped trial held
     local = {"object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": options.workers_per_trial > 1}
-    require_writable(store)
     with _alone_with(store), ray_running(address, **local):
         capacity = Capacity.of_cluster()
         workers = choose_workers(
@@ -300,10 +299,11 @@ def _open_study(
 
 @contextmanager
 def _alone_with(store: Store) -> Iterator[None]:
-    """See to it that no other process runs the same sweep, where that can be seen."""
+    """See to it that the place can be written and, where it can be seen, that no other process runs the same sweep."""
     with ExitStack() as stack:
         if isinstance(store, FolderStore):
             stack.enter_context(alone_in(store.root, "sweep"))
+        require_writable(store)
         yield
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
+from small_training import ONE_STEP
 
 from dssgan.data.dataset import Dataset
 from dssgan.errors import ConfigError, WriteError
@@ -20,12 +21,7 @@ from dssgan.tuning.space import SearchSpace
 from dssgan.tuning.status import read_status
 from dssgan.tuning.sweep import run_sweep
 
-SMALL = {
-    "separator": {"name": "unet", "num_layers": 2, "num_initial_filters": 2, "n_fft": 512, "hop_samples": 256,
-                  "sample_rate": 8192, "channels": 1},
-    "supervised_loss": {"name": "log_magnitude"}, "precision": "float32", "segment_seconds": 1.0, "batch_size": 2,
-    "steps_per_epoch": 1, "supervised_epochs": 1, "adversarial_epochs": 1, "validation_seconds": 2.0, "media": False,
-}  # fmt: skip
+SMALL = {**ONE_STEP, "adversarial_epochs": 1}
 SPACE = SearchSpace("space.py", 'def space(trial):\n    trial.suggest_float("beta", 1e-4, 1e-3)\n')
 
 

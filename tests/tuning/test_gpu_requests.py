@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import ray
 from ray.cluster_utils import Cluster
+from small_training import ONE_STEP
 
 from dssgan.data.dataset import Dataset
 from dssgan.errors import ConfigError
@@ -26,12 +27,7 @@ from dssgan.tuning.sweep import find_study, run_sweep
 
 pytestmark = pytest.mark.xdist_group("ray")  # one Ray at a time
 
-SMALL = {
-    "separator": {"name": "unet", "num_layers": 2, "num_initial_filters": 2, "n_fft": 512, "hop_samples": 256,
-                  "sample_rate": 8192, "channels": 1},
-    "supervised_loss": {"name": "log_magnitude"}, "precision": "auto", "segment_seconds": 1.0, "batch_size": 2,
-    "steps_per_epoch": 1, "supervised_epochs": 1, "adversarial_epochs": 0, "validation_seconds": 2.0, "media": False,
-}  # fmt: skip
+SMALL = {**ONE_STEP, "precision": "auto"}
 SPACE = SearchSpace("space.py", 'def space(trial):\n    trial.suggest_float("learning_rate", 1e-4, 1e-3)\n')
 
 
