@@ -54,3 +54,13 @@ def song(bundled: Dataset) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     sources.setflags(write=False)
     mix.setflags(write=False)
     return mix, sources
+
+
+@pytest.fixture
+def cluster() -> Iterator[str]:
+    """Start a Ray cluster of the test's own, of three processors, and give its address."""
+    from ray.cluster_utils import Cluster  # takes seconds to import
+
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 3, "object_store_memory": 200_000_000})
+    yield made.address
+    made.shutdown()

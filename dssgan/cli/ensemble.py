@@ -14,6 +14,7 @@ from dssgan.cli.options import data_option, quiet_option
 @click.option("--candidates", default=20, show_default=True, type=click.IntRange(1), help="Best trials of a sweep.")
 @click.option("--max-members", default=3, show_default=True, type=click.IntRange(1), help="Members at most.")
 @click.option("--plain", is_flag=True, help="Average the members: no weights per band, no gate.")
+@click.option("--address", help="Of a running Ray cluster that does the work; by default this machine does.")
 @quiet_option
 def command(
     sources: tuple[str, ...],
@@ -22,6 +23,7 @@ def command(
     candidates: int,
     max_members: int,
     plain: bool,
+    address: str | None,
     quiet: bool,
 ) -> None:
     """Choose the best separators of a sweep, or among bundles, and combine them.
@@ -29,19 +31,37 @@ def command(
     A sweep is a folder or a bucket's URL, and only its trials that ended well are candidates. Members, weights per
     frequency band and the bleed gate are chosen on the validation partition. The members are copied into a folder
     beside the YAML file, so both can be moved together.
+
+    With --address the songs are worked on by all machines of a cluster. They come from the bucket where a sweep lies in
+    one; otherwise every machine must see them under the same paths.
     """
+    from contextlib import ExitStack
+
     from dssgan.cli.terminal import Terminal
-    from dssgan.data.dataset import Dataset
-    from dssgan.ensembling.build import build_ensemble
+    from dssgan.data.dataset import Bring, Dataset, where_it_is
+    from dssgan.ensembling.build import build_ensemble, validation_alone
+    from dssgan.parallel.processes import MapUnordered
     from dssgan.tuning.candidates import find_candidates
 
     bundles = list(dict.fromkeys(bundle for source in sources for bundle in find_candidates(source, candidates)))
     terminal = Terminal(quiet=quiet)
     dataset = Dataset.load(data)
-    with terminal.progress("Separating the validation songs") as progress:
+    map_unordered: MapUnordered = map
+    bring: Bring = where_it_is
+    with ExitStack() as stack:
+        if address is not None:
+            from dssgan.parallel.cluster import cluster_map  # Ray takes seconds to import
+            from dssgan.tuning.bucket import open_store
+            from dssgan.tuning.node_files import share_songs
+
+            map_unordered = stack.enter_context(cluster_map(address))
+            bucket = next((open_store(source) for source in sources if "://" in source), None)
+            bring = share_songs(validation_alone(dataset), bucket, terminal.say)
+        progress = stack.enter_context(terminal.progress("Separating the validation songs"))
         built = build_ensemble(
-            bundles, dataset, output, max_members=max_members, plain=plain, progress=progress.advance_to
-        )
+            bundles, dataset, output, max_members=max_members, plain=plain, map_unordered=map_unordered, bring=bring,
+            progress=progress.advance_to,
+        )  # fmt: skip
     rows = [[name, str(bundle), f"{built.candidates[str(bundle)]:.2f}"] for name, bundle in built.members.items()]
     rows += [["plain average", "", f"{built.average:.2f}"], ["ensemble", str(built.path), f"{built.fitted:.2f}"]]
     terminal.table("Validation", ["", "from", "drums uSDR [dB]"], rows)

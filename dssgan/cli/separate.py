@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,8 @@ from dssgan.cli.options import quiet_option
 from dssgan.errors import ConfigError, DssganError
 
 if TYPE_CHECKING:
-    from dssgan.inference.separator import SeparatedFile
+    from dssgan.cli.terminal import Terminal
+    from dssgan.inference.separator import SeparatedFile, Separator
 
 
 @click.command()
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="float32, bf16, or auto: bf16 (faster) where the processor has it.",
 )
+@click.option("--address", help="Of a running Ray cluster whose cores do the work; by default this machine does.")
 @click.option("--json", "prints_json", is_flag=True, help="One JSON record a track on standard output.")
 @quiet_option
 def command(
@@ -50,13 +52,15 @@ def command(
     segment: float | None,
     batch_size: int,
     precision: str,
+    address: str | None,
     prints_json: bool,
     quiet: bool,
 ) -> None:
     """Separate each TRACK into OUT/TRACK/drums.wav and OUT/TRACK/other.wav.
 
     The stems have the track's own rate, channels and length, and sum to it. A track that fails gives one line and the
-    rest go on; the exit code is then 2.
+    rest go on; the exit code is then 2. With --address tracks are sent to the machines of a cluster, and come back as
+    stems: nothing else needs to be there.
     """
     if int24 and float32:
         raise ConfigError("--int24 and --float32: choose one of them")
@@ -71,29 +75,47 @@ def command(
     suffix = f".{kind}"
     check_format(subtype, suffix)
     separator = Separator.load(
-        model, device, overlap=overlap, segment_seconds=segment, batch_size=batch_size, precision=precision
-    )
+        model, device if address is None else "cpu", overlap=overlap, segment_seconds=segment, batch_size=batch_size,
+        precision=precision,
+    )  # fmt: skip
     _refuse_to_overwrite(tracks, folders, [f"{source}{suffix}" for source in separator.sources])
 
     terminal = Terminal(quiet=quiet)
+    if address is None:
+        outcomes = _separate_here(terminal, separator, tracks, folders, subtype, suffix)
+    else:
+        from dssgan.cli.separate_on_cluster import separate_on_cluster  # Ray takes seconds to import
+
+        outcomes = separate_on_cluster(separator, tracks, folders, subtype=subtype, suffix=suffix, address=address)
     num_failed = 0
+    for track, folder, outcome in outcomes:
+        if isinstance(outcome, DssganError):
+            num_failed += 1
+            click.echo(f"dssgan: {outcome}", err=True)
+            if prints_json:
+                click.echo(json.dumps({"track": str(track), "error": str(outcome)}))
+            continue
+        terminal.say(_summary(outcome, folder))
+        if prints_json:
+            click.echo(json.dumps(outcome.as_record()))
+    if num_failed:
+        if len(tracks) > 1:
+            click.echo(f"dssgan: {num_failed} of {len(tracks)} tracks failed", err=True)
+        sys.exit(2)
+
+
+def _separate_here(
+    terminal: "Terminal", separator: "Separator", tracks: Sequence[Path], folders: Sequence[Path], subtype: str,
+    suffix: str,
+) -> "Iterator[tuple[Path, Path, SeparatedFile | DssganError]]":  # fmt: skip
     for track, folder in zip(tracks, folders, strict=True):
         try:
             with terminal.progress("Separating, seconds") as bar:
                 result = separator.separate_file(track, folder, subtype=subtype, suffix=suffix, progress=bar.advance_to)
         except DssganError as error:
-            num_failed += 1
-            click.echo(f"dssgan: {error}", err=True)
-            if prints_json:
-                click.echo(json.dumps({"track": str(track), "error": str(error)}))
-            continue
-        terminal.say(_summary(result, folder))
-        if prints_json:
-            click.echo(json.dumps(result.as_record()))
-    if num_failed:
-        if len(tracks) > 1:
-            click.echo(f"dssgan: {num_failed} of {len(tracks)} tracks failed", err=True)
-        sys.exit(2)
+            yield track, folder, error
+        else:
+            yield track, folder, result
 
 
 def _folders(tracks: Sequence[Path], out: Path) -> list[Path]:

@@ -21,9 +21,9 @@ from dssgan.audio.files import Writer
 from dssgan.audio.resample import StreamResampler, to_channels
 from dssgan.data.dataset import Dataset
 from dssgan.data.fingerprint import fingerprint
-from dssgan.data.processes import MapUnordered
 from dssgan.data.sample import Sample
 from dssgan.errors import AudioError, ConfigError, DataError
+from dssgan.parallel.processes import MapUnordered
 
 _FORMAT_VERSION = 1  # part of every key: raise it when the same file would be decoded to something else
 _BLOCK_FRAMES = 1 << 18

@@ -7,10 +7,10 @@ from dssgan.data.acoustic import matches
 from dssgan.data.dataset import Dataset
 from dssgan.data.known import Known, Progress, examine_recordings
 from dssgan.data.learnt_from import SAME_SONG, LearntFrom
-from dssgan.data.processes import MapUnordered
 from dssgan.data.sample import Recording, Sample, Sum
 from dssgan.data.track import Track
 from dssgan.errors import DataError
+from dssgan.parallel.processes import MapUnordered
 
 
 def guarded(

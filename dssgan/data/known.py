@@ -11,9 +11,9 @@ import numpy as np
 
 from dssgan.atomic import replacing
 from dssgan.data.acoustic import Landmarks, landmarks
-from dssgan.data.processes import MapUnordered, map_in_processes
 from dssgan.data.sample import Recording, Sample
 from dssgan.errors import AudioError, DataError
+from dssgan.parallel.processes import MapUnordered, map_in_processes
 from dssgan.user_cache import cache_folder
 
 _FORMAT = 1

@@ -3,17 +3,19 @@
 import hashlib
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from dssgan.atomic import replacing_folder
-from dssgan.data.dataset import Dataset
+from dssgan.audio.info import Audio
+from dssgan.data.dataset import Bring, Dataset, where_it_is
 from dssgan.data.guard import guarded
 from dssgan.data.learnt_from import FILE as LEARNT_FROM
-from dssgan.data.track import Track
+from dssgan.data.track import Unpaired
 from dssgan.ensembling.ensemble import Ensemble, Recipe, load_ensemble, save_recipe
 from dssgan.ensembling.postprocess import BleedGate, MixtureConsistency
 from dssgan.ensembling.products import ProductsCache, SongProducts, song_products
@@ -21,6 +23,7 @@ from dssgan.ensembling.stacking import average_weights, choose_members, fit_weig
 from dssgan.errors import DataError, ModelError, WriteError
 from dssgan.inference.loading import load_model, model_fingerprint
 from dssgan.inference.overlap_add import separate_blocks
+from dssgan.parallel.processes import MapUnordered
 from dssgan.separators import SeparatorModel
 from dssgan.separators.bundle import is_bundle
 from dssgan.user_cache import cache_folder
@@ -63,6 +66,8 @@ def build_ensemble(
     *,
     max_members: int = 3,
     plain: bool = False,
+    map_unordered: MapUnordered = map,
+    bring: Bring = where_it_is,
     progress: Progress | None = None,
 ) -> BuiltEnsemble:
     """Choose members, fit weights and gate on validation, and write the ensemble beside copies of its members.
@@ -75,6 +80,8 @@ def build_ensemble(
         output: the YAML file; the members are copied into a folder of the same name without the suffix.
         max_members: how many at most.
         plain: average the members and leave it at that.
+        map_unordered: how to work on the songs, such as `cluster_map("auto")`.
+        bring: gives the data set where a song is worked on.
         progress: called with the songs done and all there are, in both passes.
 
     Returns:
@@ -92,7 +99,8 @@ def build_ensemble(
     folder = _members_folder(output)
     dataset = guarded(dataset)
     report = _two_passes(progress, len(dataset.valid))
-    songs = _products(bundles, dataset, report)
+    heard = _Heard(validation_alone(dataset), bring)
+    songs = _products(bundles, heard, map_unordered, report)
     source = monitored_source(songs)
     single = {str(bundle): _alone(songs, index, source) for index, bundle in enumerate(bundles)}
     picks, _ = choose_members(songs, max_members, min_members=MIN_MEMBERS)
@@ -102,7 +110,7 @@ def build_ensemble(
     members = [load_model(bundles[index]) for index in chosen]
     fitted = None if plain else fit_weights(of_members, average)
     variants = _variants(members, average.float(), fitted)
-    scores = _score(members, list(variants.values()), dataset.valid, source, report)
+    scores = _score(list(variants.values()), heard, source, map_unordered, report)
     by_variant = dict(zip(variants, scores, strict=True))
     best = "average" if plain else _best(by_variant)
 
@@ -128,6 +136,11 @@ def build_ensemble(
     save_recipe(output, recipe)
     load_ensemble(output)  # what was written must load
     return BuiltEnsemble(output, names, single, by_variant["average"], by_variant[best], _threshold_of(best))
+
+
+def validation_alone(dataset: Dataset) -> Dataset:
+    """Give a data set without all that an ensemble is not fitted on."""
+    return replace(dataset, train_sup=(), train_unsup=Unpaired(), test=())
 
 
 def _members_folder(output: Path) -> Path:
@@ -165,28 +178,50 @@ def _two_passes(progress: Progress | None, num_songs: int) -> Callable[[], None]
     return report
 
 
-def _products(bundles: Sequence[Path], dataset: Dataset, report: Callable[[], None]) -> list[SongProducts]:
+@dataclass(frozen=True)
+class _Heard:
+    """The validation songs, to be loaded where they are worked on.
+
+    Args:
+        dataset: with its validation partition alone.
+        bring: gives it on the machine that calls it.
+    """
+
+    dataset: Dataset
+    bring: Bring
+
+    def load(self, number: int, model: SeparatorModel) -> tuple[Audio, Audio]:
+        """Give a song's mix and sources at a model's rate and channels."""
+        return self.bring(self.dataset).valid[number].load(model.sample_rate, model.channels)
+
+
+def _products(
+    bundles: Sequence[Path], heard: _Heard, map_unordered: MapUnordered, report: Callable[[], None]
+) -> list[SongProducts]:
     """Give the products of every validation song, those that are known from the cache."""
     cache = ProductsCache(cache_folder("products"))
     keys = [model_fingerprint(bundle) for bundle in bundles]
     name = _hash("\n".join(sorted(keys)))
-    candidates: list[SeparatorModel] = []
-    songs = []
-    for track in dataset.valid:
-        song = _hash(
-            repr((EDGES_HZ, [None if part is None else part.content() for part in (track.mix, *track.sources)]))
-        )
-        products = cache.load(song, keys)
-        if products is None:
-            if not candidates:
-                candidates = [load_model(bundle) for bundle in bundles]
-                Ensemble(candidates)  # says at once when they do not fit together
-            mix, reference = track.load(candidates[0].sample_rate, candidates[0].channels)
-            products = song_products(candidates, mix, reference, EDGES_HZ)
-            cache.save(song, keys, name, products)
-        songs.append(products)
+    songs = [
+        _hash(repr((EDGES_HZ, [None if part is None else part.content() for part in (track.mix, *track.sources)])))
+        for track in heard.dataset.valid
+    ]
+    found = {number: products for number, song in enumerate(songs) if (products := cache.load(song, keys)) is not None}
+    for _ in found:
         report()
-    return songs
+    missing = [number for number in range(len(songs)) if number not in found]
+    if missing:
+        candidates = [load_model(bundle) for bundle in bundles]
+        Ensemble(candidates)  # says at once when they do not fit together
+        for number, products in map_unordered(partial(_products_of_song, candidates, heard), missing):
+            cache.save(songs[number], keys, name, products)
+            found[number] = products
+            report()
+    return [found[number] for number in range(len(songs))]
+
+
+def _products_of_song(candidates: Sequence[SeparatorModel], heard: _Heard, number: int) -> tuple[int, SongProducts]:
+    return number, song_products(candidates, *heard.load(number, candidates[0]), EDGES_HZ)
 
 
 def _hash(text: str) -> str:
@@ -252,28 +287,34 @@ class _SideBySide(SeparatorModel):
 
 
 def _score(
-    members: Sequence[SeparatorModel], ensembles: Sequence[Ensemble], tracks: Sequence[Track], source: int,
-    report: Callable[[], None],
-) -> list[float]:  # fmt: skip
+    ensembles: Sequence[Ensemble], heard: _Heard, source: int, map_unordered: MapUnordered, report: Callable[[], None]
+) -> list[float]:
     """Separate every song with every ensemble at once and give the mean uSDR of each."""
-    separator = _SideBySide(ensembles)
-    num_sources = len(members[0].sources)
-    scores = []
-    for track in tracks:
-        mix, reference = track.load(separator.sample_rate, separator.channels)
-        wanted = torch.from_numpy(reference[source])
-        error = torch.zeros(len(ensembles), dtype=torch.float64)
-        position = 0
-        for block in separate_blocks(separator, [mix]):
-            part = slice(position, position + block.shape[-1])
-            position = part.stop
-            estimates = torch.from_numpy(block).unflatten(0, (len(ensembles), num_sources))[:, source]
-            error += (estimates - wanted[:, part]).double().square().sum(dim=(-2, -1))
-        energy = wanted.double().square().sum()
-        if energy > 0:
-            scores.append(10 * torch.log10(energy / error))
+    scores: dict[int, Tensor] = {}
+    work = partial(_scores_of_song, _SideBySide(ensembles), heard, source)
+    for number, of_song in map_unordered(work, range(len(heard.dataset.valid))):
+        if of_song is not None:
+            scores[number] = of_song
         report()
-    return [float(score) for score in torch.stack(scores).mean(dim=0)]
+    return [float(score) for score in torch.stack([scores[number] for number in sorted(scores)]).mean(dim=0)]
+
+
+def _scores_of_song(separator: "_SideBySide", heard: _Heard, source: int, number: int) -> tuple[int, Tensor | None]:
+    """Give the uSDR of each ensemble on a song, (ensembles,), dB; None where the source is silent."""
+    mix, reference = heard.load(number, separator)
+    wanted = torch.from_numpy(reference[source])
+    energy = wanted.double().square().sum()
+    if energy == 0:
+        return number, None
+    num_ensembles = len(separator.ensembles)
+    error = torch.zeros(num_ensembles, dtype=torch.float64)
+    position = 0
+    for block in separate_blocks(separator, [mix]):
+        part = slice(position, position + block.shape[-1])
+        position = part.stop
+        estimates = torch.from_numpy(block).unflatten(0, (num_ensembles, -1))[:, source]
+        error += (estimates - wanted[:, part]).double().square().sum(dim=(-2, -1))
+    return number, 10 * torch.log10(energy / error)
 
 
 def _recipe(ensemble: Ensemble, variant: str, members: list[str]) -> Recipe:

@@ -8,7 +8,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +19,7 @@ from dssgan.audio import files
 from dssgan.data.dataset import Track
 from dssgan.data.guard import recordings_of
 from dssgan.data.known import examine_recordings
-from dssgan.errors import ConfigError, DataError, DssganError
+from dssgan.errors import ConfigError, DataError
 from dssgan.evaluation import frame as frames
 from dssgan.evaluation.methods import Estimator, Method
 from dssgan.metrics.sdr import usdr
@@ -67,6 +66,11 @@ class _Unit:
     @property
     def label(self) -> str:
         return f"{self.method_name}: {self.track.name}"
+
+    @property
+    def needed(self) -> list[Path]:
+        """Files and folders that must be there where it is scored."""
+        return [*(file.path for part in self.track.samples for file in part.files), *self.method.paths()]
 
     @property
     def settings(self) -> dict[str, object]:
@@ -257,39 +261,16 @@ def _score_here(units: Sequence[_Unit]) -> Generator[tuple[_Unit, str], None, No
 def _score_with_ray(
     units: Sequence[_Unit], num_workers: int | None, address: str | None
 ) -> Generator[tuple[_Unit, str], None, None]:
-    import ray
+    from dssgan.parallel.cluster import cluster_map, require_seen  # Ray takes seconds to import
 
-    from dssgan.training.distributed import ray_running
+    by_label = {unit.label: unit for unit in units}
+    advice = "resume with fewer workers"
+    with cluster_map(address, num_workers, label=lambda unit: unit.label, advice=advice) as map_unordered:
+        if address is not None:
+            require_seen(list(dict.fromkeys(path for unit in units for path in unit.needed)))
+        for label, text in map_unordered(_labelled_score, units):
+            yield by_label[label], text
 
-    with ray_running(address):
-        yield from _score_on_cluster(units, num_workers or max(1, int(ray.cluster_resources().get("CPU", 1))))
 
-
-def _score_on_cluster(units: Sequence[_Unit], num_workers: int) -> Generator[tuple[_Unit, str], None, None]:
-    import ray
-
-    waiting = list(reversed(units))
-    running: dict[Any, _Unit] = {}
-    try:
-        # no retry: a unit that ran out of memory would do so for ever, and `resume` keeps what is done
-        task = ray.remote(num_cpus=1, max_retries=0)(_score)
-        while waiting or running:
-            while waiting and len(running) < num_workers:
-                unit = waiting.pop()
-                running[task.remote(unit)] = unit
-            finished, _ = ray.wait(list(running), num_returns=1)
-            unit = running.pop(finished[0])
-            try:
-                text = ray.get(finished[0])
-            except ray.exceptions.RayTaskError as error:
-                if isinstance(error.cause, DssganError):  # one line for the user, not the worker's traceback
-                    raise error.cause from None
-                raise
-            except ray.exceptions.RayError as error:
-                raise DssganError(
-                    f"{unit.label}: the worker died, perhaps for want of memory; resume with fewer workers"
-                ) from error
-            yield unit, text
-    finally:
-        for reference in running:
-            ray.cancel(reference, force=True)
+def _labelled_score(unit: _Unit) -> tuple[str, str]:
+    return unit.label, _score(unit)

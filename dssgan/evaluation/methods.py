@@ -35,6 +35,10 @@ class Method(Protocol):
         """Give the recordings that it learnt from, which it cannot be tested on."""
         ...
 
+    def paths(self) -> tuple[Path, ...]:
+        """Give the files and folders that must be there on whatever machine it is opened on."""
+        ...
+
     def __hash__(self) -> int: ...
 
 
@@ -51,6 +55,9 @@ class MixMethod:
 
     def learnt_from(self) -> LearntFrom:
         return LearntFrom()
+
+    def paths(self) -> tuple[Path, ...]:
+        return ()
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,9 @@ class ModelMethod:
     def learnt_from(self) -> LearntFrom:
         return learnt_from(self.reference)
 
+    def paths(self) -> tuple[Path, ...]:
+        return (find_model(self.reference),)
+
 
 @dataclass(frozen=True)
 class FolderMethod:
@@ -116,6 +126,9 @@ class FolderMethod:
 
     def learnt_from(self) -> LearntFrom:
         return LearntFrom()
+
+    def paths(self) -> tuple[Path, ...]:
+        return (self.path,)
 
 
 def parse_methods(texts: Iterable[str]) -> dict[str, Method]:

@@ -66,15 +66,28 @@ def score_drums(estimate: Audio, reference: Audio, mix: Audio, sample_rate: int)
         raise ValueError(f"estimate {estimate.shape}, reference {reference.shape} and mix {mix.shape} must be alike")
     onsets = onset_times(reference, sample_rate)
     error = estimate - reference
-    near = _around(onsets, reference.shape[-1], sample_rate)
     quiet = _silent(reference, sample_rate) & ~_silent(mix, sample_rate)
     return DrumScores(
-        _ratio_db(_energy(reference[:, near]), _energy(error[:, near])) if len(onsets) else float("nan"),
+        _sdr_around(onsets, error, reference, sample_rate),
         len(onsets),
         _ratio_db(_energy(estimate[:, quiet]), _energy(mix[:, quiet])) if quiet.any() else float("nan"),
         float(quiet.sum() / sample_rate),
         _band_sdr(error, reference, sample_rate),
     )
+
+
+def onset_sdr(estimate: Audio, reference: Audio, sample_rate: int) -> float:
+    """Score estimated drums where they begin to sound, which listeners hear first.
+
+    Args:
+        estimate: estimated drums, (channels, samples).
+        reference: true drums, the same shape.
+        sample_rate: Hz.
+
+    Returns:
+        SDR in the windows around the reference's onsets, dB; NaN where there is no onset.
+    """
+    return _sdr_around(onset_times(reference, sample_rate), estimate - reference, reference, sample_rate)
 
 
 def onset_times(drums: Audio, sample_rate: int) -> npt.NDArray[np.float64]:
@@ -110,6 +123,13 @@ def onset_times(drums: Audio, sample_rate: int) -> npt.NDArray[np.float64]:
     # the difference belongs to the later frame, and is largest where a hit lies at about that frame's centre
     found: npt.NDArray[np.float64] = times[peaks + 1] - 2 * window / sample_rate
     return np.clip(found, 0, mono.size / sample_rate)
+
+
+def _sdr_around(onsets: npt.NDArray[np.float64], error: Audio, reference: Audio, sample_rate: int) -> float:
+    if not len(onsets):
+        return float("nan")
+    near = _around(onsets, reference.shape[-1], sample_rate)
+    return _ratio_db(_energy(reference[:, near]), _energy(error[:, near]))
 
 
 def _around(onsets: npt.NDArray[np.float64], num_samples: int, sample_rate: int) -> Mask:

@@ -9,9 +9,12 @@ import torch
 from torch import Tensor
 
 from dssgan.errors import DataError, DivergedError
+from dssgan.metrics.drums import onset_sdr
 from dssgan.metrics.sdr import csdr, median_of_numbers, usdr
 
 Audio = npt.NDArray[np.float32]
+
+DRUMS = "drums"
 
 
 class LoadableTrack(Protocol):
@@ -66,13 +69,14 @@ def score_tracks(
         sources: names, in the order of the estimates.
 
     Returns:
-        As `summarise` gives.
+        As `summarise` gives, and `onset_sdr/drums` where drums are among the sources: the mean over the tracks that
+        have onsets, dB; NaN where none has.
 
     Raises:
         DataError: there is no track, or the estimates of one have another shape than its sources.
         DivergedError: an estimate is not finite. Left to itself it would count as a track without a score.
     """
-    track_csdr, track_usdr = [], []
+    track_csdr, track_usdr, track_onset_sdr = [], [], []
     for track in tracks:
         mix, references = track.load(sample_rate, channels)
         estimates = separate(mix)
@@ -86,6 +90,12 @@ def score_tracks(
         pair = torch.from_numpy(np.ascontiguousarray(estimates)), torch.from_numpy(references)
         track_csdr.append(csdr(*pair, sample_rate))
         track_usdr.append(usdr(*pair))
+        if DRUMS in sources:
+            drums = sources.index(DRUMS)
+            track_onset_sdr.append(onset_sdr(estimates[drums], references[drums], sample_rate))
     if not track_csdr:
         raise DataError("tracks: there is none to score; give the partition at least one")
-    return summarise(torch.stack(track_csdr), torch.stack(track_usdr), sources)
+    scores = summarise(torch.stack(track_csdr), torch.stack(track_usdr), sources)
+    if track_onset_sdr:
+        scores[f"onset_sdr/{DRUMS}"] = float(torch.tensor(track_onset_sdr).nanmean())
+    return scores

@@ -1,7 +1,5 @@
 """One training in several processes, by Ray Train: the same code as in one, with gradients averaged."""
 
-import logging
-import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -14,12 +12,12 @@ import torch
 import torch.distributed
 from torch import nn
 
-from dssgan.data.dataset import Dataset
+from dssgan.data.dataset import Bring, Dataset, where_it_is
 from dssgan.data.guard import guarded
 from dssgan.errors import ConfigError, DssganError
+from dssgan.parallel.cluster import ray_running
 from dssgan.training.checkpoint import has_checkpoint
 from dssgan.training.config import TrainConfig
-from dssgan.training.joining import require_cluster
 from dssgan.training.phases import Outcome, Report, train
 from dssgan.training.shared_phases import SharedPhases
 from dssgan.training.store import Store
@@ -60,6 +58,7 @@ class Workers:
 class _Job:
     config: TrainConfig
     dataset: Dataset
+    bring: Bring
     store: Store
     name: str
     shared_phases: SharedPhases | None
@@ -97,6 +96,7 @@ def train_distributed(
     report: Report | None = None,
     callbacks: Sequence[Any] = (),
     shared_phases: SharedPhases | None = None,
+    bring: Bring = where_it_is,
 ) -> Outcome:
     """Train in several processes: gloo between processors, NCCL between GPUs.
 
@@ -112,6 +112,7 @@ def train_distributed(
         report: called in this process after each validation with its metrics and the folder.
         callbacks: of Ray Train.
         shared_phases: where trainings share their supervised phases.
+        bring: gives the data set in each process.
 
     Returns:
         What came of it.
@@ -129,9 +130,10 @@ def train_distributed(
                 raise ConfigError(
                     f"{workers.num} workers need {needed:g} {kind}s, but there are {available:g}: use fewer"
                 )
+        learnt = replace(guarded(dataset), test=())
         with _forwarding(report, store, name) as messages:
             job = _Job(
-                config, replace(guarded(dataset), test=()), store, name, shared_phases, messages, _Failure.remote(),  # type: ignore[attr-defined]
+                config, learnt, bring, store, name, shared_phases, messages, _Failure.remote(),  # type: ignore[attr-defined]
                 num_threads=None if workers.gpus else workers.cpus,
             )  # fmt: skip
             from dssgan.training.process_group import AddressedTorchConfig  # Ray's Train takes seconds to import
@@ -172,9 +174,7 @@ def _work(inputs: dict[str, Any]) -> Outcome | DssganError:
         torch.set_num_threads(job.num_threads)
     context = ray.train.get_context()
     rank, size = context.get_world_rank(), context.get_world_size()
-    job.store.fetch(job.name)
     folder = job.store.local(job.name)
-    folder.mkdir(parents=True, exist_ok=True)
 
     def report(metrics: dict[str, float], _checkpoint: Any) -> None:
         if rank == 0:
@@ -183,12 +183,15 @@ def _work(inputs: dict[str, Any]) -> Outcome | DssganError:
         if rank == 0 and job.messages is not None:
             job.messages.put(metrics)
 
-    resumes = has_checkpoint(folder)
-    torch.distributed.barrier()  # nobody writes one before everybody has looked
     try:
+        job.store.fetch(job.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        dataset = job.bring(job.dataset)
+        resumes = has_checkpoint(folder)
+        torch.distributed.barrier()  # nobody writes one before everybody has looked
         outcome = train(
             job.config,
-            job.dataset,
+            dataset,
             folder,
             report=report,
             world=World(rank, size, _wrap, lambda value: _gather(value, size)),
@@ -247,35 +250,3 @@ def _listen(messages: Any, report: Callable[[dict[str, float], Any], None], fold
     with suppress(ray.exceptions.RayActorError):  # Ray has ended
         while (message := messages.get()) != _END:
             report(message, folder)
-
-
-@contextmanager
-def ray_running(address: str | None = None, **settings: Any) -> Iterator[None]:
-    """Have Ray running meanwhile, without a word on the terminal; where it ran before, it is left running.
-
-    Args:
-        address: of a running cluster, "auto" for the one of this machine; None starts a Ray of its own on this machine,
-            whatever else runs here.
-        settings: of `ray.init`, for a Ray that is started here.
-
-    Raises:
-        ConfigError: there is no cluster at this address, or it wants a token that this process does not have.
-    """
-    for logger in ("ray", "ray.tune", "ray.train"):
-        logging.getLogger(logger).setLevel(logging.ERROR)
-    if ray.is_initialized():
-        yield
-        return
-    # a Ray that was started under `uv run` would otherwise have every task start it again
-    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
-    kept = os.environ.pop("RAY_ADDRESS", None) if address is None else None
-    if address is not None:
-        require_cluster(address)
-    try:
-        local = settings if address is None else {}
-        ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **local)
-        yield
-    finally:
-        ray.shutdown()
-        if kept is not None:
-            os.environ["RAY_ADDRESS"] = kept

@@ -3,7 +3,7 @@
 SETTINGS = "settings"  # drawn, by dotted key
 AXIS = "axis"
 PROGRESS = "progress"  # what its last validation said
-FURTHER = "further_values"  # of the objectives after the score
+FURTHER = "further_objectives"  # values by name, as far as they are known
 ERROR = "error"
 LEFT_OUT = "left_out"  # which limit its separator misses; it was not trained
 TAKEN_OVER = "taken_over_from"  # another study: it did not run here

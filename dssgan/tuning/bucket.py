@@ -19,6 +19,7 @@ from dssgan.training.store import FolderStore, Store
 SECONDS_TO_WAIT = 900.0
 # What a folder's other files describe, or are described by, comes last: whoever finds it finds the rest.
 _LAST = ("model.json", "checkpoint.pt")
+_COPIED_BYTES = 1 << 22
 
 Result = TypeVar("Result")
 
@@ -70,6 +71,12 @@ def join(place: str | Path, name: str) -> str:
         return str(Path(text) / name)
     url, question_mark, query = text.partition("?")
     return f"{url.rstrip('/')}/{name}{question_mark}{query}"
+
+
+def beside(place: str, name: str) -> str:
+    """Give the place of a folder beside a bucket's folder."""
+    url, question_mark, query = place.partition("?")
+    return f"{url.rstrip('/').rpartition('/')[0]}/{name}{question_mark}{query}"
 
 
 @dataclass(frozen=True)
@@ -155,6 +162,36 @@ class BucketStore:
     def write_text(self, name: str, text: str) -> None:
         """Write a file, whole or not at all: an object appears when all of it is there."""
         self._write(name, text.encode("utf-8"))
+
+    def list_names(self) -> list[str]:
+        """List the files of the folder, without those of folders in it."""
+
+        def list_names() -> list[str]:
+            files, root = self._open()
+            found = files.get_file_info(pyarrow.fs.FileSelector(root, allow_not_found=True))
+            return [info.base_name for info in found if info.type == pyarrow.fs.FileType.File]
+
+        return self._patiently(list_names)
+
+    def upload(self, path: Path, name: str) -> None:
+        """Copy a file of this machine into the bucket, whole or not at all, a part in memory at a time."""
+
+        def upload() -> None:
+            files, root = self._open()
+            with path.open("rb") as file, files.open_output_stream(f"{root}/{name}") as stream:
+                shutil.copyfileobj(file, stream, _COPIED_BYTES)
+
+        self._patiently(upload)
+
+    def download(self, name: str, path: Path) -> None:
+        """Copy a file of the bucket to this machine, a part in memory at a time."""
+
+        def download() -> None:
+            files, root = self._open()
+            with files.open_input_stream(f"{root}/{name}") as stream, path.open("wb") as file:
+                shutil.copyfileobj(stream, file, _COPIED_BYTES)
+
+        self._patiently(download)
 
     def _write(self, name: str, content: bytes) -> None:
         def write() -> None:

@@ -21,11 +21,12 @@ class Size:
 
     Args:
         parameters: numbers it learns.
-        real_time_factor: seconds of work for a second of sound on the sweep's processors; below 1 is faster than sound.
+        real_time_factor: seconds of work for a second of sound on the sweep's processors; below 1 is faster than sound;
+            None where nobody asked for it.
     """
 
     parameters: int
-    real_time_factor: float
+    real_time_factor: float | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Limits:
             For each limit a number above 0 where it is missed: parts of the limit.
         """
         found = {}
-        if self.min_speed is not None:
+        if self.min_speed is not None and size.real_time_factor is not None:
             found["min_speed"] = size.real_time_factor * self.min_speed - 1
         if self.max_parameters is not None:
             found["max_parameters"] = size.parameters / self.max_parameters - 1
@@ -59,8 +60,9 @@ class Limits:
     def describe(self, size: Size) -> str | None:
         """Say in words which limits an architecture misses; None where it keeps all."""
         missed = [name for name, by in self.excess(size).items() if by > 0]
+        speed = 1 / (size.real_time_factor or 1)
         words = {
-            "min_speed": f"{1 / size.real_time_factor:.3g} x real time, --min-speed asks for {self.min_speed or 0:g}",
+            "min_speed": f"{speed:.3g} x real time, --min-speed asks for {self.min_speed or 0:g}",
             "max_parameters": f"{size.parameters} parameters, --max-parameters allows {self.max_parameters or 0:.0f}",
         }
         return "; ".join(words[name] for name in missed) or None
@@ -69,12 +71,13 @@ class Limits:
 NO_LIMITS = Limits()
 
 
-def measure(config: TrainConfig, store: Store) -> Size:
+def measure(config: TrainConfig, store: Store, *, with_speed: bool) -> Size:
     """Measure a configuration's separator, or read what another trial has measured.
 
     Args:
         config: of the training.
         store: of the sweep; sizes are kept in its folder `architectures`.
+        with_speed: whether the speed is wanted, which takes seconds.
 
     Returns:
         Its size.
@@ -82,11 +85,12 @@ def measure(config: TrainConfig, store: Store) -> Size:
     key = hashlib.sha256(config.separator.model_dump_json().encode()).hexdigest()[:16]
     file = f"architectures/{key}.json"
     known = store.read_text(file)
-    if known is not None:
-        stored = json.loads(known)
+    stored = {} if known is None else json.loads(known)
+    if stored and (stored["real_time_factor"] is not None or not with_speed):
         return Size(stored["parameters"], stored["real_time_factor"])
     separator = config.build_separator()
-    size = Size(sum(parameter.numel() for parameter in separator.parameters()), real_time_factor(separator))
+    num_parameters = sum(parameter.numel() for parameter in separator.parameters())
+    size = Size(num_parameters, real_time_factor(separator) if with_speed else None)
     about = {"separator": config.separator.model_dump(), "parameters": size.parameters,
              "real_time_factor": size.real_time_factor}  # fmt: skip
     store.write_text(file, json.dumps(about, indent=2) + "\n")

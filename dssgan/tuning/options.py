@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from dssgan.configurable import lookup
 from dssgan.errors import ConfigError
+from dssgan.tuning.objectives import in_order
 from dssgan.tuning.pruners import PRUNERS
 from dssgan.tuning.samplers import SAMPLERS, SINGLE_OBJECTIVE
 
@@ -19,7 +20,7 @@ class SearchOptions:
         pruner: name of what stops trials early, see `dssgan.tuning.pruners`.
         reduction_factor: one trial in so many goes on at each rung of asha and hyperband.
         share_phase_one: whether trials that agree on it share the supervised phase.
-        measure_speed: whether the real-time factor is a second objective, to be small.
+        also: names of further objectives, see `dssgan.tuning.objectives`.
         min_speed: what a separator must reach, times real time, to be trained; None for no limit.
         max_parameters: what a separator may have, to be trained; None for no limit.
         workers_per_trial: processes of one trial.
@@ -38,7 +39,7 @@ class SearchOptions:
     pruner: str = "asha"
     reduction_factor: int = 3
     share_phase_one: bool = True
-    measure_speed: bool = False
+    also: tuple[str, ...] = ()
     min_speed: float | None = None
     max_parameters: float | None = None
     workers_per_trial: int = 1
@@ -49,8 +50,9 @@ class SearchOptions:
 
     def __post_init__(self) -> None:
         lookup("sampler", SAMPLERS, self.sampler)
-        if self.measure_speed and self.sampler in SINGLE_OBJECTIVE:
-            raise ConfigError(f"sampler {self.sampler}: searches for one objective only; choose another, or no --speed")
+        object.__setattr__(self, "also", in_order(self.also))
+        if self.also and self.sampler in SINGLE_OBJECTIVE:
+            raise ConfigError(f"sampler {self.sampler}: searches for one objective only; choose another, or no --also")
         lookup("pruner", PRUNERS, self.pruner)
         if self.reduction_factor < 2:
             raise ConfigError(

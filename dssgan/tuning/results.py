@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from dssgan.training.store import FolderStore, Store
 from dssgan.tuning.attributes import ERROR, FURTHER, LEFT_OUT, PROGRESS, TAKEN_OVER
+from dssgan.tuning.objectives import FURTHER_OBJECTIVES
 from dssgan.tuning.trial import trial_name
 
 FILE = "trials.csv"
@@ -24,7 +25,7 @@ class TrialResult:
         state: "complete", "pruned", "left out", "fail", "running" or "waiting".
         params: drawn settings by dotted key.
         score: best validation score of its last phase so far, dB; None where there is none.
-        real_time_factor: of its separator, where the sweep measures it.
+        further: values of the sweep's further objectives by name, as far as they are known.
         steps: separator steps at its last report, the supervised phase counted as spent.
         seconds: of training that it spent itself.
         error: what went wrong, or None.
@@ -36,7 +37,7 @@ class TrialResult:
     state: str
     params: dict[str, Any]
     score: float | None
-    real_time_factor: float | None
+    further: dict[str, float]
     steps: int
     seconds: float
     error: str | None
@@ -66,15 +67,41 @@ def read_trials(store: Store, study: optuna.Study) -> SweepResult:
     return SweepResult(store, tuple(_trial_result(store, trial) for trial in trials))
 
 
+def pareto_front(result: SweepResult) -> tuple[TrialResult, ...]:
+    """Find the trials that no other beats: none is at least as good in every objective and better in one.
+
+    Args:
+        result: of a sweep with any number of objectives.
+
+    Returns:
+        Trials that came to their end, the best score first.
+    """
+    values = {
+        trial.number: (trial.score, *(FURTHER_OBJECTIVES[name].sign * value for name, value in trial.further.items()))
+        for trial in result.trials
+        if trial.state == "complete" and trial.score is not None
+    }
+
+    def is_beaten(own: tuple[float, ...]) -> bool:
+        return any(
+            other != own and all(theirs >= mine for theirs, mine in zip(other, own, strict=True))
+            for other in values.values()
+        )
+
+    front = [trial for trial in result.trials if trial.number in values and not is_beaten(values[trial.number])]
+    return tuple(sorted(front, key=lambda trial: -(trial.score or 0.0)))
+
+
 def write_table(result: SweepResult) -> None:
     """Write the trials as a table, a line each."""
-    rows = [{**asdict(trial), **trial.params} for trial in result.trials]
-    frame = pd.DataFrame(rows).drop(columns="params", errors="ignore")
+    rows = [{**asdict(trial), **trial.further, **trial.params} for trial in result.trials]
+    frame = pd.DataFrame(rows).drop(columns=["params", "further"], errors="ignore")
     result.store.write_text(FILE, frame.to_csv(index=False))
 
 
 def _trial_result(store: Store, trial: FrozenTrial) -> TrialResult:
     usable = trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+    known: dict[str, float] = trial.user_attrs.get(FURTHER, {})
     progress: dict[str, Any] = trial.user_attrs.get(PROGRESS, {})
     score = trial.values[0] if trial.state == TrialState.COMPLETE else progress.get("best_score")
     bundle: Path | None = None
@@ -85,6 +112,6 @@ def _trial_result(store: Store, trial: FrozenTrial) -> TrialResult:
     state = trial.state.name.lower() if left_out is None else "left out"
     return TrialResult(
         trial.number, state, dict(trial.params), score if usable else None,
-        next(iter(trial.user_attrs.get(FURTHER, [])), None), max(trial.intermediate_values, default=0),
+        {name: known[name] for name in FURTHER_OBJECTIVES if name in known}, max(trial.intermediate_values, default=0),
         progress.get("seconds", 0.0), trial.user_attrs.get(ERROR), left_out, bundle,
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """What proposes a trial's settings: Optuna's samplers by name."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -96,7 +96,7 @@ def make_sampler(name: str, seed: int, number: int) -> BaseSampler:
 
 
 def ask(
-    study: optuna.Study, sampler: BaseSampler, space: Callable[[optuna.Trial], Any], penalty: float
+    study: optuna.Study, sampler: BaseSampler, space: Callable[[optuna.Trial], Any], worst: Mapping[str, float]
 ) -> optuna.trial.Trial:
     """Begin a trial of a study.
 
@@ -107,7 +107,7 @@ def ask(
         study: with one objective or several.
         sampler: draws it.
         space: Optuna's define-by-run.
-        penalty: value of a further objective that a trial was pruned before it told.
+        worst: values, by their names, of the further objectives that a trial was pruned before it told.
 
     Returns:
         The trial, whose settings `space` finds set where there are several objectives.
@@ -117,7 +117,7 @@ def ask(
         return study.ask()
     copy = optuna.create_study(directions=study.directions, sampler=sampler)
     states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
-    copy.add_trials([_as_complete(trial, len(study.directions), penalty) for trial in study.get_trials(states=states)])
+    copy.add_trials([_as_complete(trial, worst) for trial in study.get_trials(states=states)])
     _copy_notes(study, copy)
     drawn = copy.ask()
     space(drawn)
@@ -134,15 +134,15 @@ def _copy_notes(from_study: optuna.Study, to_study: optuna.Study) -> None:
             to_study._storage.set_study_system_attr(to_study._study_id, key, value)
 
 
-def _as_complete(trial: FrozenTrial, num_objectives: int, penalty: float) -> FrozenTrial:
+def _as_complete(trial: FrozenTrial, worst: Mapping[str, float]) -> FrozenTrial:
     if trial.state != TrialState.PRUNED:
         return trial
     nothing = WORST_SCORE_DB if LEFT_OUT in trial.user_attrs else float("nan")
     reached = max(trial.intermediate_values.items(), default=(0, nothing))[1]
-    further: Sequence[float] = trial.user_attrs.get(FURTHER, [penalty] * (num_objectives - 1))
+    known: dict[str, float] = trial.user_attrs.get(FURTHER, {})
     return create_trial(
         state=TrialState.COMPLETE if reached == reached else TrialState.FAIL,
-        values=[reached, *further] if reached == reached else None,
+        values=[reached, *(known.get(name, value) for name, value in worst.items())] if reached == reached else None,
         params=trial.params,
         distributions=trial.distributions,
         system_attrs=trial.system_attrs,  # which limits it misses

@@ -1,7 +1,7 @@
 """A study's trials for Ray Tune: drawn by Optuna, told how they ended, taken up again after whatever happened."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import optuna
@@ -12,14 +12,12 @@ from ray.tune.search import Searcher
 from dssgan.errors import ConfigError, WriteError
 from dssgan.training.config import make_config, phase_one_key
 from dssgan.tuning.attributes import AXIS, ERROR, FURTHER, LEFT_OUT, PLACE, PROGRESS, SETTINGS, TAKEN_OVER
+from dssgan.tuning.objectives import FURTHER_OBJECTIVES
 from dssgan.tuning.pruners import Pruner
 from dssgan.tuning.rungs import Place
 from dssgan.tuning.samplers import ask, make_sampler
 from dssgan.tuning.space import SearchSpace, combine
 from dssgan.tuning.storage import DATABASE_ERRORS, patiently
-
-# A trial that was pruned before it told its speed counts as this slow.
-WORST_REAL_TIME_FACTOR = 100.0
 
 
 class Axis(NamedTuple):
@@ -59,6 +57,7 @@ class StudySearch(Searcher):  # type: ignore[misc]
         num_trials: in all, those of earlier processes counted.
         sampler: name of the sampler.
         seed: of the search.
+        also: names of further objectives.
         after_write: called whenever the study has changed.
         say: told when the study's database is away.
     """
@@ -74,6 +73,7 @@ class StudySearch(Searcher):  # type: ignore[misc]
         num_trials: int,
         sampler: str,
         seed: int,
+        also: Sequence[str] = (),
         after_write: Callable[[], None] = lambda: None,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -86,6 +86,7 @@ class StudySearch(Searcher):  # type: ignore[misc]
         self.num_trials = num_trials
         self._sampler = sampler
         self._seed = seed
+        self._also = also
         self._after_write = after_write
         self._say = say
         self._numbers: dict[str, int] = {}  # Tune's name for a trial -> the study's
@@ -117,7 +118,7 @@ class StudySearch(Searcher):  # type: ignore[misc]
         if num_begun >= self.num_trials:
             return None
         sampler = make_sampler(self._sampler, self._seed, num_begun)
-        return ask(self._study, sampler, self._space, WORST_REAL_TIME_FACTOR)
+        return ask(self._study, sampler, self._space, {name: FURTHER_OBJECTIVES[name].worst for name in self._also})
 
     def _describe(self, trial: Trial) -> dict[str, Any]:
         def draw() -> dict[str, Any]:
@@ -142,8 +143,8 @@ class StudySearch(Searcher):  # type: ignore[misc]
         """Note a validation at its place on the axis of separator steps."""
         if PLACE in result:
             self._patiently(lambda: self._set(trial_id, PLACE, result[PLACE]))
-        elif "further" in result:
-            self._patiently(lambda: self._note_size(trial_id, result["further"], result["excess"]))
+        elif "excess" in result:
+            self._patiently(lambda: self._note_size(trial_id, result.get("real_time_factor"), result["excess"]))
         elif "score" in result and not result.get("finished") and math.isfinite(result["score"]):
             self._report(trial_id, result)
         self._after_write()
@@ -159,8 +160,13 @@ class StudySearch(Searcher):  # type: ignore[misc]
         elif error or "error" in result or not math.isfinite(result.get("score", math.nan)):
             self._end(number, TrialState.FAIL, error=str(result.get("error", "its process failed")))
         elif result.get("finished"):
-            further = result.get("further_values", ())
-            self._end(number, TrialState.COMPLETE, values=[result["best_score"], *further])
+            further = self._patiently(lambda: self._further(number))
+            missing = [name for name in self._also if not math.isfinite(further.get(name, math.nan))]
+            if missing:
+                self._end(number, TrialState.FAIL, error=f"{missing[0]}: no validation song has one")
+            else:
+                values = [result["best_score"], *(further[name] for name in self._also)]
+                self._end(number, TrialState.COMPLETE, values=values)
         else:
             self._report(trial_id, result)  # Tune does not pass on the result that a trial is stopped at
             self._end(number, TrialState.PRUNED)
@@ -178,6 +184,13 @@ class StudySearch(Searcher):  # type: ignore[misc]
                 storage_id, axis.place(result["epoch"]).steps, float(result["score"])
             )
             self._study._storage.set_trial_user_attr(storage_id, PROGRESS, progress)
+            measured = {
+                name: float(result[metric])
+                for name in self._also
+                if (metric := FURTHER_OBJECTIVES[name].metric) is not None and metric in result
+            }
+            if measured and result["score"] == result["best_score"]:  # of the epoch whose weights are kept
+                self._set(trial_id, FURTHER, self._further(number) | measured)
 
         self._patiently(report)
 
@@ -196,12 +209,16 @@ class StudySearch(Searcher):  # type: ignore[misc]
         self.num_ended += 1
         self._after_write()
 
-    def _note_size(self, trial_id: str, further: list[float], excess: list[tuple[str, float]]) -> None:
+    def _further(self, number: int) -> dict[str, float]:
+        attributes = self._study._storage.get_trial(self._storage_id(number)).user_attrs
+        return dict(attributes.get(FURTHER, {}))
+
+    def _note_size(self, trial_id: str, speed: float | None, excess: list[tuple[str, float]]) -> None:
         trial = Trial(self._study, self._storage_id(self._numbers[trial_id]))
         for name, amount in excess:
             trial.set_constraint(name, amount)
-        if further:
-            trial.set_user_attr(FURTHER, further)
+        if speed is not None:
+            self._set(trial_id, FURTHER, self._further(trial.number) | {"speed": speed})
 
     def _set(self, trial_id: str, key: str, value: Any) -> None:
         self._study._storage.set_trial_user_attr(self._storage_id(self._numbers[trial_id]), key, value)

@@ -64,7 +64,6 @@ class Status:
         settings: what each trial had drawn, by number.
         importances: share of each setting in the score's spread, the largest first; empty while trials are few.
         costs: so far.
-        front: numbers of the trials that no other beats in every objective; of one objective, the best.
         running: the trials that are not at their end.
         num_trials: that the sweep is to have.
         seconds_left: at the pace and the concurrency it has now; None where no trial has ended yet or all have.
@@ -74,7 +73,6 @@ class Status:
     settings: dict[int, dict[str, Any]]
     importances: dict[str, float]
     costs: Costs
-    front: tuple[int, ...]
     running: tuple[RunningTrial, ...]
     num_trials: int
     seconds_left: float | None
@@ -97,29 +95,14 @@ def read_status(store: Store, name: str, study_url: str | None = None) -> Status
     record = read_record(store)
     study = find_study(store, name, study_url or record["study_url"])
     trials = [trial for trial in study.get_trials(deepcopy=False) if TAKEN_OVER not in trial.user_attrs]
-    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     settings = {trial.number: trial.user_attrs[SETTINGS] for trial in trials if SETTINGS in trial.user_attrs}
     running = tuple(_running(trial) for trial in trials if trial.state == TrialState.RUNNING)
     num_trials = int(record["options"]["num_trials"])
+    result = read_trials(store, study)
     return Status(
-        read_trials(store, study), settings, _importances(study), _costs(trials, Workers(**record["workers"])),
-        _front(complete, study.directions), running, num_trials, _seconds_left(trials, running, num_trials),
+        result, settings, _importances(study), _costs(trials, Workers(**record["workers"])), running,
+        num_trials, _seconds_left(trials, running, num_trials),
     )  # fmt: skip
-
-
-def _front(complete: list[optuna.trial.FrozenTrial], directions: list[optuna.study.StudyDirection]) -> tuple[int, ...]:
-    signs = [1 if direction == optuna.study.StudyDirection.MAXIMIZE else -1 for direction in directions]
-    values = {
-        trial.number: [sign * value for sign, value in zip(signs, trial.values, strict=True)] for trial in complete
-    }
-
-    def is_beaten(own: list[float]) -> bool:
-        return any(
-            other != own and all(theirs >= mine for theirs, mine in zip(other, own, strict=True))
-            for other in values.values()
-        )
-
-    return tuple(number for number, own in values.items() if not is_beaten(own))
 
 
 def _running(trial: optuna.trial.FrozenTrial) -> RunningTrial:

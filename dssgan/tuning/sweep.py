@@ -22,8 +22,9 @@ from dssgan.data.dataset import Dataset
 from dssgan.data.guard import guarded
 from dssgan.errors import ConfigError, WriteError
 from dssgan.locks import alone_in
+from dssgan.parallel.cluster import ray_running
 from dssgan.provenance import describe_run
-from dssgan.training.distributed import Workers, ray_running
+from dssgan.training.distributed import Workers
 from dssgan.training.phases import train
 from dssgan.training.resume import require_agreement
 from dssgan.training.store import FolderStore, Store
@@ -31,6 +32,8 @@ from dssgan.tuning.attributes import LEFT_OUT
 from dssgan.tuning.bucket import open_store, require_writable
 from dssgan.tuning.claims import ClaimsKeeper
 from dssgan.tuning.limits import Limits
+from dssgan.tuning.node_files import share_songs
+from dssgan.tuning.objectives import FURTHER_OBJECTIVES
 from dssgan.tuning.options import SearchOptions
 from dssgan.tuning.pruners import make_pruner
 from dssgan.tuning.resources import Capacity, choose_max_concurrent, choose_workers, describe_wait
@@ -47,7 +50,7 @@ STUDY = "study.db"
 # Ray's object store holds nothing larger than a data set's description.
 OBJECT_STORE_BYTES = 200_000_000
 # What a sweep that goes on must not have changed: its rungs and its draws depend on it.
-OPTIONS_OF_A_SEARCH = ("seed", "sampler", "pruner", "reduction_factor", "share_phase_one", "measure_speed",
+OPTIONS_OF_A_SEARCH = ("seed", "sampler", "pruner", "reduction_factor", "share_phase_one", "also",
                        "min_speed", "max_parameters")  # fmt: skip
 MAX_CRASHES = 3  # of a trial's process without a validation between; a machine that is lost now and then ends no trial
 
@@ -152,6 +155,8 @@ def run_sweep(
         wait = describe_wait(capacity, workers)
         if wait is not None:
             say(wait)
+        learnt = replace(dataset, test=())
+        bring = share_songs(learnt, store, say)
         study = _open_study(store, name, study_url, options, resume=resume)
         pruner = make_pruner(options.pruner, configs, options.reduction_factor)
         if pruner is not None:
@@ -165,13 +170,13 @@ def run_sweep(
             write_record(store, space, dataset, settings, options, workers, name, data_path, study_url)
         search = StudySearch(
             study, space, settings=settings, data_fingerprint=dataset.fingerprint, num_processes=workers.num,
-            num_trials=options.num_trials or 0, sampler=options.sampler, seed=options.seed, say=say,
+            num_trials=options.num_trials or 0, sampler=options.sampler, seed=options.seed, also=options.also, say=say,
             after_write=(lambda: None) if study_url else (lambda: store.publish(STUDY)),
         )  # fmt: skip
         claims = ClaimsKeeper.remote() if options.share_phase_one else None  # type: ignore[attr-defined]
         plan = Plan(
-            store, replace(dataset, test=()), dict(settings), workers, claims, options.measure_speed,
-            Limits(options.min_speed, options.max_parameters), train,
+            store, learnt, dict(settings), workers, claims, "speed" in options.also,
+            Limits(options.min_speed, options.max_parameters), train, bring,
         )  # fmt: skip
         concurrent = options.max_concurrent or choose_max_concurrent(capacity, workers)
         with _Stop(options.max_hours, search) as stop, tempfile.TemporaryDirectory(prefix="dssgan-tune-") as scratch:
@@ -262,16 +267,16 @@ def _require_same(
 ) -> None:  # fmt: skip
     if record["data"]["fingerprint"] != dataset.fingerprint:
         raise ConfigError(f"{store}: was begun with other data ({record['data']['name']}); leave --data out")
-    before = store.read_text(SPACE) or ""
-    if before != space.text:
+    text = store.read_text(SPACE) or ""
+    if text != space.text:
         raise ConfigError(
-            f"{store}: was begun with another search space ({_first_change(before, space.text)}); it is in {SPACE} "
-            "there"
+            f"{store}: was begun with another search space ({_first_change(text, space.text)}); it is in {SPACE} there"
         )
     require_agreement(str(store), record["settings"], json.loads(json.dumps(dict(settings))))
     for key in OPTIONS_OF_A_SEARCH:
-        if record["options"][key] != getattr(options, key):
-            raise ConfigError(f"{store}: was begun with {key}={record['options'][key]}; give the same")
+        before, now = record["options"][key], json.loads(json.dumps(getattr(options, key)))
+        if before != now:
+            raise ConfigError(f"{store}: was begun with {key}={before}; give the same")
 
 
 def _first_change(before: str, after: str) -> str:
@@ -290,7 +295,7 @@ def _open_study(
     store.local(".").mkdir(parents=True, exist_ok=True)
     study = optuna.create_study(
         storage=open_storage(study_url or default_url(store.local("."))), study_name=name, load_if_exists=True,
-        directions=["maximize", "minimize"] if options.measure_speed else ["maximize"],
+        directions=["maximize", *(FURTHER_OBJECTIVES[name].direction for name in options.also)],
     )  # fmt: skip
     if study.get_trials(deepcopy=False):
         raise ConfigError(f"study {name}: is in this storage already; choose another --name")

@@ -9,7 +9,7 @@ from typing import Any
 import ray.tune
 import torch
 
-from dssgan.data.dataset import Dataset
+from dssgan.data.dataset import Bring, Dataset, where_it_is
 from dssgan.errors import DssganError, WriteError
 from dssgan.training.checkpoint import has_checkpoint, read_checkpoint
 from dssgan.training.config import TrainConfig, make_config
@@ -39,6 +39,7 @@ class Plan:
         measure_speed: whether the real-time factor is an objective beside the score.
         limits: what a separator must keep to be trained.
         train: what one process does; only benchmarks do something else.
+        bring: gives the data set on the machine of a trial.
     """
 
     store: Store
@@ -49,6 +50,7 @@ class Plan:
     measure_speed: bool = False
     limits: Limits = NO_LIMITS
     train: Train = train
+    bring: Bring = where_it_is
 
 
 def trial_name(number: int) -> str:
@@ -74,13 +76,13 @@ def run_trial(trial: dict[str, Any], *, plan: Plan) -> None:
         if given_up is not None:
             raise DssganError(given_up)
         config = make_config(combine(plan.settings, trial["drawn"]))
-        further: list[float] = []
         if plan.measure_speed or plan.limits != NO_LIMITS:
             torch.set_num_threads(plan.workers.cpus)
-            size = measure(config, plan.store)
-            further = [size.real_time_factor] if plan.measure_speed else []
+            with_speed = plan.measure_speed or plan.limits.min_speed is not None
+            size = measure(config, plan.store, with_speed=with_speed)
             missed = plan.limits.describe(size)
-            ray.tune.report({"further": further, "excess": list(plan.limits.excess(size).items())})
+            speed = {"real_time_factor": size.real_time_factor} if plan.measure_speed else {}
+            ray.tune.report({**speed, "excess": list(plan.limits.excess(size).items())})
             if missed is not None:
                 ray.tune.report({"left_out": missed})
                 return
@@ -97,7 +99,6 @@ def run_trial(trial: dict[str, Any], *, plan: Plan) -> None:
         # one more word for a trial whose patience ended it before the last epoch: it was not stopped, it is done
         ray.tune.report(
             {"score": outcome.score, "best_score": outcome.score, "epoch": outcome.epochs, "finished": True}
-            | ({"further_values": further} if further else {})
         )
 
 
@@ -125,7 +126,8 @@ def _in_one_process(config: TrainConfig, name: str, plan: Plan, shared: SharedPh
             _, position = read_checkpoint(resume_from)
             if position.history:
                 ray.tune.report(position.history[-1])  # the report may have been lost with the process
-        outcome = plan.train(config, plan.dataset, folder, report=report, resume_from=resume_from, shared_phases=shared)
+        dataset = plan.bring(plan.dataset)
+        outcome = plan.train(config, dataset, folder, report=report, resume_from=resume_from, shared_phases=shared)
         plan.store.publish(name)
     finally:
         plan.store.forget(name)
@@ -137,5 +139,5 @@ def _in_several(config: TrainConfig, name: str, plan: Plan, shared: SharedPhases
 
     return train_distributed(
         config, plan.dataset, plan.store, name,
-        workers=plan.workers, callbacks=[TuneReportCallback()], shared_phases=shared,
+        workers=plan.workers, callbacks=[TuneReportCallback()], shared_phases=shared, bring=plan.bring,
     )  # fmt: skip

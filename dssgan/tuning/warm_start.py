@@ -5,7 +5,7 @@ from optuna.distributions import BaseDistribution, check_distribution_compatibil
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from dssgan.errors import ConfigError
-from dssgan.tuning.attributes import AXIS, SETTINGS, TAKEN_OVER
+from dssgan.tuning.attributes import AXIS, FURTHER, SETTINGS, TAKEN_OVER
 from dssgan.tuning.space import NUM_CHECKS, SearchSpace
 
 # Of each earlier study, so many of the best settings are trained again before anything is drawn.
@@ -20,7 +20,7 @@ def take_over_trials(study: optuna.Study, earlier: optuna.Study, space: SearchSp
 
     Args:
         study: the new one.
-        earlier: the earlier one, of as many objectives.
+        earlier: the earlier one, of the same objectives.
         space: of the new sweep.
 
     Returns:
@@ -29,7 +29,7 @@ def take_over_trials(study: optuna.Study, earlier: optuna.Study, space: SearchSp
     Raises:
         ConfigError: no earlier trial fits the space, or there are none.
     """
-    if len(earlier.directions) != len(study.directions):
+    if earlier.directions != study.directions:
         raise ConfigError(f"study {earlier.study_name}: has other objectives; a sweep cannot start from it")
     trials = earlier.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
     if not trials:
@@ -70,7 +70,7 @@ def _misfit(trial: FrozenTrial, known: dict[str, BaseDistribution]) -> str | Non
 
 
 def _copy(trial: FrozenTrial, study_name: str, known: dict[str, BaseDistribution]) -> FrozenTrial:
-    kept = {key: value for key, value in trial.user_attrs.items() if key in (SETTINGS, AXIS)}
+    kept = {key: value for key, value in trial.user_attrs.items() if key in (SETTINGS, AXIS, FURTHER)}
     return create_trial(
         state=trial.state, values=trial.values, params=trial.params,
         distributions={key: known[key] for key in trial.params}, intermediate_values=trial.intermediate_values,

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -129,29 +128,15 @@ def test_what_the_user_can_mend_is_one_line(arguments: list[str], message: str, 
     assert not list(tmp_path.iterdir())
 
 
-CLUSTER_CPUS = 3
-
-
-@pytest.fixture
-def cluster() -> Iterator[str]:
-    """Start a cluster of this test's own, and give its address."""
-    from ray.cluster_utils import Cluster
-
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": CLUSTER_CPUS, "object_store_memory": 100_000_000})
-    yield made.address
-    made.shutdown()
-
-
-@pytest.mark.usefixtures("cluster")
 def test_a_cluster_does_the_same(tmp_path: Path, songs: Path, cluster: str) -> None:
     import ray
 
-    from dssgan.cli.cluster import cluster_map
+    from dssgan.parallel.cluster import cluster_map
 
     dataset = Dataset.load(songs)
     (tmp_path / "file").touch()
     with cluster_map(cluster) as map_unordered:
-        assert ray.cluster_resources()["CPU"] == CLUSTER_CPUS  # it was joined, and none was started
+        assert ray.cluster_resources()["CPU"] == 3  # it was joined, and none was started
         result = decode_dataset(dataset, DecodedCache(tmp_path / "cache"), map_unordered=map_unordered)
         assert (result.errors, result.num_written) == ((), NUM_FILES)
         assert result.dataset is not None
@@ -161,7 +146,7 @@ def test_a_cluster_does_the_same(tmp_path: Path, songs: Path, cluster: str) -> N
 
 
 def test_no_cluster_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    from dssgan.cli.cluster import cluster_map
+    from dssgan.parallel.cluster import cluster_map
 
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     with pytest.raises(ConfigError, match="nowhere: is no address of a Ray cluster"), cluster_map("nowhere"):

@@ -7,11 +7,13 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from socket import create_connection
+from socket import create_connection, create_server
 
+import boto3
 import pytest
 import yaml
 from cluster import hosts
+from moto.server import ThreadedMotoServer
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("ray")]  # one Ray at a time
 
@@ -22,6 +24,9 @@ SMALL = (
     "validation_seconds=2 precision=float32 media=false"
 )
 ALL = "--pruner none"  # none is stopped early
+HIDDEN = "/tmp/ray/songs"  # where each host has files of its own
+KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "hush-hush", "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true"}  # fmt: skip
 SECONDS_TO_JOIN = 120
 # Workers are not told of `ray down`: they end by and by when the head is silent.
 SECONDS_TO_END = 180
@@ -67,14 +72,31 @@ def write_config(path: Path, made: hosts.Hosts) -> None:
     # both hosts see this checkout and what is installed for it, and neither reaches a package index
     token = "~/.ray/auth_token"
     config["file_mounts"] = {token: config["file_mounts"][token]}
-    config["setup_commands"] = [f"ln -sfn {sys.prefix} ~/venv", config["setup_commands"][-1]]
+    keys = " ".join(f"{name}={value}" for name, value in KEYS.items())
+    config["setup_commands"] = [
+        f"ln -sfn {sys.prefix} ~/venv", config["setup_commands"][-1], f"echo 'export {keys}' >> ~/.bashrc",
+    ]  # fmt: skip
     # a core each, so that two trials at a time need two hosts
     for commands in (config["head_start_ray_commands"], config["worker_start_ray_commands"]):
         commands[-1] += " --num-cpus=1 --object-store-memory=200000000"
     path.write_text(yaml.safe_dump(config, sort_keys=False))
 
 
-def test_a_sweep_on_two_hosts_from_ray_up_to_ray_down(tmp_path: Path, two_hosts: hosts.Hosts) -> None:
+@pytest.fixture
+def bucket(two_hosts: hosts.Hosts, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Serve S3 to both hosts, and give its address."""
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    address = two_hosts.head.address.rpartition(".")[0] + ".1"
+    with create_server((address, 0)) as free:
+        port = free.getsockname()[1]
+    server = ThreadedMotoServer(ip_address=address, port=port)
+    server.start()
+    yield f"{address}:{port}"
+    server.stop()
+
+
+def test_a_sweep_on_two_hosts_from_ray_up_to_ray_down(tmp_path: Path, two_hosts: hosts.Hosts, bucket: str) -> None:
     home, cluster, sweeps = tmp_path / "home", tmp_path / "cluster.yaml", tmp_path / "sweeps"
     home.mkdir()
     environment = os.environ | {
@@ -107,6 +129,22 @@ def test_a_sweep_on_two_hosts_from_ray_up_to_ray_down(tmp_path: Path, two_hosts:
 
     with step(f"dssgan sweep, {TRIALS} trials"):
         on_head(f"dssgan sweep quick {SMALL} --trials {TRIALS} --name two -o {sweeps} --address auto {ALL}")
+    with step("dssgan sweep, of songs that the worker does not see"):
+        on_head(f"cp -r {ROOT}/dssgan/data/bundled {HIDDEN}")
+        said = on_head(
+            f"dssgan sweep quick {SMALL} --trials 1 --name none -o {sweeps} --address auto --data {HIDDEN}",
+            succeeds=False,
+        )
+        assert f"is not there on {two_hosts.worker.address}, a machine of the cluster" in " ".join(said.split())
+    with step("dssgan sweep in a bucket, of the same songs"):
+        boto3.client("s3", endpoint_url=f"http://{bucket}").create_bucket(Bucket="bucket")
+        place = f"'s3://bucket/sweeps?endpoint_override={bucket}&scheme=http'"
+        on_head(
+            f"dssgan sweep quick {SMALL} --trials {TRIALS} --name far -o {place} --address auto --data {HIDDEN} {ALL}"
+        )
+        assert f"{TRIALS} complete" in on_head(f"dssgan sweep status far -o {place}")
+        for host in (two_hosts.head, two_hosts.worker):
+            assert list((host.home / ".cache/dssgan/songs/decoded").rglob("*.wav"))
     with step("dssgan sweep status"):
         assert f"{TRIALS} complete" in on_head(f"dssgan sweep status two -o {sweeps}")
     with step("dssgan sweep, a trial of two workers, one on each host"):
@@ -116,9 +154,9 @@ def test_a_sweep_on_two_hosts_from_ray_up_to_ray_down(tmp_path: Path, two_hosts:
         assert "1 complete" in on_head(f"dssgan sweep status pair -o {sweeps}")
     with step("dssgan ensemble, evaluate and separate"):
         ensemble, song = tmp_path / "two.yaml", ROOT / "dssgan/data/bundled/valid/hydrogen-1/drums.ogg"
-        on_head(f"dssgan ensemble {sweeps}/two {sweeps}/pair -o {ensemble} -q")
+        on_head(f"dssgan ensemble {sweeps}/two {sweeps}/pair -o {ensemble} --address auto -q")
         on_head(f"dssgan evaluate {ensemble} -o {tmp_path}/results --address auto")
-        on_head(f"dssgan separate {song} -m {ensemble} -o {tmp_path}/separated -q")
+        on_head(f"dssgan separate {song} -m {ensemble} -o {tmp_path}/separated --address auto -q")
         assert {path.name for path in (tmp_path / "separated").rglob("*.wav")} == {"drums.wav", "other.wav"}
     # TensorBoard's files are named after the machine that writes them: events.out.tfevents.TIME.MACHINE...
     machines = [path.name.split(".")[4] for path in sweeps.glob("two/trials/*/tensorboard/events.out.tfevents.*")]

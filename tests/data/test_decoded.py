@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from dssgan.audio import files
 from dssgan.data.dataset import Dataset, Track, Unpaired
 from dssgan.data.decoded import DecodedCache, decode_dataset
-from dssgan.data.processes import map_in_processes
 from dssgan.data.rights import Rights
 from dssgan.data.sample import Sample, Sum
 from dssgan.errors import ConfigError, DataError, DssganError
+from dssgan.parallel.processes import map_in_processes
 
 RATE = 44100
 HALF_BIT = 2.0**-16

@@ -17,8 +17,8 @@ from dssgan.data.doctor import Finding, examine, examine_track
 from dssgan.data.doctor.fix import mend
 from dssgan.data.doctor.signal import clips_a_minute, cutoff, level_db, silent_share
 from dssgan.data.doctor.song import examine_drums, misalignments, percussiveness, shifted
-from dssgan.data.processes import map_in_processes
 from dssgan.data.sample import Sample
+from dssgan.parallel.processes import map_in_processes
 
 Audio = NDArray[np.float32]
 Song = tuple[Audio, Audio]

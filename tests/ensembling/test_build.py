@@ -13,6 +13,7 @@ from dssgan.ensembling.build import build_ensemble
 from dssgan.errors import DataError, WriteError
 from dssgan.inference.separator import Separator
 from dssgan.metrics.sdr import usdr
+from dssgan.parallel.cluster import cluster_map
 from dssgan.separators import build_separator
 from dssgan.separators.bundle import save_bundle
 
@@ -94,3 +95,22 @@ def test_nothing_that_was_there_is_replaced(bundles: list[Path], bundled: Datase
     # an ensemble of its own is replaced
     for _ in range(2):
         build_ensemble(bundles, bundled, tmp_path / "fourth.yaml", plain=True)
+
+
+@pytest.mark.xdist_group("ray")  # one Ray at a time
+def test_a_cluster_builds_the_same(
+    bundles: list[Path], bundled: Dataset, tmp_path: Path, cluster: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = build_ensemble(bundles, bundled, tmp_path / "here.yaml")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty cache"))
+    steps: list[tuple[int, int]] = []
+    with cluster_map(cluster) as map_unordered:
+        there = build_ensemble(
+            bundles, bundled, tmp_path / "there.yaml", map_unordered=map_unordered,
+            progress=lambda done, total: steps.append((done, total)),
+        )  # fmt: skip
+    assert list(there.members.values()) == list(here.members.values())
+    assert there.fitted == pytest.approx(here.fitted, abs=1e-3)
+    assert there.candidates == pytest.approx(here.candidates, abs=1e-3)
+    total = 2 * len(bundled.valid)
+    assert steps == [(done, total) for done in range(1, total + 1)]

@@ -141,12 +141,15 @@ def test_faults_of_workers_come_back_as_one_line(tracks, tmp_path, monkeypatch):
         def learnt_from(self):
             return LearntFrom()
 
+        def paths(self):
+            return ()
+
     monkeypatch.setenv("RAY_ADDRESS", "local")
     ray.init(num_cpus=2, log_to_driver=False, logging_level="ERROR")
     try:
         with pytest.raises(DataError, match=r"nowhere.*drums\.wav: this estimate is missing") as missing:
             run_campaign({"a": FolderMethod(tmp_path / "nowhere")}, tracks, tmp_path, **SETTINGS, num_workers=2)
-        with pytest.raises(DssganError, match=rf"dying: {tracks[0].name}: the worker died") as died:
+        with pytest.raises(DssganError, match=rf"dying: {tracks[0].name}: its worker died") as died:
             run_campaign({"dying": Dying()}, tracks[:1], tmp_path, **SETTINGS, num_workers=2)
         assert "\n" not in f"{missing.value}{died.value}"
         assert ray.is_initialized()  # whoever started Ray goes on using it

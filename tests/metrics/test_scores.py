@@ -7,6 +7,7 @@ import torch
 
 from dssgan.data.dataset import Dataset
 from dssgan.errors import DataError, DivergedError
+from dssgan.metrics.drums import onset_sdr
 from dssgan.metrics.scores import score_tracks, summarise
 from dssgan.metrics.sdr import csdr, usdr
 
@@ -57,6 +58,8 @@ def test_scores_of_bundled_songs():
         each.append((csdr(estimates, sources, 8000), usdr(estimates, sources)))
     assert half["csdr/drums"] == pytest.approx(np.nanmedian([float(c[0]) for c, _ in each]))
     assert half["usdr/other"] == pytest.approx(np.nanmean([float(u[1]) for _, u in each]))
+    onsets = [onset_sdr(mix / 2, sources[0], 8000) for mix, sources in (track.load(8000, 1) for track in tracks)]
+    assert half["onset_sdr/drums"] == pytest.approx(np.mean(onsets))
     # half the mix errs by half the difference of the sources, whichever of the two it stands for
     assert math.isfinite(half["usdr/drums"])
 
@@ -84,3 +87,13 @@ def test_names_the_track_at_fault():
         score_tracks(lambda mix: np.stack([mix, mix * np.nan]), [track], 4, 1, sources=SOURCES)
     with pytest.raises(DataError, match="none to score"):
         score_tracks(lambda mix: mix, [], 4, 1, sources=SOURCES)
+
+
+def test_tracks_without_onsets_have_no_onset_sdr():
+    silent = np.zeros((2, 1, 800), np.float32)
+    scores = score_tracks(lambda mix: np.stack([mix, mix]), [ArrayTrack("a", silent)], 800, 1, sources=SOURCES)
+    assert math.isnan(scores["onset_sdr/drums"])
+    voices = score_tracks(
+        lambda mix: np.stack([mix, mix]), [ArrayTrack("a", silent)], 800, 1, sources=("voice", "other")
+    )
+    assert not any(key.startswith("onset_sdr") for key in voices)

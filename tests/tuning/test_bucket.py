@@ -1,11 +1,9 @@
 """Sweeps in a bucket: a real S3 protocol on a loopback port, from the first trial to the ensemble's candidates."""
 
-import socket
 import threading
 import time
-from collections.abc import Iterator
+from dataclasses import replace
 
-import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 from small_training import ONE_STEP
@@ -14,37 +12,16 @@ from dssgan.data.dataset import Dataset
 from dssgan.errors import ConfigError, WriteError
 from dssgan.separators.bundle import load_bundle
 from dssgan.tuning import bucket
-from dssgan.tuning.bucket import BucketStore, join, open_store, require_writable
+from dssgan.tuning.bucket import BucketStore, beside, join, open_store, require_writable
 from dssgan.tuning.candidates import find_candidates
 from dssgan.tuning.options import SearchOptions
 from dssgan.tuning.space import SearchSpace
 from dssgan.tuning.status import read_status
 from dssgan.tuning.sweep import run_sweep
+from dssgan.user_cache import cache_folder
 
 SMALL = {**ONE_STEP, "adversarial_epochs": 1}
 SPACE = SearchSpace("space.py", 'def space(trial):\n    trial.suggest_float("beta", 1e-4, 1e-3)\n')
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ThreadedMotoServer]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    made = ThreadedMotoServer(ip_address="127.0.0.1", port=port)
-    made.start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def place(server: ThreadedMotoServer, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
-    """Make a bucket of the test's own and give the URL of a folder in it."""
-    for name, value in (("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "hush-hush"),
-                        ("AWS_EC2_METADATA_DISABLED", "true"), ("AWS_DEFAULT_REGION", "us-east-1")):  # fmt: skip
-        monkeypatch.setenv(name, value)
-    host, port = server.get_host_and_port()
-    name = f"bucket-{abs(hash(request.node.name))}"
-    boto3.client("s3", endpoint_url=f"http://{host}:{port}").create_bucket(Bucket=name)
-    return f"s3://{name}/sweeps?endpoint_override={host}:{port}&scheme=http&allow_bucket_creation=false"
 
 
 def another_process(store: BucketStore, monkeypatch: pytest.MonkeyPatch) -> BucketStore:
@@ -129,6 +106,11 @@ def test_a_sweep_lives_in_a_bucket(place: str, bundled: Dataset, monkeypatch: py
     run(1)
     store = open_store(sweep)
     assert isinstance(store, BucketStore)
+    # its songs lie beside it, those of the test partition do not, and it has learnt from decoded copies
+    songs = {path for sample in replace(bundled, test=()).files for path in [sample.path]}
+    assert len(BucketStore(beside(sweep, "songs")).list_names()) == len(songs)
+    decoded = list((cache_folder("songs") / "decoded").rglob("*.wav"))
+    assert len(decoded) == len(songs)
     other = another_process(store, monkeypatch)
     status = read_status(other, "mine")
     (first,) = status.result.trials

@@ -38,14 +38,18 @@ def test_limits_by_hand() -> None:
 
 def test_an_architecture_is_measured_once(tmp_path: Path) -> None:
     store, config = FolderStore(tmp_path), make_config(SMALL, {"separator": {"num_layers": 2}})
-    first = measure(config, store)
+    first = measure(config, store, with_speed=True)
     assert first.parameters == sum(parameter.numel() for parameter in config.build_separator().parameters())
     assert 0 < first.real_time_factor < 1
     # what is known is not measured again, whatever else the training does
-    assert measure(make_config(SMALL, {"separator": {"num_layers": 2}, "alpha": 0.5}), store) == first
+    assert measure(make_config(SMALL, {"separator": {"num_layers": 2}, "alpha": 0.5}), store, with_speed=True) == first
     (file,) = (tmp_path / "architectures").glob("*.json")
     assert json.loads(file.read_text())["separator"]["num_layers"] == 2
-    measure(make_config(SMALL, {"separator": {"num_layers": 1}}), store)
+    # a size is measured without the speed where nobody asks for that, and with it when somebody does
+    small = make_config(SMALL, {"separator": {"num_layers": 1}})
+    assert measure(small, store, with_speed=False).real_time_factor is None
+    assert measure(small, store, with_speed=True).real_time_factor is not None
+    assert measure(small, store, with_speed=False).real_time_factor is not None  # it is known now
     assert len(list((tmp_path / "architectures").glob("*.json"))) == 2
 
 

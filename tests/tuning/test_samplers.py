@@ -5,9 +5,9 @@ import pytest
 from optuna.trial import TrialState
 
 from dssgan.errors import ConfigError
-from dssgan.tuning.attributes import LEFT_OUT
+from dssgan.tuning.attributes import FURTHER, LEFT_OUT
 from dssgan.tuning.options import SearchOptions
-from dssgan.tuning.samplers import SAMPLERS, SINGLE_OBJECTIVE, ask, make_sampler
+from dssgan.tuning.samplers import SAMPLERS, SINGLE_OBJECTIVE, _as_complete, ask, make_sampler
 
 LEARNING = ("tpe", "gp", "cmaes")
 NAMES = sorted(set(SAMPLERS) - {"brute_force"})
@@ -33,7 +33,7 @@ def search(name: str, num: int, *, seed: int = 0, restart_at: int | None = None)
             copy = optuna.create_study(direction="maximize")
             copy.add_trials(study.trials)
             study = copy
-        trial = ask(study, make_sampler(name, seed, number), space, 0.0)
+        trial = ask(study, make_sampler(name, seed, number), space, {})
         study.tell(trial, value(trial))
     return [trial.values[0] for trial in study.trials]
 
@@ -57,7 +57,7 @@ def test_a_quasi_random_sequence_fills_the_square() -> None:
     study = optuna.create_study(direction="maximize")
     points = []
     for number in range(17):
-        trial = ask(study, make_sampler("qmc", 0, number), space, 0.0)
+        trial = ask(study, make_sampler("qmc", 0, number), space, {})
         study.tell(trial, value(trial))
         points.append((trial.params["x"], trial.params["y"]))
     # the first trial shows the space; of the next sixteen of Sobol's sequence each sixteenth of the square has one
@@ -70,7 +70,7 @@ def test_two_objectives_with_pruned_and_left_out_trials(name: str) -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(directions=["maximize", "minimize"])
     for number in range(16):
-        trial = ask(study, make_sampler(name, 0, number), space, 100.0)
+        trial = ask(study, make_sampler(name, 0, number), space, {"speed": 100.0})
         space(trial)  # type: ignore[arg-type]
         trial.set_constraint("min_speed", 0.5 if number % 5 == 4 else -0.5)
         if number % 5 == 4:
@@ -85,13 +85,27 @@ def test_two_objectives_with_pruned_and_left_out_trials(name: str) -> None:
     assert len({trial.params["x"] for trial in study.trials}) == 16
 
 
+def test_a_pruned_trial_counts_with_what_it_had_reached() -> None:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(directions=["maximize", "maximize", "minimize"])
+    for further in ({}, {"speed": 0.5}, {"onset_sdr": 3.0, "speed": 0.5}):
+        trial = study.ask()
+        space(trial)  # type: ignore[arg-type]
+        trial.set_user_attr(FURTHER, further)
+        study._storage.set_trial_intermediate_value(trial._trial_id, 10, 2.0)
+        study.tell(trial, state=TrialState.PRUNED)
+    worst = {"onset_sdr": -100.0, "speed": 100.0}
+    values = [_as_complete(trial, worst).values for trial in study.trials]
+    assert values == [[2.0, -100.0, 100.0], [2.0, -100.0, 0.5], [2.0, 3.0, 0.5]]
+
+
 def test_what_misses_a_limit_is_drawn_less_often() -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     missed = []
     for limited in (True, False):
         study = optuna.create_study(direction="maximize")
         for number in range(60):
-            trial = ask(study, make_sampler("tpe", 0, number), space, 0.0)
+            trial = ask(study, make_sampler("tpe", 0, number), space, {})
             space(trial)  # type: ignore[arg-type]
             if limited:
                 trial.set_constraint("max_parameters", trial.params["x"])  # only x <= 0 is allowed
@@ -105,6 +119,9 @@ def test_what_misses_a_limit_is_drawn_less_often() -> None:
 
 def test_one_objective_is_all_that_some_can_do() -> None:
     with pytest.raises(ConfigError, match="cmaes: searches for one objective only"):
-        SearchOptions(4, sampler="cmaes", measure_speed=True)
+        SearchOptions(4, sampler="cmaes", also=("speed",))
     with pytest.raises(ConfigError, match=r"sampler.*cmase.*cmaes"):
         SearchOptions(4, sampler="cmase")
+    with pytest.raises(ConfigError, match=r"objective.*onset.*onset_sdr"):
+        SearchOptions(4, also=("onset",))
+    assert SearchOptions(4, also=("speed", "onset_sdr", "speed")).also == ("onset_sdr", "speed")

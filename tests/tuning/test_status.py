@@ -14,6 +14,7 @@ from dssgan.cli.sweep.status import command, duration
 from dssgan.errors import ConfigError
 from dssgan.training.store import FolderStore
 from dssgan.tuning.attributes import AXIS, ERROR, LEFT_OUT, PLACE, PROGRESS, TAKEN_OVER
+from dssgan.tuning.results import SweepResult, TrialResult, pareto_front
 from dssgan.tuning.status import read_status
 from dssgan.tuning.storage import default_url
 
@@ -60,7 +61,7 @@ def test_status_by_hand(sweep: Path) -> None:
     assert status.costs.spent == pytest.approx(6600 / 3600)
     assert status.costs.saved_by_sharing == pytest.approx(2400 / 3600)
     assert status.costs.saved_by_stopping == pytest.approx(1200 / 400 * 600 / 3600)
-    assert status.front == (2,)
+    assert [found.number for found in pareto_front(status.result)] == [2]
     first, second = status.running
     assert (first.steps, first.last, first.seconds, first.place) == (
         500, 1000, 600.0, "node-7, 1 CPU, 0.5 GPU (GPU 0)",
@@ -69,6 +70,24 @@ def test_status_by_hand(sweep: Path) -> None:
     # five have ended, of 1200 s in the mean; four are left, two at a time, and 600 s of one are done
     assert status.seconds_left == pytest.approx((4 * 1200 - 600) / 2)
     assert status.num_trials == 9
+
+
+def test_the_pareto_front_by_hand() -> None:
+    def trial(number: int, score: float, onsets: float, factor: float, state: str = "complete") -> TrialResult:
+        further = {"onset_sdr": onsets, "speed": factor}
+        return TrialResult(number, state, {}, score, further, 1, 1.0, None, None, None)
+
+    trials = (
+        trial(0, 5.0, 6.0, 0.10),
+        trial(1, 5.0, 6.0, 0.20),  # slower than 0, else the same
+        trial(2, 4.0, 7.0, 0.20),
+        trial(3, 4.0, 6.0, 0.05),
+        trial(4, 6.0, 5.0, 0.30),
+        trial(5, 3.0, 6.5, 0.20),  # worse than 2
+        trial(6, 9.0, 9.0, 0.01, "pruned"),
+        trial(7, 5.0, 6.0, 0.10),  # the same as 0
+    )
+    assert [trial.number for trial in pareto_front(SweepResult(FolderStore(Path()), trials))] == [4, 0, 7, 2, 3]
 
 
 def test_the_command_shows_it(sweep: Path) -> None:

@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from dssgan.separators.bundle import load_bundle
 from dssgan.training.config import TrainConfig
 from dssgan.training.phases import Outcome, Report, train
 from dssgan.tuning.options import SearchOptions
+from dssgan.tuning.results import pareto_front
 from dssgan.tuning.space import SearchSpace
 from dssgan.tuning.storage import open_storage
 from dssgan.tuning.sweep import Event, read_sweep, run_sweep
@@ -77,6 +79,34 @@ def test_a_sweep_shares_phase_one_and_goes_on_past_failures(tmp_path: Path, bund
     assert (tmp_path / "trials.csv").read_text().count("\n") == 6
     with pytest.raises(ConfigError, match="holds a sweep already"):
         sweep(tmp_path, bundled)
+
+
+def test_a_sweep_searches_several_objectives(tmp_path: Path, bundled: Dataset) -> None:
+    also = ("onset_sdr", "speed")
+    sweep(tmp_path, bundled, num_trials=3, also=also, reduction_factor=2)
+    result = read_sweep(tmp_path, "test")
+    with optuna_study(tmp_path) as study:
+        assert [direction.name for direction in study.directions] == ["MAXIMIZE", "MAXIMIZE", "MINIMIZE"]
+        for trial, stored in zip(result.trials, study.trials, strict=True):
+            assert set(trial.further) == set(also)
+            assert 0 < trial.further["speed"] < 1
+            assert trial.bundle is not None
+            # of the epoch whose weights are kept
+            kept = json.loads((trial.bundle / "model.json").read_text())["validation"]
+            assert trial.further["onset_sdr"] == pytest.approx(kept["onset_sdr/drums"])
+            if trial.state == "complete":
+                assert stored.values == [trial.score, trial.further["onset_sdr"], trial.further["speed"]]
+    assert 1 <= len(pareto_front(result)) <= 3
+    assert "onset_sdr" in (tmp_path / "trials.csv").read_text().splitlines()[0].split(",")
+    with pytest.raises(ConfigError, match="was begun with also="):
+        sweep(tmp_path, bundled, num_trials=3, resume=True, reduction_factor=2)
+    assert sweep(tmp_path, bundled, num_trials=3, resume=True, also=also[::-1], reduction_factor=2) == []
+
+
+@contextmanager
+def optuna_study(folder: Path) -> Iterator[optuna.Study]:
+    storage = open_storage(f"sqlite:///{folder / 'study.db'}")
+    yield optuna.load_study(study_name="test", storage=storage)
 
 
 def dies_after_its_first_epoch(

@@ -37,7 +37,7 @@ def command(
     from dssgan.data.doctor import examine
     from dssgan.data.doctor.fix import mend
     from dssgan.data.manifest import FILE_NAME
-    from dssgan.data.processes import map_in_processes
+    from dssgan.parallel.processes import map_in_processes
 
     terminal = Terminal(quiet=quiet)
     loaded = Dataset.load(dataset)

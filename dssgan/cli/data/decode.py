@@ -44,8 +44,8 @@ def command(
     from dssgan.data.dataset import Dataset
     from dssgan.data.decoded import DecodedCache, decode_dataset
     from dssgan.data.manifest import FILE_NAME
-    from dssgan.data.processes import MapUnordered, map_in_processes
     from dssgan.errors import ConfigError, DataError
+    from dssgan.parallel.processes import MapUnordered, map_in_processes
 
     if output.suffix.lower() != ".json":
         raise ConfigError(f"{output}: cannot be the name of a manifest; end it in .json")
@@ -58,7 +58,7 @@ def command(
     if address is None:
         mapping = nullcontext(map_in_processes(jobs or os.cpu_count() or 1))
     else:
-        from dssgan.cli.cluster import cluster_map  # Ray takes seconds to import
+        from dssgan.parallel.cluster import cluster_map  # Ray takes seconds to import
 
         mapping = cluster_map(address, jobs)
     with mapping as map_unordered, terminal.progress("Decoding") as progress:

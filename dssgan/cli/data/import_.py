@@ -54,7 +54,7 @@ def command(
     from dssgan.cli.terminal import Terminal
     from dssgan.data.importers import Options, import_dataset
     from dssgan.data.manifest import FILE_NAME
-    from dssgan.data.processes import map_in_processes
+    from dssgan.parallel.processes import map_in_processes
 
     terminal = Terminal(quiet=quiet)
     output = output or (path if path.is_dir() else path.parent) / FILE_NAME

@@ -39,7 +39,8 @@ SHOWN_SETTINGS = 6
               help="Leave out separators slower than X times real time on one of the sweep's processors.")  # fmt: skip
 @click.option("--max-parameters", type=click.FloatRange(1), metavar="N",
               help="Leave out separators of more than N parameters.")  # fmt: skip
-@click.option("--speed", is_flag=True, help="Also search for a small real-time factor.")
+@click.option("--also", multiple=True, metavar="OBJECTIVE",
+              help="Also search for onset_sdr (drums' SDR around onsets) or speed; may be given twice.")  # fmt: skip
 @click.option("--own-phase-one", is_flag=True, help="Have every trial train its own supervised phase.")
 @click.option("--warm-start", metavar="NAME", multiple=True,
               help="Learn from this earlier sweep in the same place; may be given several times.")  # fmt: skip
@@ -61,7 +62,7 @@ def command(
     reduction_factor: int,
     min_speed: float | None,
     max_parameters: float | None,
-    speed: bool,
+    also: tuple[str, ...],
     own_phase_one: bool,
     warm_start: tuple[str, ...],
     study: str | None,
@@ -88,7 +89,7 @@ def command(
     given = {
         "num_trials": trials, "seed": seed, "sampler": sampler, "pruner": pruner,
         "reduction_factor": reduction_factor, "min_speed": min_speed, "max_parameters": max_parameters,
-        "share_phase_one": not own_phase_one, "measure_speed": speed, **resources,
+        "share_phase_one": not own_phase_one, "also": also, **resources,
     }  # fmt: skip
     recorded: dict[str, Any] = {}
     if resume:
@@ -110,7 +111,7 @@ def command(
 
 
 # The option that sets each of a search's options, where it has another name.
-_PARAMETERS = {"num_trials": "trials", "share_phase_one": "own_phase_one", "measure_speed": "speed"}
+_PARAMETERS = {"num_trials": "trials", "share_phase_one": "own_phase_one"}
 
 
 def _is_given(key: str) -> bool:
@@ -172,6 +173,7 @@ def run_and_show(
             terminal.say("Nothing is lost. Go on with the same SPACE, --name and --resume")
             raise
     show_trials(terminal, result)
+    show_front(terminal, result)
     terminal.say(f"Trials, study and bundles: {result.store}")
     return result
 
@@ -195,25 +197,37 @@ def describe(event: "Event") -> str | None:
     )
 
 
-def show_trials(terminal: "Terminal", result: "SweepResult", num: int | None = None) -> None:
+def show_front(terminal: "Terminal", result: "SweepResult") -> None:
+    """Print the Pareto front of a sweep that has several objectives."""
+    from dssgan.tuning.results import SweepResult, pareto_front
+
+    front = pareto_front(result)
+    if front and front[0].further:
+        show_trials(terminal, SweepResult(result.store, front), title="Not beaten in every objective (Pareto front)")
+
+
+def show_trials(terminal: "Terminal", result: "SweepResult", num: int | None = None, *, title: str = "Trials") -> None:
     """Print a sweep's trials, the best first.
 
     Args:
         terminal: where to.
         result: the sweep.
         num: how many; None for all.
+        title: of the table.
     """
+    from dssgan.tuning.objectives import FURTHER_OBJECTIVES
+
     ranked = sorted(result.trials, key=lambda trial: -trial.score if trial.score is not None else float("inf"))
     keys = list(dict.fromkeys(key for trial in result.trials for key in trial.params))[:SHOWN_SETTINGS]
-    fast = any(trial.real_time_factor is not None for trial in result.trials)
+    further = [name for name in FURTHER_OBJECTIVES if any(name in trial.further for trial in result.trials)]
     rows = []
     for trial in ranked[:num]:
         values = [_short(trial.params.get(key)) for key in keys]
         score = "" if trial.score is None else f"{trial.score:.2f}"
-        speed = [_short(trial.real_time_factor)] if fast else []
-        rows.append([str(trial.number), trial.state, score, *speed, *values])
-    columns = ["trial", "state", "drums uSDR [dB]", *(["real-time factor"] if fast else [])]
-    terminal.table("Trials", [*columns, *(key.removeprefix("separator.") for key in keys)], rows)
+        also = [_short(trial.further.get(name)) for name in further]
+        rows.append([str(trial.number), trial.state, score, *also, *values])
+    columns = ["trial", "state", "drums uSDR [dB]", *(FURTHER_OBJECTIVES[name].title for name in further)]
+    terminal.table(title, [*columns, *(key.removeprefix("separator.") for key in keys)], rows)
 
 
 def _short(value: object) -> str:

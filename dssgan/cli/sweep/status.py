@@ -54,15 +54,14 @@ def show_status(terminal: "Terminal", status: "Status", top: int) -> None:
         status: of the sweep.
         top: how many trials to show.
     """
-    from dssgan.cli.sweep.run import show_trials
+    from dssgan.cli.sweep.run import show_front, show_trials
 
     states = Counter(trial.state for trial in status.result.trials)
     counts = ", ".join(f"{count} {state}" for state, count in states.items()) or "no trial yet"
     left = "" if status.seconds_left is None else f"; about {duration(status.seconds_left)} left"
     terminal.say(f"{counts}, of {status.num_trials}{left}")
     show_trials(terminal, status.result, top)
-    if len(status.front) > 1:
-        terminal.say(f"Not beaten in both objectives: trials {', '.join(str(number) for number in status.front)}")
+    show_front(terminal, status.result)
     if status.running:
         rows = [
             [str(trial.number), f"{trial.steps} of {trial.last}", duration(trial.seconds), trial.place]

@@ -13,9 +13,9 @@ from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Track
 from dssgan.data.doctor.finding import Finding
 from dssgan.data.doctor.signal import examine_signal
 from dssgan.data.doctor.song import examine_drums, examine_sum
-from dssgan.data.processes import MapUnordered
 from dssgan.data.sample import Recording
 from dssgan.errors import AudioError
+from dssgan.parallel.processes import MapUnordered
 
 __all__ = ["Finding", "examine", "examine_track"]
 

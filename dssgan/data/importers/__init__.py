@@ -20,9 +20,9 @@ from dssgan.data.importers import (
     unpaired,
 )
 from dssgan.data.importers.base import Found, Importer, Options, split
-from dssgan.data.processes import MapUnordered
 from dssgan.data.sample import Sample
 from dssgan.errors import DataError, unknown
+from dssgan.parallel.processes import MapUnordered
 
 __all__ = ["KINDS", "Importer", "Options", "fingerprinted", "import_dataset"]
 

@@ -13,7 +13,6 @@ from dssgan import atomic
 from dssgan.audio import files
 from dssgan.data.dataset import Dataset, Track
 from dssgan.data.manifest import FILE_NAME
-from dssgan.data.processes import MapUnordered
 from dssgan.data.sample import Sample
 from dssgan.data.synthetic import kits
 from dssgan.data.synthetic.compose import compose
@@ -21,6 +20,7 @@ from dssgan.data.synthetic.genres import GENRES
 from dssgan.data.synthetic.render import SOURCES, render
 from dssgan.data.synthetic.soundfont import SAMPLE_RATE
 from dssgan.errors import ConfigError, DssganError, unknown
+from dssgan.parallel.processes import MapUnordered
 
 _ABOUT = "song.json"
 _VERSION = 1  # of the composer and renderer: a song written by another one is made again

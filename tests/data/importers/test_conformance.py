@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from dssgan.audio import files
 from dssgan.data.dataset import Dataset, Track
 from dssgan.data.importers import KINDS, Options, import_dataset
-from dssgan.data.processes import map_in_processes
 from dssgan.data.sample import Recording
 from dssgan.errors import DataError
+from dssgan.parallel.processes import map_in_processes
 
 Audio = NDArray[np.float32]
 RATE = 44100

@@ -11,7 +11,6 @@ import torch
 
 from dssgan.data.augment import Augment
 from dssgan.data.dataset import Dataset
-from dssgan.data.processes import map_in_processes
 from dssgan.data.synthetic import stream as stream_module
 from dssgan.data.synthetic.compose import compose
 from dssgan.data.synthetic.render import Recording, render
@@ -19,6 +18,7 @@ from dssgan.data.synthetic.soundfont import SAMPLE_RATE
 from dssgan.data.synthetic.stream import SyntheticExcerpts
 from dssgan.data.synthetic.write import write_dataset
 from dssgan.errors import ConfigError, DataError
+from dssgan.parallel.processes import map_in_processes
 
 pytestmark = pytest.mark.usefixtures("played")
 

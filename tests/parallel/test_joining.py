@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dssgan.errors import ConfigError
-from dssgan.training.joining import require_cluster
+from dssgan.parallel.joining import require_cluster
 
 pytestmark = pytest.mark.xdist_group("ray")  # one Ray at a time
 
@@ -76,9 +76,9 @@ def test_a_cluster_with_a_token(tmp_path: Path) -> None:
         )
         return done.stdout + done.stderr
 
-    join = f"from dssgan.training.joining import require_cluster; require_cluster('127.0.0.1:{port}'); print('joined')"
+    join = f"from dssgan.parallel.joining import require_cluster; require_cluster('127.0.0.1:{port}'); print('joined')"
     alone = (
-        "import ray; from dssgan.training.distributed import ray_running\n"
+        "import ray; from dssgan.parallel.cluster import ray_running\n"
         "with ray_running(object_store_memory=200_000_000):\n"
         "    print('CPUs', ray.cluster_resources()['CPU'])"
     )

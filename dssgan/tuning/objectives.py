@@ -1,0 +1,52 @@
+"""What a sweep may search for beside the score that its trainings monitor."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from dssgan.configurable import lookup
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A value of a trial that is to be large, or small.
+
+    Args:
+        title: with its unit, for tables.
+        direction: "maximize" or "minimize", as Optuna says it.
+        worst: what counts for a trial that ended before it had a value.
+        metric: name among a validation's metrics; None for what is measured before the training.
+    """
+
+    title: str
+    direction: Literal["maximize", "minimize"]
+    worst: float
+    metric: str | None = None
+
+    @property
+    def sign(self) -> int:
+        """1 where large is good, -1 where small is."""
+        return 1 if self.direction == "maximize" else -1
+
+
+FURTHER_OBJECTIVES: dict[str, Objective] = {
+    "onset_sdr": Objective("onset SDR [dB]", "maximize", -100.0, metric="onset_sdr/drums"),
+    "speed": Objective("real-time factor", "minimize", 100.0),
+}
+
+
+def in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Bring names of further objectives into the order in which studies hold them.
+
+    Args:
+        names: each once or more often, in any order.
+
+    Returns:
+        Each once.
+
+    Raises:
+        ConfigError: there is none of a name.
+    """
+    for name in names:
+        lookup("objective", FURTHER_OBJECTIVES, name)
+    return tuple(name for name in FURTHER_OBJECTIVES if name in set(names))
