@@ -17,7 +17,7 @@ test: .venv/.ready
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster"
 
 test-cluster: .venv/.ready
-	$(BIN)/python -m pytest -m cluster --durations=0 -s
+	$(BIN)/python -m pytest -m cluster --durations=0 -s -rs
 
 lint: .venv/.ready
 	$(BIN)/ruff check .

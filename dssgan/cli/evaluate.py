@@ -51,12 +51,16 @@ def command(
     dataset = Dataset.load(data)
     tracks = dataset.partition(partition)
     parsed = parse_methods(methods)
+
+    def begin() -> None:
+        if partition == "test":
+            # the bundled songs lie in the package, which is not ours to write to
+            folder = None if data is None else (data if data.is_dir() else data.parent)
+            count = record_opening(dataset, folder, list(parsed))
+            terminal.say(f"The test partition of {dataset.name} is opened for the {ordinal(count)} time")
+
     if partition == "test":
         dataset = guarded(dataset)
-        # the bundled songs lie in the package, which is not ours to write to
-        folder = None if data is None else (data if data.is_dir() else data.parent)
-        count = record_opening(dataset, folder, list(parsed))
-        terminal.say(f"The test partition of {dataset.name} is opened for the {ordinal(count)} time")
     with terminal.progress("Scoring") as progress:
         result = run_campaign(
             parsed,
@@ -70,6 +74,7 @@ def command(
             partition=partition,
             resume=resume,
             write_estimates=write_estimates,
+            begin=begin,
             progress=lambda done, total, _label: progress.advance_to(done, total),
         )
     show_scores(terminal, result.table(dataset.sources[0]), f"{dataset.name}, partition {partition}")

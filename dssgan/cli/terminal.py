@@ -23,9 +23,11 @@ class _Bar:
     def __init__(self, progress: Progress, text: str) -> None:
         self._progress = progress
         self._task = progress.add_task(text, total=None)
+        self.has_moved = False
 
     def advance_to(self, done: float, total: float) -> None:
         self._progress.update(self._task, completed=done, total=total)
+        self.has_moved = self.has_moved or done > 0
 
     def describe(self, text: str) -> None:
         self._progress.update(self._task, description=text)
@@ -63,10 +65,24 @@ class Terminal:
 
     @contextmanager
     def progress(self, text: str) -> Iterator[Advance]:
-        """Show a progress bar while the block runs; it leaves one line where there is no terminal."""
+        """Show a progress bar while the block runs; it leaves one line where there is no terminal.
+
+        A block that fails before anything is done leaves nothing of the bar.
+        """
         columns = (
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
             TimeRemainingColumn(),
         )  # fmt: skip
-        with Progress(*columns, console=self.console) as progress:
-            yield _Bar(progress, text)
+        progress = Progress(*columns, console=self.console)
+        bar = _Bar(progress, text)
+        progress.start()
+        try:
+            yield bar
+        except BaseException:
+            if not bar.has_moved:
+                progress.live.transient = True
+                progress.live.stop()  # Progress.stop would leave an empty line
+            raise
+        finally:
+            if progress.live.is_started:
+                progress.stop()

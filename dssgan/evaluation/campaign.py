@@ -96,6 +96,7 @@ def run_campaign(
     partition: str = "test",
     resume: bool = False,
     write_estimates: bool = False,
+    begin: Callable[[], None] = lambda: None,
     progress: Progress | None = None,
 ) -> CampaignResult:
     """Score every method on every track with BSS Eval v4 and uSDR.
@@ -120,6 +121,7 @@ def run_campaign(
         resume: take what is already in OUT for the same method, audio, rate and sources instead of scoring it again. A
             model that has changed under the same name is not noticed.
         write_estimates: write them too, to OUT/METHOD/estimates/TRACK/SOURCE.wav in float32.
+        begin: called once, when nothing stands against scoring and before anything is scored.
         progress: called with (units done, units in all, what was done last).
 
     Returns:
@@ -165,6 +167,7 @@ def run_campaign(
     ]
     results = {unit.path: text for unit in units if resume and (text := _finished(unit)) is not None}
     report = progress or (lambda _done, _total, _label: None)
+    begin()
     report(len(results), len(units), "")
     todo = [unit for unit in units if unit.path not in results]
     with_ray = todo and (address is not None or num_workers != 1)

@@ -6,6 +6,7 @@ import signal
 import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -299,6 +300,10 @@ def _open_study(
     )  # fmt: skip
     if study.get_trials(deepcopy=False):
         raise ConfigError(f"study {name}: is in this storage already; choose another --name")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        # what optuna-dashboard writes at its axes
+        study.set_metric_names(["drums uSDR [dB]", *(FURTHER_OBJECTIVES[name].title for name in options.also)])
     return study
 
 

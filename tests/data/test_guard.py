@@ -195,15 +195,30 @@ def test_a_song_without_a_mix_is_known_by_its_sum(bundled: Dataset) -> None:
 
 def test_evaluate_counts_how_often_the_test_songs_were_opened(bundled: Dataset, tmp_path: Path) -> None:
     shutil.copytree(Path(str(bundled.files[0].path)).parents[2], tmp_path / "songs")
-    for time in ("1st", "2nd"):
-        done = subprocess.run(
-            [sys.executable, "-c", "from dssgan.cli import main; main()", "evaluate", "mix", "--data",
+    openings = tmp_path / "songs" / "test_openings.jsonl"
+
+    def evaluate(method: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-c", "from dssgan.cli import main; main()", "evaluate", method, "--data",
              tmp_path / "songs", "-o", tmp_path / "results", "-j", "1", "--sample-rate", "8000"],
-            capture_output=True, text=True, check=True,
+            capture_output=True, text=True, check=False,
         )  # fmt: skip
+
+    # one that learnt from a test song is refused before that is opened
+    known = tmp_path / "known"
+    save_bundle(known, "unet", build_separator("unet", {"num_layers": 1}), metadata={})
+    recordings = [recording for track in bundled.test for recording in recordings_of(track)]
+    LearntFrom.of([("song", recording) for recording in recordings], examine_recordings(recordings)).save(known)
+    refused = evaluate(str(known))
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("dssgan: known: learnt from song")
+    assert len(refused.stderr.splitlines()) == 1
+    assert not openings.exists()
+    for time in ("1st", "2nd"):
+        done = evaluate("mix")
+        assert done.returncode == 0
         assert f"opened for the {time} time" in done.stderr
-    lines = (tmp_path / "songs" / "test_openings.jsonl").read_text().splitlines()
-    assert [json.loads(line)["methods"] for line in lines] == [["mix"]] * 2
+    assert [json.loads(line)["methods"] for line in openings.read_text().splitlines()] == [["mix"]] * 2
 
 
 def test_torch_is_not_needed() -> None:

@@ -35,6 +35,10 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "ensemble.yaml"
 
 
+def test_people_read_the_members_first(file: Path) -> None:
+    assert file.read_text().startswith("members: [member_0, member_1]\n")
+
+
 def change(file: Path, **changes: object) -> None:
     file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), **changes}))
 

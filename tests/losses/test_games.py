@@ -53,6 +53,20 @@ def test_penalty_is_one_sided_and_of_the_whole_gradient() -> None:
     assert gradient_penalty(Linear(-2.0), real, fake, position, ONES).item() == pytest.approx(9.0)
 
 
+def test_penalty_is_exact_where_the_rest_is_in_bfloat16() -> None:
+    torch.manual_seed(0)
+    critic = nn.Sequential(nn.Flatten(), nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+
+    class Small(Linear):
+        def judge(self, views: tuple[Tensor, ...]) -> Judgement:
+            return Judgement((4 * critic(views[0])[:, 0],), ())
+
+    sides = (torch.randn(3, 1, 4),), (torch.randn(3, 1, 4),), torch.rand(3), ONES
+    expected = gradient_penalty(Small(1.0), *sides)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert gradient_penalty(Small(1.0), *sides).item() == expected.item()
+
+
 def test_penalty_has_a_derivative_where_the_gradient_is_zero() -> None:
     critic = Linear(0.0)
     gradient_penalty(critic, (torch.ones(3, 1, 4),), (torch.zeros(3, 1, 4),), torch.rand(3), ONES).backward()

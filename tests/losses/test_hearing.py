@@ -47,6 +47,14 @@ def test_low_pass_keeps_what_is_below_and_drops_what_is_above() -> None:
     torch.testing.assert_close(heard, low.expand(1, 2, 2, 1000), atol=1e-4, rtol=0)
 
 
+def test_the_low_pass_slopes_over_three_hundredths_of_nyquist() -> None:
+    # tone 243 lies at 0.486 of Nyquist, on the slope that ends at the cut-off
+    time = torch.arange(1000) / 1000
+    tone = torch.sin(2 * torch.pi * 243 * time).expand(1, 2, 2, 1000)
+    heard, _ = Hearing(loudness=False).hear(tone, _draw(cutoff=0.5))
+    torch.testing.assert_close(heard, tone * (0.5 - 243 / 500) / 0.03, atol=1e-4, rtol=0)
+
+
 def test_silence_does_not_count_and_has_a_gradient(wave: torch.Tensor) -> None:
     silent = (wave * torch.tensor([0.0, 1.0]).view(1, 2, 1, 1)).requires_grad_(True)
     hearing = Hearing()

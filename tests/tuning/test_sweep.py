@@ -86,6 +86,7 @@ def test_a_sweep_searches_several_objectives(tmp_path: Path, bundled: Dataset) -
     sweep(tmp_path, bundled, num_trials=3, also=also, reduction_factor=2)
     result = read_sweep(tmp_path, "test")
     with optuna_study(tmp_path) as study:
+        assert study.metric_names == ["drums uSDR [dB]", "onset SDR [dB]", "real-time factor"]
         assert [direction.name for direction in study.directions] == ["MAXIMIZE", "MAXIMIZE", "MINIMIZE"]
         for trial, stored in zip(result.trials, study.trials, strict=True):
             assert set(trial.further) == set(also)
