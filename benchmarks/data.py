@@ -25,9 +25,9 @@ from machine import describe
 
 from dssgan.audio import files
 from dssgan.audio.files import Audio
+from dssgan.curation.decoded import DecodedCache
 from dssgan.data.cache import AudioCache
-from dssgan.data.dataset import Dataset
-from dssgan.data.decoded import DecodedCache
+from dssgan.data.loading import load_dataset
 from dssgan.data.sample import Sample
 from dssgan.inference.device import choose_device, uses_bf16
 from dssgan.training.batches import Batches
@@ -46,7 +46,7 @@ Reader = Callable[[float], object]  # takes a place in the song, seconds
 
 def make_song() -> Audio:
     """String the bundled songs together to the length of a usual one, (2, samples)."""
-    dataset = Dataset.load()
+    dataset = load_dataset()
     parts = [track.load(RATE, CHANNELS)[0] for track in (*dataset.train_sup, *dataset.valid)]
     song = np.concatenate(parts, axis=1)
     repeats = -(-round(SONG_SECONDS * RATE) // song.shape[1])
@@ -103,7 +103,7 @@ def make_readers(samples: dict[str, Sample]) -> dict[str, Reader]:
 
 def make_steps() -> dict[str, Callable[[], int]]:
     """Give a supervised step of each small network; it returns the number of excerpts it takes."""
-    dataset = Dataset.load()
+    dataset = load_dataset()
     device = choose_device("auto")
     steps: dict[str, Callable[[], int]] = {}
     for preset in PRESETS:

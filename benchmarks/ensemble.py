@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from machine import describe
 
-from dssgan.data.dataset import Dataset
+from dssgan.data.loading import load_dataset
 from dssgan.ensembling.build import EDGES_HZ
 from dssgan.ensembling.products import song_products
 from dssgan.ensembling.stacking import average_weights, choose_members, fit_weights
@@ -41,7 +41,7 @@ def main() -> None:
     for seed in range(given.candidates):
         torch.manual_seed(seed)
         candidates.append(build_separator("unet", SMALL).eval())
-    dataset = Dataset.load(None)
+    dataset = load_dataset(None)
     tracks = [*dataset.valid, *dataset.test]
     rate, channels = candidates[0].sample_rate, candidates[0].channels
     length = round(given.seconds * rate)

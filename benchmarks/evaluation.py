@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from machine import describe
 
-from dssgan.data.dataset import Dataset
+from dssgan.data.loading import load_dataset
 from dssgan.evaluation.bss_eval import evaluate_track
 from dssgan.metrics.sdr import frame_sdr
 
@@ -39,7 +39,7 @@ def main() -> None:
     repeats = parser.parse_args().repeats
     torch.set_num_threads(1)
 
-    dataset = Dataset.load(None)
+    dataset = load_dataset(None)
     track = dataset.partition("test")[0]
     rate = track.sample_rate
     mix, references = track.load()

@@ -28,6 +28,7 @@ from synthetic import scores
 
 from dssgan.atomic import write_text
 from dssgan.data.dataset import Dataset, Track
+from dssgan.data.loading import load_dataset
 from dssgan.inference.device import choose_device, uses_bf16
 from dssgan.losses import SUPERVISED_LOSSES
 from dssgan.separators import SEPARATORS
@@ -56,10 +57,10 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/peers"))
     parser.add_argument("settings", nargs="*", help="KEY=VALUE for all networks")
     arguments = parser.parse_args()
-    dataset = Dataset.load(arguments.data)
+    dataset = load_dataset(arguments.data)
     songs: dict[str, tuple[Track, ...]] = {"test": dataset.test}
     for path in arguments.also:
-        other = Dataset.load(path)
+        other = load_dataset(path)
         songs[other.name] = other.test
     SEPARATORS.update(open_unmix=OpenUnmix, hdemucs=HDemucs)
     SUPERVISED_LOSSES.update(magnitude=MagnitudeLoss, wave=WaveLoss)

@@ -23,6 +23,7 @@ from machine import describe
 
 from dssgan.atomic import write_text
 from dssgan.data.dataset import Dataset, Track
+from dssgan.data.loading import load_dataset
 from dssgan.evaluation import statistics
 from dssgan.inference.separator import Separator
 from dssgan.metrics.drums import score_drums
@@ -31,7 +32,7 @@ from dssgan.training.config import make_config, parse_overrides
 from dssgan.training.phases import train
 from dssgan.training.shared_phases import SharedPhases
 
-PAPER = {"alpha": 0.001, "hearing": {"loudness": False, "augment": False, "silence_db": -400.0}}
+PAPER = {"alpha": 0.001, "critic_augment": {"loudness": False, "augment": False, "silence_db": -400.0}}
 BALANCED = {"alpha": 0.5, "alpha_as": "gradient_ratio"}
 MODERN = {
     **BALANCED, "alpha_ramp_steps": 100, "critic_steps": 1, "feature_matching": 1.0,
@@ -67,10 +68,10 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/semi_supervised"))
     parser.add_argument("settings", nargs="*", help="KEY=VALUE for all trainings")
     arguments = parser.parse_args()
-    dataset = Dataset.load(arguments.data)
+    dataset = load_dataset(arguments.data)
     tracks = list(dataset.test)
     for path in arguments.also:
-        tracks.extend(Dataset.load(path).test)
+        tracks.extend(load_dataset(path).test)
     arms = [arm for arm in ARMS if arm in (arguments.only or ARMS)]
     # arm by arm, so that no training waits for a supervised phase that another one is at
     tasks = [

@@ -33,6 +33,7 @@ from machine import describe
 
 from dssgan.atomic import write_text
 from dssgan.data.dataset import Dataset
+from dssgan.data.loading import load_dataset
 from dssgan.parallel.cluster import ray_running
 from dssgan.training.config import TrainConfig, make_config
 from dssgan.training.phases import Outcome, Report, train
@@ -139,7 +140,7 @@ def _train_one(runs: Path, point: tuple[str, str, dict[str, Any]]) -> tuple[str,
     torch.set_num_threads(1)
     history: list[dict[str, float]] = []
     config = make_config(SETTINGS, drawn)
-    train(config, Dataset.load(None), runs / key, report=lambda metrics, _: history.append(metrics),
+    train(config, load_dataset(None), runs / key, report=lambda metrics, _: history.append(metrics),
           shared_phases=SharedPhases.in_folder(runs))  # fmt: skip
     write_text(record, json.dumps(history))
     print(f"{key}: {history[-1]['best_score']:.2f} dB", flush=True)
@@ -194,7 +195,7 @@ def search(arm: str, seed: int, folder: Path, num_trials: int) -> list[tuple[flo
     sampler, pruner, shares = ARMS[arm]
     options = SearchOptions(num_trials, seed, sampler=sampler, pruner=pruner, share_phase_one=shares, max_concurrent=1)
     space = SearchSpace("grid.py", SPACE)
-    result = run_sweep(space, Dataset.load(None), folder, settings=SETTINGS, options=options, name="search",
+    result = run_sweep(space, load_dataset(None), folder, settings=SETTINGS, options=options, name="search",
                        train=LookedUp())  # fmt: skip
     return [(-np.inf if trial.score is None else trial.score, trial.seconds) for trial in result.trials]
 
@@ -263,7 +264,7 @@ def measure_large_study(num_trials: int) -> None:
 
             with ray_running(None, object_store_memory=OBJECT_STORE_BYTES, include_dashboard=False):
                 run_sweep(
-                    SearchSpace("two_settings.py", TWO_SETTINGS), Dataset.load(None), place, settings=one_epoch,
+                    SearchSpace("two_settings.py", TWO_SETTINGS), load_dataset(None), place, settings=one_epoch,
                     options=SearchOptions(num_trials, sampler=sampler, pruner="none"), name="large", listener=listen,
                     train=instant,
                 )  # fmt: skip

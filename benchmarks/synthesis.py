@@ -15,8 +15,8 @@ from multiprocessing import get_context
 
 from machine import describe
 
-from dssgan.data.synthetic.compose import compose
-from dssgan.data.synthetic.render import render
+from dssgan.synthesis.compose import compose
+from dssgan.synthesis.render import render
 
 _WARM_UP_SONGS = 40
 

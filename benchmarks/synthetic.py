@@ -12,7 +12,8 @@ import numpy as np
 from machine import describe
 
 from dssgan.audio.files import Audio
-from dssgan.data.dataset import Dataset, Track
+from dssgan.data.dataset import Track
+from dssgan.data.loading import load_dataset
 from dssgan.inference.separator import Separator
 from dssgan.metrics.scores import score_tracks
 from dssgan.training.checkpoint import FILE
@@ -31,10 +32,10 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/synthetic"))
     parser.add_argument("settings", nargs="*", help="KEY=VALUE for all trainings")
     arguments = parser.parse_args()
-    dataset = Dataset.load()
+    dataset = load_dataset()
     songs: dict[str, tuple[Track, ...]] = {"validation": dataset.valid, "test": dataset.test}
     for path in arguments.also:
-        other = Dataset.load(path)
+        other = load_dataset(path)
         songs[other.name] = other.test
     rows = {}
     for name in arguments.only or SHARES:

@@ -23,6 +23,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.flop_counter import FlopCounterMode
 
 from dssgan.data.dataset import Dataset
+from dssgan.data.loading import load_dataset
 from dssgan.inference.device import choose_device, keep_freed_memory, uses_bf16
 from dssgan.training.batches import Batches
 from dssgan.training.config import make_config
@@ -55,7 +56,7 @@ def main() -> None:
     parser.add_argument("--base", action="store_true", help="the base presets too, as on a GPU")
     parser.add_argument("--peak-tflops", type=float, default=989.0, help="of the card, dense bfloat16; 989 for an H200")
     arguments = parser.parse_args()
-    dataset = Dataset.load()
+    dataset = load_dataset()
     device = choose_device("auto")
     keep_freed_memory()
     print(f"training, {describe()}, {torch.get_num_threads()} threads, {device}; batch 4 of 3 s; median of rounds")

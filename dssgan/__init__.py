@@ -1,31 +1,40 @@
 """Drum source separation via a generative adversarial network."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from dssgan.errors import DssganError
 
 if TYPE_CHECKING:
     from dssgan.data.dataset import Dataset
+    from dssgan.data.loading import load_dataset
     from dssgan.data.sample import Sample
+    from dssgan.ensembling.build import build_ensemble
+    from dssgan.evaluation.campaign import evaluate
     from dssgan.inference.separator import Separator
+    from dssgan.training.config import make_config
+    from dssgan.training.phases import train
 
-__all__ = ["Dataset", "DssganError", "Sample", "Separator"]
+__all__ = [
+    "Dataset", "DssganError", "Sample", "Separator", "build_ensemble", "evaluate", "load_dataset", "make_config",
+    "train",
+]  # fmt: skip
 __version__ = "0.1.0"
+
+# torch takes more than a second to import, so a public name loads what it needs only when it is used
+_MODULES = {
+    "Dataset": "dssgan.data.dataset",
+    "Sample": "dssgan.data.sample",
+    "Separator": "dssgan.inference.separator",
+    "build_ensemble": "dssgan.ensembling.build",
+    "evaluate": "dssgan.evaluation.campaign",
+    "load_dataset": "dssgan.data.loading",
+    "make_config": "dssgan.training.config",
+    "train": "dssgan.training.phases",
+}
 
 
 def __getattr__(name: str) -> object:
-    # torch takes more than a second to import, so the public names load what they need only when they are used
-    if name == "Separator":
-        import dssgan.ensembling  # noqa: F401  registers how an ensemble's file is loaded
-        from dssgan.inference.separator import Separator
-
-        return Separator
-    if name == "Dataset":
-        from dssgan.data.dataset import Dataset
-
-        return Dataset
-    if name == "Sample":
-        from dssgan.data.sample import Sample
-
-        return Sample
-    raise AttributeError(f"module 'dssgan' has no attribute {name!r}")
+    if name not in _MODULES:
+        raise AttributeError(f"module 'dssgan' has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)

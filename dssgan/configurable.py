@@ -1,4 +1,4 @@
-"""Building a component from its name and plain settings, with errors a user can mend.
+"""Building a component from its name and plain settings, with errors that a user can correct.
 
 A component owns its configuration: the keyword arguments of its constructor, with their types and defaults, are the
 settings it has. So there is no second list of settings to keep in step.

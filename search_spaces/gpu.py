@@ -4,7 +4,7 @@ import optuna
 
 
 def space(trial: optuna.Trial) -> dict[str, object]:
-    """Draw the architecture and how it is trained, then the weights of phase two."""
+    """AugmentParams the architecture and how it is trained, then the weights of phase two."""
     name = trial.suggest_categorical("separator.name", ["band_split", "sc_lite", "tdf_unet"])
     if name == "tdf_unet":
         # short windows for attacks, long ones for tone

@@ -4,7 +4,7 @@ import optuna
 
 
 def space(trial: optuna.Trial) -> dict[str, object]:
-    """Draw the adversarial and additivity weights."""
+    """AugmentParams the adversarial and additivity weights."""
     trial.suggest_float("alpha", 1e-5, 1e-1, log=True)
     trial.suggest_float("beta", 1e-5, 1e-1, log=True)
     return {
@@ -18,9 +18,9 @@ def space(trial: optuna.Trial) -> dict[str, object]:
         "augment.channel_swap": 0.0,
         "augment.polarity": 0.0,
         "unpaired_augment": {"remix": 0.0, "gain": [0.2, 1.2], "channel_swap": 0.0, "polarity": 0.0},
-        "hearing.loudness": False,
-        "hearing.augment": False,
-        "hearing.silence_db": -400.0,
+        "critic_augment.loudness": False,
+        "critic_augment.augment": False,
+        "critic_augment.silence_db": -400.0,
         "supervised_loss.name": "log_magnitude",
         "segment_seconds": 10.0,
         "batch_size": 16,

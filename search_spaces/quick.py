@@ -4,7 +4,7 @@ import optuna
 
 
 def space(trial: optuna.Trial) -> dict[str, object]:
-    """Draw the adversarial and additivity weights and the architecture."""
+    """AugmentParams the adversarial and additivity weights and the architecture."""
     trial.suggest_float("alpha", 0.01, 1.0, log=True)
     name = trial.suggest_categorical("separator.name", ["tdf_unet", "unet"])
     if name == "tdf_unet":

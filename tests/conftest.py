@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from dssgan.data.dataset import Dataset
+from dssgan.data.loading import load_dataset
+from dssgan.separators import SeparatorModel, build_separator
 
 mpl.use("Agg")
 # the same examples each time, and no deadline on a machine that others use too
@@ -39,7 +41,7 @@ def _one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def bundled() -> Dataset:
     """The data set that comes with the package."""
-    return Dataset.load()
+    return load_dataset()
 
 
 @pytest.fixture(scope="session")
@@ -64,3 +66,10 @@ def cluster() -> Iterator[str]:
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 3, "object_store_memory": 200_000_000})
     yield made.address
     made.shutdown()
+
+
+@pytest.fixture(scope="session")
+def network() -> SeparatorModel:
+    """A real network, small and untrained."""
+    torch.manual_seed(0)
+    return build_separator("tdf_unet", {}, preset="tiny").eval()

@@ -13,9 +13,9 @@ import numpy as np
 import soundfile
 
 from dssgan.audio import files
+from dssgan.curation.importers import import_dataset
 from dssgan.data import bundled
-from dssgan.data.importers import import_dataset
-from dssgan.data.manifest import FILE_NAME
+from dssgan.data.manifest import FILE_NAME, save_manifest
 
 SAMPLE_RATE = 44100
 FADE_SECONDS = 0.005  # no click where the cut falls into a sound
@@ -107,7 +107,7 @@ def main(songs: Path, out: Path) -> None:
             shown = (f"mix {levels['mix']}", "-")
         rows.append(f"| {cut.place} | {cut.song} | {cut.start_seconds:g} | {cut.seconds:g} | {shown[0]} | {shown[1]} |")
     dataset, _ = import_dataset("folders", out, name="bundled", licence=LICENCE, credits=tuple(CREDITS))
-    dataset.save(out / FILE_NAME)
+    save_manifest(dataset, out / FILE_NAME)
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     print("\n".join(rows))
     print(f"{size / 2**20:.2f} MiB of at most {MOST_BYTES / 2**20:.0f}")

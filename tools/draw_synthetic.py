@@ -12,9 +12,9 @@ import torch
 
 from dssgan.audio.files import Audio
 from dssgan.audio.picture import spectrogram_image
-from dssgan.data.dataset import Dataset
-from dssgan.data.synthetic.compose import compose
-from dssgan.data.synthetic.render import render
+from dssgan.data.loading import load_dataset
+from dssgan.synthesis.compose import compose
+from dssgan.synthesis.render import render
 
 SECONDS = 8
 RATE = 44100
@@ -22,9 +22,9 @@ SONGS = ((8, "rock"), (3, "jazz"), (11, "house"), (5, "metal"))
 
 
 def main() -> None:
-    """Draw two real songs and four synthetic ones."""
+    """AugmentParams two real songs and four synthetic ones."""
     rows: list[tuple[str, Audio, Audio]] = []
-    bundled = Dataset.load()
+    bundled = load_dataset()
     for track in (bundled.train_sup[1], bundled.valid[1]):
         _, sources = track.load(RATE, 2)
         rows.append((f"real: {track.name}", sources[0], sources[1]))

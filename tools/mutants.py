@@ -31,7 +31,7 @@ _TRAINING = ("tests/training/test_gan.py", "tests/training/test_phases.py")
 _ENSEMBLING = ("tests/ensembling",)
 # What is mutated, and the tests that look at it.
 TARGETS: dict[str, tuple[str, ...]] = {
-    "dssgan/data/pairing.py": ("tests/data/test_excerpts.py", "tests/data/synthetic/test_songs.py"),
+    "dssgan/data/pairing.py": ("tests/data/test_excerpts.py", "tests/synthesis/test_songs.py"),
     "dssgan/training/gan.py": (*_TRAINING, "tests/training/test_micro_batches.py", "tests/training/test_balance.py"),
     "dssgan/training/phases.py": _TRAINING,
     "dssgan/training/validation.py": ("tests/training/test_validation.py", *_TRAINING),
@@ -39,15 +39,15 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "dssgan/training/schedules.py": ("tests/training/test_schedules.py",),
     "dssgan/training/resume.py": ("tests/training/test_resume.py",),
     "dssgan/training/micro_batches.py": ("tests/training/test_micro_batches.py",),
-    "dssgan/losses/adversarial.py": ("tests/losses", "tests/training/test_gan.py"),
-    "dssgan/losses/games.py": ("tests/losses",),
+    "dssgan/adversarial/critics_loss.py": ("tests/losses", "tests/training/test_gan.py"),
+    "dssgan/adversarial/losses.py": ("tests/losses",),
     "dssgan/losses/supervised.py": ("tests/losses",),
     "dssgan/losses/additivity.py": ("tests/losses",),
-    "dssgan/losses/hearing.py": ("tests/losses", "tests/critics"),
+    "dssgan/adversarial/critic_augment.py": ("tests/losses", "tests/adversarial/critics"),
     "dssgan/ensembling/products.py": _ENSEMBLING,
     "dssgan/ensembling/stacking.py": _ENSEMBLING,
     "dssgan/ensembling/build.py": _ENSEMBLING,
-    "dssgan/ensembling/ensemble.py": _ENSEMBLING,
+    "dssgan/separators/ensemble.py": _ENSEMBLING,
     "dssgan/evaluation/statistics.py": ("tests/evaluation/test_statistics.py",),
     "dssgan/evaluation/frame.py": ("tests/evaluation/test_frame.py",),
     "dssgan/evaluation/bss_eval.py": ("tests/evaluation/test_bss_eval.py",),
@@ -162,7 +162,7 @@ def survives(mutant: Mutant) -> bool:
 
 
 def main() -> None:
-    """Draw mutants, test them, print the survivors."""
+    """AugmentParams mutants, test them, print the survivors."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="*", help="of the targets; all by default", default=list(TARGETS))
     parser.add_argument("--num", type=int, default=60, help="mutants in all")

@@ -15,13 +15,15 @@ import torch
 
 from dssgan.audio.files import Audio
 from dssgan.data.dataset import Dataset
+from dssgan.data.loading import load_dataset
+from dssgan.data.manifest import save_manifest
 from dssgan.data.sample import Sample, Sum
 from dssgan.data.track import Track, Unpaired
 from dssgan.ensembling.build import build_ensemble
-from dssgan.inference.loading import learnt_from
 from dssgan.inference.separator import Separator
 from dssgan.metrics.scores import score_tracks
 from dssgan.separators.bundle import load_bundle, read_description, save_bundle
+from dssgan.separators.loading import learnt_from
 from dssgan.training.config import make_config, parse_overrides
 from dssgan.training.distributed import Workers, train_distributed
 from dssgan.training.store import FolderStore
@@ -72,7 +74,7 @@ def main() -> None:
     arguments = parser.parse_args()
     dataset = read_songs(arguments.songs)
     if arguments.data is not None:
-        dataset.save(arguments.data)
+        save_manifest(dataset, arguments.data)
         return
     bundles = []
     for seed, (name, separator) in enumerate(MEMBERS.items()):
@@ -108,7 +110,7 @@ def read_songs(root: Path) -> Dataset:
     def sources(name: str) -> tuple[Sample, ...]:
         return tuple(Sample.of(root / name / f"{source}.ogg", with_fingerprint=True) for source in ("drums", "other"))
 
-    bundled = Dataset.load()
+    bundled = load_dataset()
     unpaired = [sources(name) for name in UNPAIRED]
     return Dataset(
         ("drums", "other"),

@@ -23,7 +23,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line: one line and exit code 2 for whatever the user can mend."""
+    """Run the command line: one line and exit code 2 for whatever the user can correct."""
     try:
         cli(standalone_mode=False)
     except click.UsageError as error:

@@ -32,19 +32,19 @@ def command(settings: tuple[str, ...], data: Path | None, output: Path, trials: 
     from dssgan.cli.scores import show_scores
     from dssgan.cli.sweep.run import run_and_show
     from dssgan.cli.terminal import Terminal
-    from dssgan.data.dataset import Dataset
+    from dssgan.data.loading import load_dataset
     from dssgan.ensembling.build import build_ensemble
-    from dssgan.ensembling.ensemble import Recipe, save_recipe
     from dssgan.errors import ModelError
     from dssgan.evaluation.campaign import run_campaign
     from dssgan.evaluation.methods import Method, MixMethod, ModelMethod
+    from dssgan.separators.ensemble import Recipe, save_recipe
     from dssgan.training.config import parse_overrides
     from dssgan.tuning.options import SearchOptions
     from dssgan.tuning.space import find_space
 
     terminal = Terminal(quiet=quiet)
     folder = unused(output)
-    dataset = Dataset.load(data)
+    dataset = load_dataset(data)
 
     terminal.heading(f"1 of 4  Search: {trials} trials over alpha, beta and the architecture")
     sweep = run_and_show(

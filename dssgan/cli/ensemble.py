@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from dssgan.cli.options import data_option, quiet_option
+from dssgan.cli.options import data_option, device_option, precision_option, quiet_option
 
 
 @click.command()
@@ -15,6 +15,8 @@ from dssgan.cli.options import data_option, quiet_option
 @click.option("--max-members", default=3, show_default=True, type=click.IntRange(1), help="Members at most.")
 @click.option("--plain", is_flag=True, help="Average the members: no weights per band, no gate.")
 @click.option("--address", help="Of a running Ray cluster that does the work; by default this machine does.")
+@device_option
+@precision_option
 @quiet_option
 def command(
     sources: tuple[str, ...],
@@ -24,6 +26,8 @@ def command(
     max_members: int,
     plain: bool,
     address: str | None,
+    device: str,
+    precision: str,
     quiet: bool,
 ) -> None:
     """Choose the best separators of a sweep, or among bundles, and combine them.
@@ -38,14 +42,16 @@ def command(
     from contextlib import ExitStack
 
     from dssgan.cli.terminal import Terminal
-    from dssgan.data.dataset import Bring, Dataset, where_it_is
+    from dssgan.data.dataset import Bring, where_it_is
+    from dssgan.data.loading import load_dataset
     from dssgan.ensembling.build import build_ensemble, validation_alone
+    from dssgan.inference.overlap_add import SeparationSettings
     from dssgan.parallel.processes import MapUnordered
     from dssgan.tuning.candidates import find_candidates
 
     bundles = list(dict.fromkeys(bundle for source in sources for bundle in find_candidates(source, candidates)))
     terminal = Terminal(quiet=quiet)
-    dataset = Dataset.load(data)
+    dataset = load_dataset(data)
     map_unordered: MapUnordered = map
     bring: Bring = where_it_is
     with ExitStack() as stack:
@@ -60,6 +66,7 @@ def command(
         progress = stack.enter_context(terminal.progress("Separating the validation songs"))
         built = build_ensemble(
             bundles, dataset, output, max_members=max_members, plain=plain, map_unordered=map_unordered, bring=bring,
+            device=device if address is None else "cpu", settings=SeparationSettings(precision=precision),
             progress=progress.advance_to,
         )  # fmt: skip
     rows = [[name, str(bundle), f"{built.candidates[str(bundle)]:.2f}"] for name, bundle in built.members.items()]

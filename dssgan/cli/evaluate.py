@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from dssgan.cli.options import data_option, quiet_option
+from dssgan.cli.options import data_option, device_option, precision_option, quiet_option
 
 
 @click.command()
@@ -20,6 +20,8 @@ from dssgan.cli.options import data_option, quiet_option
 @click.option("--resume", is_flag=True, help="Take what is already in the output folder instead of scoring it again.")
 @click.option("--write-estimates", is_flag=True, help="Keep the estimates as wav files.")
 @click.option("--address", help="Of a running Ray cluster that does the work; by default this machine does.")
+@device_option
+@precision_option
 @quiet_option
 def command(
     methods: tuple[str, ...],
@@ -31,6 +33,8 @@ def command(
     resume: bool,
     write_estimates: bool,
     address: str | None,
+    device: str,
+    precision: str,
     quiet: bool,
 ) -> None:
     """Score each METHOD with BSS Eval v4 and whole-track SDR.
@@ -41,47 +45,28 @@ def command(
     """
     from dssgan.cli.scores import show_scores
     from dssgan.cli.terminal import Terminal
-    from dssgan.data.dataset import Dataset
-    from dssgan.data.guard import guarded
-    from dssgan.evaluation.campaign import run_campaign
-    from dssgan.evaluation.methods import parse_methods
-    from dssgan.evaluation.openings import record_opening
+    from dssgan.data.loading import load_dataset
+    from dssgan.evaluation.campaign import evaluate
 
     terminal = Terminal(quiet=quiet)
-    dataset = Dataset.load(data)
-    tracks = dataset.partition(partition)
-    parsed = parse_methods(methods)
-
-    def begin() -> None:
-        if partition == "test":
-            # the bundled songs lie in the package, which is not ours to write to
-            folder = None if data is None else (data if data.is_dir() else data.parent)
-            count = record_opening(dataset, folder, list(parsed))
-            terminal.say(f"The test partition of {dataset.name} is opened for the {ordinal(count)} time")
-
-    if partition == "test":
-        dataset = guarded(dataset)
+    dataset = load_dataset(data)
     with terminal.progress("Scoring") as progress:
-        result = run_campaign(
-            parsed,
-            tracks,
+        result = evaluate(
+            methods,
+            dataset,
             output,
-            dataset_name=dataset.name,
-            sources=dataset.sources,
-            sample_rate=sample_rate or (tracks[0].sample_rate if tracks else 44100),
+            partition=partition,
+            sample_rate=sample_rate,
             num_workers=jobs,
             address=address,
-            partition=partition,
             resume=resume,
             write_estimates=write_estimates,
-            begin=begin,
+            device=device,
+            precision=precision,
+            # the bundled songs lie in the package, which is not ours to write to
+            manifest_folder=None if data is None else (data if data.is_dir() else data.parent),
+            say=terminal.say,
             progress=lambda done, total, _label: progress.advance_to(done, total),
         )
     show_scores(terminal, result.table(dataset.sources[0]), f"{dataset.name}, partition {partition}")
     terminal.say(f"Scores of every track and second: {output}")
-
-
-def ordinal(number: int) -> str:
-    """Write a number as in "the 2nd time"."""
-    suffix = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number}{suffix}"

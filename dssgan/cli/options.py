@@ -10,6 +10,13 @@ data_option = click.option(
     help="Data set: a manifest (.json), its folder, or a dataset.pkl; the bundled songs by default.",
 )
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
+device_option = click.option(
+    "-d", "--device", default="auto", show_default=True, help="Device to compute on: auto, cpu, cuda or mps."
+)
+precision_option = click.option(
+    "--precision", default="float32", show_default=True,
+    help="float32, bf16, or auto: bf16 where the processor is faster with it.",
+)  # fmt: skip
 config_option = click.option(
     "--config", "config_file", type=click.Path(path_type=Path), help="Settings in a YAML file."
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dssgan.cli.options import quiet_option
+from dssgan.cli.options import device_option, precision_option, quiet_option
 from dssgan.errors import ConfigError, DssganError
 
 if TYPE_CHECKING:
@@ -27,16 +27,11 @@ if TYPE_CHECKING:
 @click.option("--format", "kind", default="wav", show_default=True, type=click.Choice(["wav", "flac"]))
 @click.option("--int24", is_flag=True, help="24-bit samples instead of 16.")
 @click.option("--float32", is_flag=True, help="Float samples (wav only), which never clip.")
-@click.option("-d", "--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+@device_option
 @click.option("--overlap", default=0.25, show_default=True, help="Part of a segment shared with the next, 0 to 0.5.")
 @click.option("--segment", type=float, metavar="SECONDS", help="Length of a segment; the model's own by default.")
 @click.option("--batch-size", default=1, show_default=True, help="Segments that go through the model together.")
-@click.option(
-    "--precision",
-    default="float32",
-    show_default=True,
-    help="float32, bf16, or auto: bf16 (faster) where the processor has it.",
-)
+@precision_option
 @click.option("--address", help="Of a running Ray cluster whose cores do the work; by default this machine does.")
 @click.option("--json", "prints_json", is_flag=True, help="One JSON record a track on standard output.")
 @quiet_option
@@ -67,7 +62,6 @@ def command(
     subtype = "float32" if float32 else "pcm24" if int24 else "pcm16"
     folders = _folders(tracks, out)
 
-    import dssgan.ensembling  # noqa: F401  registers how an ensemble's file is loaded
     from dssgan.cli.terminal import Terminal
     from dssgan.inference.separator import Separator
     from dssgan.inference.stem_files import check_format

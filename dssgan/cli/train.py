@@ -30,7 +30,7 @@ def command(
     show_settings: bool,
     quiet: bool,
 ) -> None:
-    """Train a separator, supervised and then against one critic per source.
+    """Train a separator in two phases: on pairs, and then also, where alpha is above 0, against one critic per source.
 
     Any setting can be given as KEY=VALUE, with dots into sections: alpha=0.01 separator.num_layers=4. The output folder
     gets the checkpoint, the best separator as a bundle, and logs for TensorBoard. With --resume a training goes on with
@@ -99,8 +99,7 @@ def command(
             if has_checkpoint(output):
                 terminal.say(f"Nothing is lost up to the last epoch. Go on with dssgan train -o {output} --resume")
             raise
-    phase = {1: "supervised", 2: "adversarial"}[outcome.best_phase]
-    terminal.say(f"Best: {outcome.score:.2f} dB, of the {phase} phase")
+    terminal.say(f"Best: {outcome.score:.2f} dB, in phase {outcome.best_phase}")
     terminal.say(f"Wrote {outcome.bundle}. Next: dssgan separate SONG -m {outcome.bundle}")
 
 
@@ -138,11 +137,11 @@ def load_again(data: Path | None, recorded: dict[str, Any], what: str) -> "Datas
         ConfigError: it is not the recorded one.
         DataError: it cannot be read.
     """
-    from dssgan.data.dataset import Dataset
+    from dssgan.data.loading import load_dataset
     from dssgan.errors import ConfigError
 
     facts = recorded.get("data", {})
-    dataset = Dataset.load(data if data is not None else facts.get("path"))
+    dataset = load_dataset(data if data is not None else facts.get("path"))
     if facts and dataset.fingerprint != facts["fingerprint"]:
         changed = "it has changed since" if data is None else "leave --data out, or start another"
         raise ConfigError(f"{what}: was begun with other data ({facts['name']}) than {dataset.name}; {changed}")

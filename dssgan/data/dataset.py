@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 
 from dssgan.data.learnt_from import LearntFrom
 from dssgan.data.rights import Rights
@@ -77,47 +76,6 @@ class Dataset:
             if track.name in seen:
                 raise DataError(f"data set {self.name}: two tracks of {partition} are called {track.name}; rename one")
             seen.add(track.name)
-
-    @staticmethod
-    def load(path: Path | str | None = None) -> "Dataset":
-        """Load a data set.
-
-        Args:
-            path: a JSON manifest, or a folder that holds `dataset.json`, or a `dataset.pkl`; None for the bundled
-                songs.
-
-        Raises:
-            DataError: it cannot be read, or does not describe what is there.
-        """
-        # these build a Dataset, so they import this module
-        from dssgan.data import bundled, legacy, manifest
-
-        # absolute: a search's workers run in other folders
-        path = bundled.MANIFEST if path is None else Path(path).absolute()
-        if path.is_dir():
-            path = path / manifest.FILE_NAME
-        readers: dict[str, Callable[[Path], Dataset]] = {".json": manifest.load, ".pkl": legacy.load}
-        if path.suffix.lower() not in readers:
-            raise DataError(f"{path}: not a data set; name a manifest (.json), a dataset.pkl or a folder with one")
-        return readers[path.suffix.lower()](path)
-
-    def save(self, path: Path | str) -> None:
-        """Write a JSON manifest with paths relative to it, or the first version's `dataset.pkl`.
-
-        Args:
-            path: a name that ends in .json or .pkl.
-
-        Raises:
-            DataError: the name ends in something else.
-            DssganError: it cannot be written; what existed is untouched.
-        """
-        from dssgan.data import legacy, manifest  # these build a Dataset, so they import this module
-
-        path = Path(path)
-        writers: dict[str, Callable[[Dataset, Path], None]] = {".json": manifest.save, ".pkl": legacy.save}
-        if path.suffix.lower() not in writers:
-            raise DataError(f"{path}: cannot be the name of a data set; end it in .json or .pkl")
-        writers[path.suffix.lower()](self, path)
 
     def partition(self, name: str) -> tuple[Track, ...]:
         """Give the tracks of "train_sup", "valid" or "test".

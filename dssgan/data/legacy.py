@@ -8,14 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from dssgan import atomic
-from dssgan.audio import files
 from dssgan.data import legacy_pickle
 from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Track, Unpaired
 from dssgan.data.legacy_pickle import PickledSample
-from dssgan.data.sample import Recording, Sample, Sum
+from dssgan.data.sample import Sample
 from dssgan.errors import AudioError, DataError, unknown
 
 STORED_SOURCES = ("other", "drums")  # the first version put the accompaniment first
@@ -26,7 +22,7 @@ _LONGEST_PATH = 4096
 _MEND = "make the data set again as a JSON manifest"
 
 
-def load(path: Path, stored_sources: Sequence[str] = STORED_SOURCES) -> Dataset:
+def load_pickle(path: Path, stored_sources: Sequence[str] = STORED_SOURCES) -> Dataset:
     """Read a `dataset.pkl` without running what it says.
 
     Every file is decoded once for its fingerprint, since these data sets had test songs in training under other names.
@@ -168,59 +164,3 @@ def _names(samples: list[Sample | None]) -> list[str]:
         if len(set(names)) == len(names) and all(names):
             return names
     return [f"{path.stem}-{number}" for number, path in enumerate(paths)]
-
-
-def save(dataset: Dataset, path: Path, stored_sources: Sequence[str] = STORED_SOURCES) -> None:
-    """Write a `dataset.pkl` that the first version reads.
-
-    It knows no mix and no source without a file, so the missing ones are written beside the pickle, in a folder
-    NAME_mixes, as 32-bit float wav.
-
-    Args:
-        dataset: what to write.
-        path: the pickle's name.
-        stored_sources: order of the sources in it; the data set's own order where it has other sources.
-
-    Raises:
-        DataError: a sample is one stream of a stem file, which the first version cannot read.
-        DssganError: it cannot be written; an existing pickle is untouched.
-    """
-    path = Path(path)
-    stored = tuple(stored_sources) if set(stored_sources) == set(dataset.sources) else dataset.sources
-    order = [dataset.sources.index(name) for name in stored]
-    mixes = path.with_name(f"{path.stem}_mixes")
-
-    def plain(sample: Recording) -> PickledSample:
-        if isinstance(sample, Sum):
-            sample = _written(sample, mixes / "sums" / f"{sample.content()[:16]}.wav")
-        if sample.stem is not None:
-            raise DataError(f"{sample.path}: a dataset.pkl cannot name one stream of a file; write it to a file first")
-        attributes = {"path": str(sample.path.absolute()), "sample_rate": sample.sample_rate}
-        return PickledSample(attributes | {"channels": sample.channels, "duration": sample.duration})
-
-    def song(partition: str, track: Track) -> tuple[PickledSample | float, ...]:
-        ordered = [track.sources[index] for index in order]
-        parts = tuple(0.0 if sample is None else plain(sample) for sample in ordered)
-        mix = track.mix if track.mix is not None else _written_mix(track, mixes / partition / f"{track.name}.wav")
-        return (plain(mix), *parts)
-
-    unpaired = dataset.train_unsup
-    content: dict[str, Any] = {
-        partition: [song(partition, track) for track in dataset.partition(partition)] for partition in PAIRED_PARTITIONS
-    }
-    lists = [unpaired.mixes, *(unpaired.sources[index] for index in order)]
-    content["train_unsup"] = [[plain(sample) for sample in samples] for samples in lists]
-    data = legacy_pickle.dump(content)
-    with atomic.replacing(path) as temporary:
-        temporary.write_bytes(data)
-
-
-def _written(recording: Recording, path: Path) -> Sample:
-    files.write(path, recording.read(), recording.sample_rate, "float32")
-    return Sample.of(path)
-
-
-def _written_mix(track: Track, path: Path) -> Sample:
-    mix, _ = track.load()
-    files.write(path, np.asarray(mix, np.float32), track.sample_rate, "float32")
-    return Sample.of(path)

@@ -158,34 +158,3 @@ def parse(path: Path) -> Any:
         raise ValueError("truncated or no pickle") from error
     except (MemoryError, RecursionError) as error:
         raise ValueError("too large") from error
-
-
-class _PlainPickler(pickle._Pickler):
-    dispatch: ClassVar[dict[type, Callable[..., None]]] = dict(pickle._Pickler.dispatch)
-    # of the base class, whose types do not tell
-    memoize: Callable[[Any], None]
-    save: Callable[[Any], None]
-    write: Callable[[bytes], None]
-
-    def save_sample(self, sample: PickledSample) -> None:
-        self.write(pickle.GLOBAL + b"Sample\nSample\n" + pickle.EMPTY_TUPLE + pickle.NEWOBJ)
-        self.memoize(sample)
-        self.save(sample.attributes)
-        self.write(pickle.BUILD)
-
-
-_PlainPickler.dispatch[PickledSample] = _PlainPickler.save_sample
-
-
-def dump(content: Any) -> bytes:
-    """Pickle plain data and PickledSamples, protocol 2, as a class `Sample` of a module `Sample` would be.
-
-    Args:
-        content: dicts, lists, tuples, numbers, text and PickledSample.
-
-    Returns:
-        The file's bytes.
-    """
-    buffer = io.BytesIO()
-    _PlainPickler(buffer, protocol=2).dump(content)
-    return buffer.getvalue()

@@ -85,7 +85,7 @@ class _Manifest(_Strict):
     rights: list[_Rights] = []
 
 
-def load(path: Path) -> Dataset:
+def load_manifest(path: Path) -> Dataset:
     """Read a manifest and check it against the files it names.
 
     Args:
@@ -104,7 +104,7 @@ def load(path: Path) -> Dataset:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"] if part not in _TAGS)
-        raise DataError(f"{path}: {place or 'the file'}: {first['msg']}; mend the manifest or make it again") from error
+        raise DataError(f"{path}: {place or 'the file'}: {first['msg']}; fix the manifest or make it again") from error
 
     names = content.sources
     unpaired = content.train_unsup
@@ -137,7 +137,7 @@ def load(path: Path) -> Dataset:
 def _check_names(path: Path, names: list[str], used: Iterable[str], where: str) -> None:
     for name in used:
         if name not in names:
-            raise DataError(f"{path}: {where} has a source {name!r}, which is not among {', '.join(names)}; mend one")
+            raise DataError(f"{path}: {where} has a source {name!r}, which is not among {', '.join(names)}; fix one")
 
 
 def _tracks(path: Path, names: list[str], tracks: list[_Track]) -> tuple[Track, ...]:
@@ -177,17 +177,21 @@ def _sample(manifest: Path, file: _File) -> Sample:
     return Sample(path, file.sample_rate, file.channels, info.seconds, file.stem, file.fingerprint)
 
 
-def save(dataset: Dataset, path: Path) -> None:
+def save_manifest(dataset: Dataset, path: Path | str) -> None:
     """Write a data set's manifest; its files stay where they are.
 
     Args:
         dataset: what to describe. Fingerprints that are not known are computed, once and for all.
-        path: the manifest's name.
+        path: the manifest's name, which ends in .json.
 
     Raises:
+        DataError: the name ends in something else.
         AudioError: a file without a known fingerprint cannot be decoded.
         DssganError: the manifest cannot be written; what existed is untouched.
     """
+    path = Path(path)
+    if path.suffix.lower() != ".json":
+        raise DataError(f"{path}: cannot be the name of a data set; end it in .json")
     folder = path.absolute().parent
 
     def facts(sample: Sample) -> dict[str, Any]:

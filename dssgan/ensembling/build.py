@@ -15,17 +15,18 @@ from dssgan.audio.info import Audio
 from dssgan.data.dataset import Bring, Dataset, where_it_is
 from dssgan.data.guard import guarded
 from dssgan.data.learnt_from import FILE as LEARNT_FROM
-from dssgan.data.track import Unpaired
-from dssgan.ensembling.ensemble import Ensemble, Recipe, load_ensemble, save_recipe
-from dssgan.ensembling.postprocess import BleedGate, MixtureConsistency
+from dssgan.data.track import Track, Unpaired
 from dssgan.ensembling.products import ProductsCache, SongProducts, song_products
 from dssgan.ensembling.stacking import average_weights, choose_members, fit_weights, monitored_source
 from dssgan.errors import DataError, ModelError, WriteError
-from dssgan.inference.loading import load_model, model_fingerprint
-from dssgan.inference.overlap_add import separate_blocks
+from dssgan.inference.device import choose_device
+from dssgan.inference.overlap_add import DEFAULT_SETTINGS, SeparationSettings, separate_blocks
 from dssgan.parallel.processes import MapUnordered
 from dssgan.separators import SeparatorModel
 from dssgan.separators.bundle import is_bundle
+from dssgan.separators.ensemble import Ensemble, Recipe, save_recipe
+from dssgan.separators.loading import load_ensemble, load_model, model_fingerprint
+from dssgan.separators.postprocess import BleedGate, MixtureConsistency
 from dssgan.user_cache import cache_folder
 
 # Kick, snare body, snare and tom attack, presence, cymbals.
@@ -62,17 +63,28 @@ class BuiltEnsemble:
 def build_ensemble(
     bundles: Sequence[Path],
     dataset: Dataset,
-    output: Path,
+    output: Path | str,
     *,
     max_members: int = 3,
     plain: bool = False,
     map_unordered: MapUnordered = map,
     bring: Bring = where_it_is,
+    device: str = "cpu",
+    settings: SeparationSettings = DEFAULT_SETTINGS,
     progress: Progress | None = None,
 ) -> BuiltEnsemble:
     """Choose members, fit weights and gate on validation, and write the ensemble beside copies of its members.
 
     One song is in memory at a time, and of its estimates a few seconds; what is kept of a song is a small matrix.
+
+    >>> from dssgan import build_ensemble, load_dataset, make_config, train
+    >>> small = {"name": "unet", "num_layers": 2, "num_initial_filters": 2, "n_fft": 512, "hop_samples": 256}
+    >>> one_step = {"steps_per_epoch": 1, "supervised_epochs": 1, "adversarial_epochs": 0, "segment_seconds": 1.0}
+    >>> settings = {"separator": small, "validation_seconds": 2.0, "media": False, **one_step}
+    >>> configs = [make_config(settings, {"seed": seed}) for seed in range(2)]
+    >>> bundles = [train(config, load_dataset(), f"runs/{config.seed}").bundle for config in configs]
+    >>> build_ensemble(bundles, load_dataset(), "mine.yaml").path.as_posix()
+    'mine.yaml'
 
     Args:
         bundles: folders of the candidates.
@@ -82,6 +94,8 @@ def build_ensemble(
         plain: average the members and leave it at that.
         map_unordered: how to work on the songs, such as `cluster_map("auto")`.
         bring: gives the data set where a song is worked on.
+        device: where the separators run: "auto", "cpu", "cuda" or "mps".
+        settings: how they run; `dssgan separate` is best run alike.
         progress: called with the songs done and all there are, in both passes.
 
     Returns:
@@ -96,21 +110,22 @@ def build_ensemble(
         raise ModelError("an ensemble needs at least one trained separator: give bundles or a sweep's folder")
     if not dataset.valid:
         raise DataError(f"data set {dataset.name} has no validation tracks (valid) to fit an ensemble on: add some")
+    output = Path(output)
     folder = _members_folder(output)
     dataset = guarded(dataset)
     report = _two_passes(progress, len(dataset.valid))
-    heard = _Heard(validation_alone(dataset), bring)
-    songs = _products(bundles, heard, map_unordered, report)
+    validation = _Songs(validation_alone(dataset), bring, choose_device(device), settings)
+    songs = _products(bundles, validation, map_unordered, report)
     source = monitored_source(songs)
     single = {str(bundle): _alone(songs, index, source) for index, bundle in enumerate(bundles)}
     picks, _ = choose_members(songs, max_members, min_members=MIN_MEMBERS)
     chosen = list(dict.fromkeys(picks))
     of_members = [song.of(chosen) for song in songs]
     average = average_weights([chosen.index(pick) for pick in picks], of_members[0])
-    members = [load_model(bundles[index]) for index in chosen]
+    members = [validation.load_model(bundles[index]) for index in chosen]
     fitted = None if plain else fit_weights(of_members, average)
     variants = _variants(members, average.float(), fitted)
-    scores = _score(list(variants.values()), heard, source, map_unordered, report)
+    scores = _score(list(variants.values()), validation, source, map_unordered, report)
     by_variant = dict(zip(variants, scores, strict=True))
     best = "average" if plain else _best(by_variant)
 
@@ -179,16 +194,24 @@ def _two_passes(progress: Progress | None, num_songs: int) -> Callable[[], None]
 
 
 @dataclass(frozen=True)
-class _Heard:
+class _Songs:
     """The validation songs, to be loaded where they are worked on.
 
     Args:
         dataset: with its validation partition alone.
         bring: gives it on the machine that calls it.
+        device: where separators run.
+        settings: how.
     """
 
     dataset: Dataset
     bring: Bring
+    device: torch.device
+    settings: SeparationSettings
+
+    def load_model(self, bundle: Path) -> SeparatorModel:
+        """Load a separator to where it runs."""
+        return load_model(bundle).to(self.device)
 
     def load(self, number: int, model: SeparatorModel) -> tuple[Audio, Audio]:
         """Give a song's mix and sources at a model's rate and channels."""
@@ -196,32 +219,35 @@ class _Heard:
 
 
 def _products(
-    bundles: Sequence[Path], heard: _Heard, map_unordered: MapUnordered, report: Callable[[], None]
+    bundles: Sequence[Path], validation: _Songs, map_unordered: MapUnordered, report: Callable[[], None]
 ) -> list[SongProducts]:
     """Give the products of every validation song, those that are known from the cache."""
     cache = ProductsCache(cache_folder("products"))
     keys = [model_fingerprint(bundle) for bundle in bundles]
     name = _hash("\n".join(sorted(keys)))
-    songs = [
-        _hash(repr((EDGES_HZ, [None if part is None else part.content() for part in (track.mix, *track.sources)])))
-        for track in heard.dataset.valid
-    ]
+    songs = [_hash(repr((EDGES_HZ, validation.settings, _contents(track)))) for track in validation.dataset.valid]
     found = {number: products for number, song in enumerate(songs) if (products := cache.load(song, keys)) is not None}
     for _ in found:
         report()
     missing = [number for number in range(len(songs)) if number not in found]
     if missing:
-        candidates = [load_model(bundle) for bundle in bundles]
+        candidates = [validation.load_model(bundle) for bundle in bundles]
         Ensemble(candidates)  # says at once when they do not fit together
-        for number, products in map_unordered(partial(_products_of_song, candidates, heard), missing):
+        for number, products in map_unordered(partial(_products_of_song, candidates, validation), missing):
             cache.save(songs[number], keys, name, products)
             found[number] = products
             report()
     return [found[number] for number in range(len(songs))]
 
 
-def _products_of_song(candidates: Sequence[SeparatorModel], heard: _Heard, number: int) -> tuple[int, SongProducts]:
-    return number, song_products(candidates, *heard.load(number, candidates[0]), EDGES_HZ)
+def _products_of_song(
+    candidates: Sequence[SeparatorModel], validation: _Songs, number: int
+) -> tuple[int, SongProducts]:
+    return number, song_products(candidates, *validation.load(number, candidates[0]), EDGES_HZ, validation.settings)
+
+
+def _contents(track: Track) -> list[str | None]:
+    return [None if part is None else part.content() for part in (track.mix, *track.sources)]
 
 
 def _hash(text: str) -> str:
@@ -287,21 +313,27 @@ class _SideBySide(SeparatorModel):
 
 
 def _score(
-    ensembles: Sequence[Ensemble], heard: _Heard, source: int, map_unordered: MapUnordered, report: Callable[[], None]
+    ensembles: Sequence[Ensemble],
+    validation: _Songs,
+    source: int,
+    map_unordered: MapUnordered,
+    report: Callable[[], None],
 ) -> list[float]:
     """Separate every song with every ensemble at once and give the mean uSDR of each."""
     scores: dict[int, Tensor] = {}
-    work = partial(_scores_of_song, _SideBySide(ensembles), heard, source)
-    for number, of_song in map_unordered(work, range(len(heard.dataset.valid))):
+    work = partial(_scores_of_song, _SideBySide(ensembles).to(validation.device), validation, source)
+    for number, of_song in map_unordered(work, range(len(validation.dataset.valid))):
         if of_song is not None:
             scores[number] = of_song
         report()
     return [float(score) for score in torch.stack([scores[number] for number in sorted(scores)]).mean(dim=0)]
 
 
-def _scores_of_song(separator: "_SideBySide", heard: _Heard, source: int, number: int) -> tuple[int, Tensor | None]:
+def _scores_of_song(
+    separator: "_SideBySide", validation: _Songs, source: int, number: int
+) -> tuple[int, Tensor | None]:
     """Give the uSDR of each ensemble on a song, (ensembles,), dB; None where the source is silent."""
-    mix, reference = heard.load(number, separator)
+    mix, reference = validation.load(number, separator)
     wanted = torch.from_numpy(reference[source])
     energy = wanted.double().square().sum()
     if energy == 0:
@@ -309,7 +341,7 @@ def _scores_of_song(separator: "_SideBySide", heard: _Heard, source: int, number
     num_ensembles = len(separator.ensembles)
     error = torch.zeros(num_ensembles, dtype=torch.float64)
     position = 0
-    for block in separate_blocks(separator, [mix]):
+    for block in separate_blocks(separator, [mix], validation.settings):
         part = slice(position, position + block.shape[-1])
         position = part.stop
         estimates = torch.from_numpy(block).unflatten(0, (num_ensembles, -1))[:, source]

@@ -14,11 +14,11 @@ from torch import Tensor
 
 from dssgan.atomic import replacing
 from dssgan.audio.info import Audio
-from dssgan.ensembling.ensemble import HOP_SAMPLES, N_FFT
-from dssgan.ensembling.postprocess import bands_of_bins
-from dssgan.inference.consistency import mixture_consistency
-from dssgan.inference.overlap_add import separate_blocks
+from dssgan.inference.overlap_add import DEFAULT_SETTINGS, SeparationSettings, separate_blocks
 from dssgan.separators import SeparatorModel
+from dssgan.separators.consistency import mixture_consistency
+from dssgan.separators.ensemble import HOP_SAMPLES, N_FFT
+from dssgan.separators.postprocess import bands_of_bins
 
 _FORMAT = 2
 _BLOCK_SAMPLES = 1 << 14  # what is in memory at a time; the frames are those of the whole song
@@ -64,8 +64,9 @@ class SongProducts:
 
 
 def song_products(
-    candidates: Sequence[SeparatorModel], mix: Audio, reference: Audio, edges_hz: tuple[float, ...]
-) -> SongProducts:
+    candidates: Sequence[SeparatorModel], mix: Audio, reference: Audio, edges_hz: tuple[float, ...],
+    settings: SeparationSettings = DEFAULT_SETTINGS,
+) -> SongProducts:  # fmt: skip
     """Separate a song with every candidate, all of them in step, and keep the products of a block at a time.
 
     Args:
@@ -73,11 +74,12 @@ def song_products(
         mix: (channels, samples), float32, at their rate.
         reference: its true sources, (sources, channels, samples).
         edges_hz: lower edges of the bands, Hz.
+        settings: how the candidates are run.
 
     Returns:
         The products.
     """
-    streams = [_evenly(separate_blocks(candidate, _blocks(mix))) for candidate in candidates]
+    streams = [_evenly(separate_blocks(candidate, _blocks(mix), settings)) for candidate in candidates]
     return _accumulate((np.stack(blocks) for blocks in zip(*streams, strict=True)), mix, reference, edges_hz,
                        candidates[0].sample_rate)  # fmt: skip
 

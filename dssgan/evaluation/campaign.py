@@ -16,12 +16,13 @@ import torch
 
 from dssgan.atomic import write_text
 from dssgan.audio import files
-from dssgan.data.dataset import Track
-from dssgan.data.guard import recordings_of
+from dssgan.data.dataset import Dataset, Track
+from dssgan.data.guard import guarded, recordings_of
 from dssgan.data.known import examine_recordings
 from dssgan.errors import ConfigError, DataError
 from dssgan.evaluation import frame as frames
-from dssgan.evaluation.methods import Estimator, Method
+from dssgan.evaluation.methods import Estimator, Method, parse_methods
+from dssgan.evaluation.openings import record_opening
 from dssgan.metrics.sdr import usdr
 
 Progress = Callable[[int, int, str], None]
@@ -81,6 +82,75 @@ class _Unit:
             "sources": list(self.sources),
             "fingerprints": sorted(self.track.fingerprints),
         }
+
+
+def evaluate(
+    methods: Sequence[str | Path],
+    dataset: Dataset,
+    folder: Path | str,
+    *,
+    partition: str = "test",
+    sample_rate: int | None = None,
+    num_workers: int | None = None,
+    address: str | None = None,
+    resume: bool = False,
+    write_estimates: bool = False,
+    device: str = "cpu",
+    precision: str = "float32",
+    manifest_folder: Path | None = None,
+    say: Callable[[str], None] = lambda _: None,
+    progress: Progress | None = None,
+) -> CampaignResult:
+    """Score separators on a partition of a data set, as `dssgan evaluate` does.
+
+    >>> from dssgan import evaluate, load_dataset
+    >>> result = evaluate(["mix"], load_dataset(), "results", partition="valid", sample_rate=8000, num_workers=1)
+    >>> list(result.summary.columns[:2])
+    ['method', 'target']
+
+    Args:
+        methods: each a bundle's folder, an ensemble's file or name, a folder with estimates as TRACK/SOURCE.wav, or
+            "mix"; "NAME=METHOD" gives it another name than its file's.
+        dataset: where the songs are.
+        folder: where scores go.
+        partition: "test", "valid" or "train_sup". A test partition's openings are counted.
+        sample_rate: Hz to score at; None for the first track's.
+        num_workers: as for `run_campaign`, as are `address`, `resume`, `write_estimates` and `progress`.
+        device: where models run.
+        precision: in which precision.
+        manifest_folder: where the openings are noted; None for the user's cache.
+        say: told how often the test partition has been opened.
+
+    Returns:
+        The scores.
+
+    Raises:
+        ConfigError: two methods of one name, or no such device.
+        ModelError: there is no such model.
+        DataError: as `run_campaign` does.
+    """
+    parsed = parse_methods(list(map(str, methods)), device=device, precision=precision)
+    if partition == "test":
+        dataset = guarded(dataset)
+    tracks = dataset.partition(partition)
+
+    def begin() -> None:
+        if partition == "test":
+            count = record_opening(dataset, manifest_folder, list(parsed))
+            say(f"The test partition of {dataset.name} is opened for the {_ordinal(count)} time")
+
+    return run_campaign(
+        parsed, tracks, Path(folder), dataset_name=dataset.name, sources=dataset.sources,
+        sample_rate=sample_rate or (tracks[0].sample_rate if tracks else 44100), num_workers=num_workers,
+        address=address, partition=partition, resume=resume, write_estimates=write_estimates, begin=begin,
+        progress=progress,
+    )  # fmt: skip
+
+
+def _ordinal(number: int) -> str:
+    """Write a number as in "the 2nd time"."""
+    suffix = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{suffix}"
 
 
 def run_campaign(

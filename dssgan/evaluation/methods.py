@@ -12,8 +12,8 @@ from dssgan.data.dataset import Track
 from dssgan.data.learnt_from import LearntFrom
 from dssgan.data.sample import Sample
 from dssgan.errors import ConfigError, DataError
-from dssgan.inference.loading import find_model, learnt_from, shipped_ensembles
 from dssgan.inference.separator import Separator
+from dssgan.separators.loading import find_model, learnt_from, shipped_ensembles
 
 Audio = npt.NDArray[np.float32]
 Estimator = Callable[[Track, Audio], Audio]  # a track and its mix (channels, samples) to (sources, channels, samples)
@@ -66,16 +66,16 @@ class ModelMethod:
 
     Args:
         reference: a bundle's folder, an ensemble's file, or the name of a shipped one.
-        device: where it runs.
+        device: where it runs: "auto", "cpu", "cuda" or "mps".
+        precision: as for `SeparationSettings`.
     """
 
     reference: str
     device: str = "cpu"
+    precision: str = "float32"
 
     def open(self, sources: tuple[str, ...], sample_rate: int) -> Estimator:
-        import dssgan.ensembling  # noqa: F401  a worker that opens an ensemble needs its loader registered
-
-        separator = Separator.load(self.reference, device=self.device)
+        separator = Separator.load(self.reference, device=self.device, precision=self.precision)
         if set(separator.sources) != set(sources):
             raise DataError(
                 f"{self.reference}: separates {', '.join(separator.sources)} but the tracks hold {', '.join(sources)}; "
@@ -131,12 +131,14 @@ class FolderMethod:
         return (self.path,)
 
 
-def parse_methods(texts: Iterable[str]) -> dict[str, Method]:
+def parse_methods(texts: Iterable[str], *, device: str = "cpu", precision: str = "float32") -> dict[str, Method]:
     """Turn what a user wrote on the command line into methods by name.
 
     Args:
         texts: each "mix", a bundle's folder, an ensemble's file or name, or a folder of estimates; "NAME=TEXT" names
             it, otherwise its file's name does.
+        device: where models run.
+        precision: in which precision.
 
     Returns:
         Methods by name, in order.
@@ -159,5 +161,5 @@ def parse_methods(texts: Iterable[str]) -> dict[str, Method]:
         elif reference not in shipped and path.is_dir() and not (path / "model.json").exists():
             methods[name] = FolderMethod(path.resolve())
         else:  # workers may run in another folder
-            methods[name] = ModelMethod(str(find_model(reference).resolve()))
+            methods[name] = ModelMethod(str(find_model(reference).resolve()), device, precision)
     return methods

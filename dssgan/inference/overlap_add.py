@@ -1,29 +1,75 @@
 """Separation of audio of any length in overlapping segments, with memory for a few segments only."""
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from dataclasses import dataclass
+from itertools import chain, islice
 
 import numpy as np
 import torch
 
 from dssgan.audio.info import Audio
-from dssgan.errors import AudioError, ConfigError, ModelError
-from dssgan.inference.device import uses_bf16
+from dssgan.errors import AudioError, ConfigError, ModelError, unknown
+from dssgan.inference.device import PRECISIONS, uses_bf16
 from dssgan.separators.base import SeparatorModel
 
 DEFAULT_SEGMENT_SECONDS = 8.0
-DEFAULT_OVERLAP = 0.25
+
+
+@dataclass(frozen=True)
+class SeparationSettings:
+    """How a separator is run over audio of any length; what it gives hardly depends on it.
+
+    Args:
+        segment_seconds: length of a segment; None takes the model's `segment_seconds` if it has one, or 8 s.
+        overlap: part of a segment shared with the next, from 0 to 0.5.
+        batch_size: segments that go through the model together.
+        precision: "float32", "bf16", or "auto" for bf16 where the processor has it.
+
+    Raises:
+        ConfigError: a setting out of range.
+    """
+
+    segment_seconds: float | None = None
+    overlap: float = 0.25
+    batch_size: int = 1
+    precision: str = "float32"
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ConfigError(f"batch size {self.batch_size}: give 1 or more")
+        if self.segment_seconds is not None and not 0 < self.segment_seconds < float("inf"):
+            raise ConfigError(f"segment of {self.segment_seconds} s: give more than 0, such as 8")
+        if not 0 <= self.overlap <= 0.5:
+            raise ConfigError(f"overlap {self.overlap}: give a part of the segment from 0 to 0.5")
+        if self.precision not in PRECISIONS:
+            raise ConfigError(unknown("precision", self.precision, PRECISIONS))
+
+    def in_samples(self, model: SeparatorModel) -> tuple[int, int]:
+        """Turn lengths into samples at a model's rate.
+
+        Args:
+            model: the separator.
+
+        Returns:
+            Length of a segment, and how much of it the next one shares, samples.
+
+        Raises:
+            ConfigError: a segment is shorter than a sample.
+        """
+        seconds = self.segment_seconds or getattr(model, "segment_seconds", None) or DEFAULT_SEGMENT_SECONDS
+        segment_samples = round(seconds * model.sample_rate)
+        if segment_samples < 1:
+            raise ConfigError(f"segment of {seconds} s: give more than 0, such as 8")
+        return segment_samples, int(segment_samples * self.overlap)
+
+
+DEFAULT_SETTINGS = SeparationSettings()
 
 
 def separate_blocks(
     model: SeparatorModel,
     blocks: Iterable[Audio],
-    *,
-    segment_seconds: float | None = None,
-    overlap: float = DEFAULT_OVERLAP,
-    batch_size: int = 1,
-    device: torch.device | None = None,
-    precision: str = "float32",
+    settings: SeparationSettings = DEFAULT_SETTINGS,
 ) -> Iterator[Audio]:
     """Separate a stream, segment by segment, at the model's own rate and channels.
 
@@ -42,11 +88,7 @@ def separate_blocks(
     Args:
         model: maps (batch, channels, samples) to (batch, sources, channels, samples). It runs in evaluation mode.
         blocks: (channels, any number of samples) each, float32, at the model's rate.
-        segment_seconds: length of a segment; None takes the model's `segment_seconds` if it has one, or 8 s.
-        overlap: V / N, from 0 to 0.5.
-        batch_size: segments that go through the model together.
-        device: where the model lies; None asks its parameters.
-        precision: "float32", "bf16", or "auto" for bf16 where the processor has it.
+        settings: N is `segment_seconds`, V / N `overlap`.
 
     Yields:
         Estimates, (sources, channels, some samples); in total as many samples as came in.
@@ -56,9 +98,9 @@ def separate_blocks(
         ConfigError: a setting out of range.
         ModelError: the model's output is misshapen or holds a number that is not finite.
     """
-    segment_samples, overlap_samples = grid(model, segment_seconds, overlap, batch_size)
-    device = device or next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-    uses_autocast = uses_bf16(precision, device)
+    segment_samples, overlap_samples = settings.in_samples(model)
+    device = next((tensor.device for tensor in chain(model.parameters(), model.buffers())), torch.device("cpu"))
+    uses_autocast = uses_bf16(settings.precision, device)
     hop_samples = segment_samples - overlap_samples
     fade_in = np.sin(np.pi / 2 * (np.arange(overlap_samples) + 0.5) / max(overlap_samples, 1)) ** 2
     fade_in = fade_in.astype(np.float32)
@@ -70,7 +112,7 @@ def separate_blocks(
         segments = _segments(blocks, model.channels, segment_samples, overlap_samples)
         tail: Audio | None = None
         start = 0
-        while batch := list(islice(segments, batch_size)):
+        while batch := list(islice(segments, settings.batch_size)):
             ends = [end for _, end in batch]
             mix = np.stack([segment for segment, _ in batch])
             batch.clear()  # whoever separates with many models at once waits here with each
@@ -86,32 +128,6 @@ def separate_blocks(
     finally:
         if was_training:
             model.train()
-
-
-def grid(model: SeparatorModel, segment_seconds: float | None, overlap: float, batch_size: int) -> tuple[int, int]:
-    """Turn settings into samples, or refuse them.
-
-    Args:
-        model: the separator.
-        segment_seconds: as for `separate_blocks`, and so the others.
-
-    Returns:
-        Length of a segment and how much of it the next one shares, samples.
-
-    Raises:
-        ConfigError: a setting out of range.
-    """
-    if batch_size < 1:
-        raise ConfigError(f"batch size {batch_size}: give 1 or more")
-    seconds = segment_seconds
-    if seconds is None:
-        seconds = getattr(model, "segment_seconds", None) or DEFAULT_SEGMENT_SECONDS
-    segment_samples = round(seconds * model.sample_rate) if 0 < seconds < float("inf") else 0
-    if segment_samples < 1:
-        raise ConfigError(f"segment of {seconds} s: give more than 0, such as {DEFAULT_SEGMENT_SECONDS:g}")
-    if not 0 <= overlap <= 0.5:
-        raise ConfigError(f"overlap {overlap}: give a part of the segment from 0 to 0.5")
-    return segment_samples, int(segment_samples * overlap)
 
 
 def _segments(
@@ -150,7 +166,7 @@ def _run(model: SeparatorModel, mix: Audio, device: torch.device, uses_autocast:
     expected = (mix.shape[0], len(model.sources), *mix.shape[1:])
     if result.shape != expected:
         raise ModelError(
-            f"{type(model).__name__}: gave estimates of shape {result.shape}, not {expected}; mend its code"
+            f"{type(model).__name__}: gave estimates of shape {result.shape}, not {expected}; fix its code"
         )
     if not np.isfinite(result).all():
         raise ModelError(

@@ -11,17 +11,17 @@ import torch
 
 from dssgan.audio.files import Audio, probe, read_blocks
 from dssgan.errors import AudioError
-from dssgan.inference.device import choose_device, uses_bf16
-from dssgan.inference.loading import load_model
-from dssgan.inference.mix import as_mix
-from dssgan.inference.overlap_add import DEFAULT_OVERLAP, grid
+from dssgan.inference.device import choose_device
+from dssgan.inference.overlap_add import SeparationSettings
 from dssgan.inference.stem_files import check_format, check_size, write_stems
 from dssgan.inference.stream import separate_array, separate_stream
 from dssgan.separators.base import SeparatorModel
+from dssgan.separators.loading import load_model
 
 Progress = Callable[[float, float], None]
 
 _BLOCK_SAMPLES = 1 << 16
+_MAX_CHANNELS = 32  # more than any format of loudspeakers, fewer than the samples of any music
 
 
 @dataclass(frozen=True)
@@ -63,40 +63,28 @@ class SeparatedFile:
 class Separator:
     """A model together with how it is run.
 
+    >>> from dssgan import Separator, load_dataset
+    >>> separator = Separator.load("default", "cpu", overlap=0.1)
+    >>> mix = load_dataset().test[0].sources[0].read(duration_seconds=2.0)
+    >>> stems = separator.separate(mix, 44100)
+    >>> sorted(stems), stems["drums"].shape == mix.shape
+    (['drums', 'other'], True)
+
     Args:
         model: a separator or an ensemble.
         name: what to call it in records.
         device: "auto", "cpu", "cuda" or "mps".
-        segment_seconds: length of a segment; None leaves it to the model.
-        overlap: part of a segment shared with the next, 0 to 0.5.
-        batch_size: segments that go through the model together.
-        precision: "float32", "bf16", or "auto" for bf16 where the processor has it.
+        settings: of `SeparationSettings`.
 
     Raises:
         ConfigError: no such device, or a setting out of range.
     """
 
-    def __init__(
-        self,
-        model: SeparatorModel,
-        name: str,
-        *,
-        device: str = "cpu",
-        segment_seconds: float | None = None,
-        overlap: float = DEFAULT_OVERLAP,
-        batch_size: int = 1,
-        precision: str = "float32",
-    ) -> None:
-        self._device = choose_device(device)
-        # refused here, once, and not with every file
-        uses_bf16(precision, self._device)
-        grid(model, segment_seconds, overlap, batch_size)
-        self.model = model.to(self._device).eval()
+    def __init__(self, model: SeparatorModel, name: str, *, device: str = "cpu", **settings: Any) -> None:
+        self.settings = SeparationSettings(**settings)
+        self.settings.in_samples(model)  # refused here, once, and not with every file
+        self.model = model.to(choose_device(device)).eval()
         self.name = name
-        self.segment_seconds = segment_seconds
-        self.overlap = overlap
-        self.batch_size = batch_size
-        self.precision = precision
 
     @classmethod
     def load(cls, reference: str | Path = "default", device: str = "auto", **settings: Any) -> "Separator":
@@ -143,7 +131,8 @@ class Separator:
             ConfigError: a setting out of range.
             ModelError: the model's output is misshapen or holds a number that is not finite.
         """
-        estimates = separate_array(self.model, as_mix(mix, sample_rate), sample_rate=sample_rate, **self._settings)
+        audio = _as_mix(mix, sample_rate)
+        estimates = separate_array(self.model, audio, sample_rate=sample_rate, settings=self.settings)
         return {
             source: estimate.reshape(np.shape(mix)) for source, estimate in zip(self.sources, estimates, strict=True)
         }
@@ -192,7 +181,7 @@ class Separator:
             num_frames = 0
             blocks = read_blocks(path, _BLOCK_SAMPLES, on_truncated=lambda _there, told: promised.append(told))
             stems = separate_stream(
-                self.model, blocks, sample_rate=info.sample_rate, channels=info.channels, **self._settings
+                self.model, blocks, sample_rate=info.sample_rate, channels=info.channels, settings=self.settings
             )
             for mix, estimates in stems:
                 yield mix, estimates
@@ -222,9 +211,32 @@ class Separator:
             promised_seconds=promised[0] if promised else None,
         )
 
-    @property
-    def _settings(self) -> dict[str, Any]:
-        return {
-            "segment_seconds": self.segment_seconds, "overlap": self.overlap, "batch_size": self.batch_size,
-            "device": self._device, "precision": self.precision,
-        }  # fmt: skip
+
+def _as_mix(mix: Audio | torch.Tensor, sample_rate: int) -> Audio:
+    """Turn what a user gives into audio, or say what is wrong with it.
+
+    Args:
+        mix: (channels, samples) or (samples,), floats, an array or a tensor.
+        sample_rate: its rate, samples per second.
+
+    Returns:
+        (channels, samples), float32.
+
+    Raises:
+        AudioError: it is empty, misshapen, not of floats, or holds a sample that is not finite; or no such rate.
+    """
+    audio = mix.detach().cpu().numpy() if isinstance(mix, torch.Tensor) else np.asarray(mix)
+    if audio.ndim not in (1, 2) or audio.size == 0:
+        raise AudioError(f"mix of shape {audio.shape}: give (channels, samples) with at least one sample")
+    if audio.ndim == 2 and audio.shape[0] > _MAX_CHANNELS:
+        raise AudioError(f"mix of shape {audio.shape}: the mix must be (channels, samples); transpose it")
+    if not np.issubdtype(audio.dtype, np.floating):
+        raise AudioError(f"mix of {audio.dtype}: give floats in [-1, 1]; divide 16-bit integers by 32768")
+    if sample_rate < 1:
+        raise AudioError(f"sample rate {sample_rate}: give the mix's samples per second, such as 44100")
+    audio = np.atleast_2d(audio).astype(np.float32)
+    finite = np.isfinite(audio).all(axis=0)
+    if not finite.all():
+        seconds = int(finite.argmin()) / sample_rate
+        raise AudioError(f"mix: holds a sample that is not a finite number at {seconds:.3f} s; fix it there")
+    return audio

@@ -10,9 +10,9 @@ import torch
 from dssgan.audio.info import Audio
 from dssgan.audio.resample import StreamResampler
 from dssgan.errors import AudioError
-from dssgan.inference.consistency import mixture_consistency
-from dssgan.inference.overlap_add import DEFAULT_OVERLAP, separate_blocks
+from dssgan.inference.overlap_add import DEFAULT_SETTINGS, SeparationSettings, separate_blocks
 from dssgan.separators.base import SeparatorModel
+from dssgan.separators.consistency import mixture_consistency
 
 _ARRAY_BLOCK_SAMPLES = 1 << 16
 
@@ -23,11 +23,7 @@ def separate_stream(
     *,
     sample_rate: int,
     channels: int,
-    segment_seconds: float | None = None,
-    overlap: float = DEFAULT_OVERLAP,
-    batch_size: int = 1,
-    device: torch.device | None = None,
-    precision: str = "float32",
+    settings: SeparationSettings = DEFAULT_SETTINGS,
 ) -> Iterator[tuple[Audio, Audio]]:
     """Separate a stream of any rate and number of channels into stems that sum to it.
 
@@ -42,7 +38,7 @@ def separate_stream(
         blocks: (channels, any number of samples) each, float32.
         sample_rate: rate of the blocks, samples per second.
         channels: channels of the blocks.
-        segment_seconds: as for `separate_blocks`, and so the others.
+        settings: how the model is run.
 
     Yields:
         The mix, (channels, some samples), and its estimates, (sources, channels, as many samples); in total exactly
@@ -54,31 +50,23 @@ def separate_stream(
         ModelError: the model's output is misshapen or holds a number that is not finite.
     """
     num_sources = len(model.sources)
-    waiting = _Waiting(channels)
-    heard = _resampled(waiting.through(blocks), sample_rate, model.sample_rate, channels)
+    delay_line = _MixDelayLine(channels)
+    heard = _resampled(delay_line.through(blocks), sample_rate, model.sample_rate, channels)
     num_groups = -(-channels // model.channels)
     # the groups advance in step, so what tee keeps for the others is at most one segment
     groups = [
-        separate_blocks(
-            model,
-            _group(copy, group * model.channels, model.channels),
-            segment_seconds=segment_seconds,
-            overlap=overlap,
-            batch_size=batch_size,
-            device=device,
-            precision=precision,
-        )
+        separate_blocks(model, _group(copy, group * model.channels, model.channels), settings)
         for group, copy in enumerate(tee(heard, num_groups))
     ]
     joined = (_join(parts, channels).reshape(num_sources * channels, -1) for parts in zip(*groups, strict=True))
     for flat in _resampled(joined, model.sample_rate, sample_rate, num_sources * channels):
         # two resamplers round the length twice: the few samples beyond the end of the mix are dropped here
-        flat = flat[:, : waiting.num_samples]
+        flat = flat[:, : delay_line.num_samples]
         if flat.shape[-1]:
-            mix = waiting.take(flat.shape[-1])
+            mix = delay_line.take(flat.shape[-1])
             yield mix, mixture_consistency(flat.reshape(num_sources, channels, -1), mix)
-    if waiting.num_samples:  # ... and the few that are missing are shared equally
-        mix = waiting.take(waiting.num_samples)
+    if delay_line.num_samples:  # ... and the few that are missing are shared equally
+        mix = delay_line.take(delay_line.num_samples)
         yield mix, mixture_consistency(np.zeros((num_sources, *mix.shape), np.float32), mix)
 
 
@@ -87,11 +75,7 @@ def separate_array(
     mix: Audio | torch.Tensor,
     *,
     sample_rate: int | None = None,
-    segment_seconds: float | None = None,
-    overlap: float = DEFAULT_OVERLAP,
-    batch_size: int = 1,
-    device: torch.device | None = None,
-    precision: str = "float32",
+    settings: SeparationSettings = DEFAULT_SETTINGS,
 ) -> Audio:
     """Separate a whole array exactly as `separate_stream` would the same audio in pieces.
 
@@ -102,7 +86,7 @@ def separate_array(
         model: the separator.
         mix: (channels, samples), float32.
         sample_rate: its rate, samples per second; None for the model's own.
-        segment_seconds: as for `separate_blocks`, and so the others.
+        settings: how the model is run.
 
     Returns:
         Estimates, (sources, channels, samples); they sum to the mix.
@@ -120,15 +104,14 @@ def separate_array(
     estimates = np.empty((len(model.sources), *audio.shape), np.float32)
     position = 0
     for part, estimate in separate_stream(
-        model, blocks, sample_rate=sample_rate or model.sample_rate, channels=audio.shape[0],
-        segment_seconds=segment_seconds, overlap=overlap, batch_size=batch_size, device=device, precision=precision,
+        model, blocks, sample_rate=sample_rate or model.sample_rate, channels=audio.shape[0], settings=settings
     ):  # fmt: skip
         estimates[..., position : position + part.shape[-1]] = estimate
         position += part.shape[-1]
     return estimates
 
 
-class _Waiting:
+class _MixDelayLine:
     """The part of the mix whose estimates are still on their way."""
 
     def __init__(self, channels: int) -> None:

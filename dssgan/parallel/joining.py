@@ -17,7 +17,7 @@ import logging, sys
 import ray
 ray.init(address=sys.argv[1], log_to_driver=False, logging_level=logging.CRITICAL)
 """
-_START_ONE = "start one with `ray up` or `ray start --head`"
+_START_ONE = "start one with `ray start --head`, or with `ray up` and a cluster file"
 
 
 def require_cluster(address: str) -> None:

@@ -116,7 +116,7 @@ def _pairs(config: TrainConfig, dataset: Dataset, common: dict[str, Any]) -> End
     if config.synthetic < 1:
         sources.append(PairedExcerpts(dataset.train_sup, seed=config.seed, **common))
     if config.synthetic > 0:
-        from dssgan.data.synthetic.stream import SyntheticExcerpts  # looks for instruments
+        from dssgan.synthesis.stream import SyntheticExcerpts  # looks for instruments
 
         if dataset.sources != SyntheticExcerpts.sources:
             raise DataError(

@@ -12,20 +12,20 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import nn
 
+from dssgan.adversarial.critic_augment import CriticAugment
+from dssgan.adversarial.critics import Critic, build_critic
+from dssgan.adversarial.losses import ADVERSARIAL_LOSSES, AdversarialLoss
 from dssgan.configurable import build
-from dssgan.critics import Critic, build_critic
 from dssgan.data.augment import Augment
 from dssgan.errors import ConfigError, ModelError, unknown
-from dssgan.losses import ADDITIVITY_LOSSES, GAMES, SUPERVISED_LOSSES
-from dssgan.losses.games import Game
-from dssgan.losses.hearing import Hearing
+from dssgan.losses import ADDITIVITY_LOSSES, SUPERVISED_LOSSES
 from dssgan.separators import SeparatorModel, build_separator
 from dssgan.separators.bundle import read_description, weights_fingerprint
 
 # What the supervised phase does not depend on, to the last bit; see `phase_one_key`.
 PHASE_TWO_SETTINGS = {
     "alpha", "alpha_as", "alpha_ramp_steps", "feature_matching", "beta", "init", "critic", "adversarial_loss",
-    "hearing", "additivity_loss", "adversarial_epochs", "critic_steps", "adversarial_learning_rate",
+    "critic_augment", "additivity_loss", "adversarial_epochs", "critic_steps", "adversarial_learning_rate",
     "critic_learning_rate", "self_boost", "unpaired_augment", "device", "num_workers", "media",
 }  # fmt: skip
 
@@ -85,7 +85,7 @@ class TrainConfig(Section):
     separator: Component = Component(name="tdf_unet", preset="tiny")
     critic: Component = Component(name="strided", preset="tiny")
     adversarial_loss: Component = Component(name="wgan_gp")
-    hearing: Hearing = Hearing()
+    critic_augment: CriticAugment = CriticAugment()
     supervised_loss: Component = Component(name="wave_stft")
     additivity_loss: Component = Component(name="additivity")
 
@@ -149,9 +149,10 @@ class TrainConfig(Section):
         """Build one critic with fresh weights for a number of audio channels."""
         return build_critic(self.critic.name, {**self.critic.arguments, "channels": channels}, self.critic.preset)
 
-    def build_game(self) -> Game:
+    def build_adversarial_loss(self) -> AdversarialLoss:
         """Build what critics and separator want of each other."""
-        return build("adversarial_loss", GAMES, self.adversarial_loss.name, self.adversarial_loss.arguments)
+        chosen = self.adversarial_loss
+        return build("adversarial_loss", ADVERSARIAL_LOSSES, chosen.name, chosen.arguments)
 
     def build_supervised_loss(self) -> nn.Module:
         """Build the loss on pairs."""
@@ -305,13 +306,14 @@ def make_config(*layers: Mapping[str, Any]) -> TrainConfig:
             section = SelfBoost if path[0] == "self_boost" and len(path) > 1 else TrainConfig
             raise ConfigError(unknown("setting", path[-1], section.model_fields)) from error
         if first["type"] == "unexpected_keyword_argument":
-            section_fields = fields({"augment": Augment, "unpaired_augment": Augment, "hearing": Hearing}[path[0]])
+            sections = {"augment": Augment, "unpaired_augment": Augment, "critic_augment": CriticAugment}
+            section_fields = fields(sections[path[0]])
             raise ConfigError(unknown("setting", path[-1], [field.name for field in section_fields])) from error
         raise ConfigError(f"{'.'.join(path)}={first['input']!r}: {first['msg'].lower()}") from error
     # constructors check their own settings
     separator = config.build_separator()
     config.build_critic(separator.channels)
-    config.build_game()
+    config.build_adversarial_loss()
     config.build_supervised_loss()
     config.build_additivity_loss()
     if config.accumulate > config.batch_size:

@@ -8,18 +8,15 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from dssgan.adversarial.balance import GradientBalancer
+from dssgan.adversarial.critic_augment import AugmentParams
+from dssgan.adversarial.critics_loss import CriticsLoss
 from dssgan.errors import DivergedError
-from dssgan.losses.adversarial import CriticsLoss
-from dssgan.losses.hearing import Draw
 from dssgan.separators import SeparatorModel
 from dssgan.training.config import TrainConfig
 from dssgan.training.micro_batches import Backward, MicroBatches
 from dssgan.training.schedules import learning_rate_factor
 from dssgan.training.world import World
-
-_STEPS_A_MEASUREMENT = 5
-_LEAST_REACH = 1e-3  # so that what hardly reaches the weights is not blown up without bound
-
 
 _OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
@@ -45,7 +42,7 @@ class GAN:
         torch.manual_seed(config.seed)
         self.separator: SeparatorModel = config.build_separator().to(device)
         critics = [config.build_critic(self.separator.channels) for _ in self.separator.sources]
-        self.critics = CriticsLoss(critics, config.build_game(), config.hearing).to(device)
+        self.critics = CriticsLoss(critics, config.build_adversarial_loss(), config.critic_augment).to(device)
         self.supervised_loss = config.build_supervised_loss().to(device)
         self.additivity_loss = config.build_additivity_loss().to(device)
         # forwards go through the wrapped modules: calling the bare ones would skip the averaging without a word
@@ -54,8 +51,9 @@ class GAN:
         self.average = AveragedModel(self.separator, avg_fn=self._average)
         self._start_optimiser(config.learning_rate, config.supervised_epochs)
         self.critic_optimiser = torch.optim.Adam(self.critics.parameters(), config.critic_learning_rate)
-        self._gather = world.gather
-        self._reach = 0.0  # see `_measure_reach`; 0 before the first measurement
+        self.balancer = GradientBalancer(
+            [weight for weight in self.separator.parameters() if weight.requires_grad], world.gather
+        )
         self._memory = MicroBatches(config.accumulate, may_retry=world.size == 1)
 
     def _start_optimiser(self, learning_rate: float, num_epochs: int) -> None:
@@ -98,7 +96,7 @@ class GAN:
             weights: phase one's best, or those that phase one started from.
         """
         self.load_weights(weights)
-        self._reach = 0.0
+        self.balancer.reset()
         self._start_optimiser(self.config.adversarial_learning_rate, self.config.adversarial_epochs)
 
     def supervised_step(self, mix: Tensor, sources: Tensor) -> dict[str, float]:
@@ -139,12 +137,12 @@ class GAN:
             DssganError: memory does not suffice.
         """
         position = torch.rand(real.shape[:2]).to(self.device)
-        draw = self.critics.hearing.draw(real.shape[0], real.shape[1], self.device)
+        params = self.critics.critic_augment.sample_params(real.shape[0], real.shape[1], self.device)
 
         def backward(part: slice) -> dict[str, Tensor]:
             with torch.no_grad(), self._autocast():
                 fake = self.separator(unpaired_mix[part])
-            loss, distance, penalty = self._criticise(real[part], fake, position[part], _part(draw, part))
+            loss, distance, penalty = self._criticise(real[part], fake, position[part], _part(params, part))
             _require_finite(loss, "critics'")
             (loss * _share(part, real)).backward()
             return {"critic": loss.detach(), "wasserstein": distance, "gradient_penalty": penalty}
@@ -164,15 +162,14 @@ class GAN:
     ) -> dict[str, float]:
         """Teach the separator on pairs, and against its critics on unpaired mixes.
 
-        Source: Stoller, Ewert, Dixon 2017, equation 6, arXiv 1711.00048. Where alpha is a ratio, the critics' gradient
-        is first made the same for every estimate, after Defossez et al. 2022, section 3.4, arXiv 2210.13438, and then
-        given its part of the other gradient's norm at the weights; see `balance` and `_measure_reach`.
+        Source: Stoller, Ewert, Dixon 2017, equation 6, arXiv 1711.00048. Where alpha is a ratio of gradients, see
+        `dssgan.adversarial.balance`.
 
         Args:
             mix: (batch, channels, samples).
             sources: (batch, sources, channels, samples).
             unpaired_mix: as many, (batch, channels, samples).
-            real: unpaired sources, (batch, sources, channels, samples); needed where the game is a relative one.
+            real: unpaired sources, (batch, sources, channels, samples); needed where the adversarial loss is relative.
             alpha: adversarial weight or ratio of this step; None takes the configured one.
 
         Returns:
@@ -183,7 +180,8 @@ class GAN:
             DssganError: memory does not suffice.
         """
         alpha = self.config.alpha if alpha is None else alpha
-        draws = [self.critics.hearing.draw(sources.shape[0], sources.shape[1], self.device) for _ in range(2)]
+        augment, (batch, num_sources) = self.critics.critic_augment, sources.shape[:2]
+        params = [augment.sample_params(batch, num_sources, self.device) for _ in range(2)]
 
         def backward(part: slice) -> dict[str, Tensor]:
             # one forward for both batches: data-parallel training allows one a step
@@ -200,46 +198,24 @@ class GAN:
             if alpha > 0:
                 with _frozen(self.critics):
                     adversarial = losses["adversarial"] = self.critics.separator_loss(
-                        fake, None if real is None else real[part], _part(draws[0], part)
+                        fake, None if real is None else real[part], _part(params[0], part)
                     )
                     if self.config.feature_matching > 0:
                         losses["feature_matching"] = self.critics.matching_loss(
-                            paired, sources[part], _part(draws[1], part)
+                            paired, sources[part], _part(params[1], part)
                         )
                         adversarial = adversarial + self.config.feature_matching * losses["feature_matching"]
                     _require_finite(adversarial, "adversarial")
-                    (push,) = torch.autograd.grad(adversarial, estimates)
-                losses["gradient_ratio"] = push.norm() / gradient.norm().clamp(min=1e-12)  # as they come
+                    (adversarial_grad,) = torch.autograd.grad(adversarial, estimates)
+                losses["gradient_ratio"] = adversarial_grad.norm() / gradient.norm().clamp(min=1e-12)  # unscaled
                 if self.config.alpha_as == "gradient_ratio":
-                    push = balance(push, gradient.norm())
-                    is_due = not self._reach or int(self.average.n_averaged) % _STEPS_A_MEASUREMENT == 0
-                    if is_due and part.start == 0:
-                        self._measure_reach(both, gradient, push)
-                    push = push / max(self._reach, _LEAST_REACH)
-                gradient = gradient + alpha * push
+                    step = int(self.average.n_averaged) if part.start == 0 else None
+                    adversarial_grad = self.balancer.scale(adversarial_grad, gradient, both, step=step)
+                gradient = gradient + alpha * adversarial_grad
             both.backward(gradient * _share(part, mix))
             return {name: value.detach() for name, value in losses.items()}
 
         return self._step_separator(backward, len(mix))
-
-    def _measure_reach(self, estimates: Tensor, gradient: Tensor, push: Tensor) -> None:
-        """Measure how much of the critics' push at the estimates reaches the weights, beside the other gradient.
-
-        Critics look into every corner of a spectrogram, and a mask moves little where the mix is quiet: gradients of
-        one norm at the estimates can differ tenfold at the weights. The ratio there drifts slowly, so it is measured at
-        some steps, and its moving average holds for all.
-        """
-        weights = [weight for weight in self.separator.parameters() if weight.requires_grad]
-
-        def norm_at_weights(at_estimates: Tensor) -> float:
-            parts = torch.autograd.grad(estimates, weights, at_estimates, retain_graph=True, allow_unused=True)
-            return float(torch.stack([part.norm() for part in parts if part is not None]).norm())
-
-        found = norm_at_weights(push) / max(norm_at_weights(gradient), 1e-12)
-        heard = [max(value, _LEAST_REACH) for value in self._gather(found) if value > 0]
-        if heard:  # not silence alone
-            mean = sum(heard) / len(heard)
-            self._reach = self._reach + 0.2 * (mean - self._reach) if self._reach else mean
 
     def _estimate(self, mix: Tensor) -> Tensor:
         with self._autocast():
@@ -280,7 +256,7 @@ class GAN:
             **self.supervised_state_dict(),
             "critics": self.critics.state_dict(),
             "critic_optimiser": self.critic_optimiser.state_dict(),
-            "reach": self._reach,
+            "balancer": self.balancer.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -288,26 +264,7 @@ class GAN:
         self.load_supervised_state_dict(state)
         self.critics.load_state_dict(state["critics"])
         self.critic_optimiser.load_state_dict(state["critic_optimiser"])
-        self._reach = state["reach"]
-
-
-def balance(push: Tensor, norm: Tensor) -> Tensor:
-    """Give every estimate's gradient the same norm.
-
-    Critics hear all estimates at one level, so what they say of a soft one comes back many times as strong; one norm
-    for the whole batch would be the softest estimate's alone.
-
-    Args:
-        push: the gradient at the estimates, (batch, sources, channels, samples). Where it is 0, nothing was heard.
-        norm: that all of it shall have together.
-
-    Returns:
-        The balanced gradient, of the same shape.
-    """
-    norms = push.flatten(2).norm(dim=2)
-    each = norm / (norms > 0).sum().clamp(min=1).sqrt()
-    balanced: Tensor = push * (each / norms.clamp(min=1e-12))[..., None, None]
-    return balanced
+        self.balancer.load_state_dict(state["balancer"])
 
 
 def _require_finite(loss: Tensor, whose: str) -> None:
@@ -322,8 +279,8 @@ def _share(part: slice, batch: Tensor) -> float:
     return len(batch[part]) / len(batch)
 
 
-def _part(draw: Draw | None, part: slice) -> Draw | None:
-    return None if draw is None else draw.part(part)
+def _part(params: AugmentParams | None, part: slice) -> AugmentParams | None:
+    return None if params is None else params.part(part)
 
 
 @contextmanager

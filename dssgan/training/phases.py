@@ -18,9 +18,9 @@ from dssgan.data.guard import guarded
 from dssgan.data.learnt_from import LearntFrom
 from dssgan.errors import ConfigError, ModelError
 from dssgan.inference.device import choose_device, keep_freed_memory, uses_bf16
-from dssgan.inference.loading import learnt_from, origins
 from dssgan.separators import SeparatorModel
 from dssgan.separators.bundle import load_bundle, save_bundle
+from dssgan.separators.loading import learnt_from, origins
 from dssgan.training.batches import Batches
 from dssgan.training.checkpoint import BUNDLE, Position, read_checkpoint, write_checkpoint
 from dssgan.training.config import TrainConfig, phase_one_key
@@ -62,9 +62,9 @@ class Outcome:
 def train(
     config: TrainConfig,
     dataset: Dataset,
-    folder: Path,
+    folder: Path | str,
     *,
-    report: Report,
+    report: Report = lambda _metrics, _folder: None,
     world: World | None = None,
     resume_from: Path | None = None,
     shared_phases: SharedPhases | None = None,
@@ -73,6 +73,13 @@ def train(
 
     The same code runs alone, inside a search's trial and in each of several processes. Source: Stoller, Ewert, Dixon
     2017, section 3, arXiv 1711.00048.
+
+    >>> from dssgan import load_dataset, make_config, train
+    >>> small = {"name": "unet", "num_layers": 2, "num_initial_filters": 2, "n_fft": 512, "hop_samples": 256}
+    >>> one_step = {"steps_per_epoch": 1, "supervised_epochs": 1, "adversarial_epochs": 0, "segment_seconds": 1.0}
+    >>> config = make_config({"separator": small, "validation_seconds": 2.0, "media": False, **one_step})
+    >>> train(config, load_dataset(), "runs/mine").bundle.as_posix()
+    'runs/mine/bundle'
 
     Args:
         config: the configuration.
@@ -93,7 +100,7 @@ def train(
         DivergedError: a loss is not a finite number.
         ModelError: the checkpoint to resume from is missing or damaged.
     """
-    return _Training(config, dataset, folder, report, world or World(), shared_phases).run(resume_from)
+    return _Training(config, dataset, Path(folder), report, world or World(), shared_phases).run(resume_from)
 
 
 class _Training:

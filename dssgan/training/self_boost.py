@@ -11,15 +11,14 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-import dssgan.ensembling  # noqa: F401  a teacher may be an ensemble
 from dssgan.audio.info import Audio
 from dssgan.data.sample import Recording, Sample
 from dssgan.data.track import Track
 from dssgan.errors import ModelError
-from dssgan.inference.loading import load_model
 from dssgan.inference.stem_files import write_stems
 from dssgan.inference.stream import separate_array
 from dssgan.separators import SeparatorModel
+from dssgan.separators.loading import load_model
 from dssgan.training.config import SelfBoost
 
 Decibels = npt.NDArray[np.float64]

@@ -8,8 +8,8 @@ from pathlib import Path
 from filelock import FileLock
 
 from dssgan.atomic import replacing
+from dssgan.curation.decoded import DecodedCache
 from dssgan.data.dataset import Bring, Dataset, where_it_is
-from dssgan.data.decoded import DecodedCache
 from dssgan.data.sample import Sample
 from dssgan.errors import AudioError, DataError
 from dssgan.parallel.cluster import require_seen

@@ -53,7 +53,7 @@ class SearchSpace:
         try:
             exec(compile(self.text, self.name, "exec"), names)  # the user's own code, like any script they run
         except Exception as error:
-            raise ConfigError(f"{self.name}: {type(error).__name__}: {error}; mend the file") from error
+            raise ConfigError(f"{self.name}: {type(error).__name__}: {error}; fix the file") from error
         if not callable(names.get("space")):
             raise ConfigError(f"{self.name}: has no function space(trial); add one that calls trial.suggest_...")
         return names["space"]
@@ -70,7 +70,7 @@ class SearchSpace:
         return self._function()(trial) or {}
 
     def draw(self, trial: optuna.Trial) -> dict[str, Any]:
-        """Draw a trial's settings, again the same ones where it has some already.
+        """AugmentParams a trial's settings, again the same ones where it has some already.
 
         Args:
             trial: of a study.
@@ -92,7 +92,7 @@ class SearchSpace:
         return {key: value for key, value in drawn.items() if not key.startswith("_")}
 
     def check(self, settings: Mapping[str, Any]) -> list[TrainConfig]:
-        """Draw some trials and make a configuration of each, before any is trained.
+        """AugmentParams some trials and make a configuration of each, before any is trained.
 
         Args:
             settings: nested settings that the trials start from.

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from dssgan.curation.decoded import DecodedCache, decode_dataset
 from dssgan.data.bundled import FOLDER, MANIFEST
 from dssgan.data.dataset import Dataset, Track
-from dssgan.data.decoded import DecodedCache, decode_dataset
 from dssgan.data.fingerprint import fingerprint
+from dssgan.data.loading import load_dataset
+from dssgan.data.manifest import save_manifest
 from dssgan.data.sample import Recording, Sample
 from dssgan.errors import ConfigError, DssganError
 
@@ -30,7 +32,7 @@ def songs(bundled: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
         return replace(sample, path=folder / sample.path.relative_to(FOLDER))
 
     valid = tuple(Track(track.name, None, tuple(map(moved, track.sources))) for track in bundled.valid)
-    Dataset(bundled.sources, valid=valid).save(folder / "dataset.json")
+    save_manifest(Dataset(bundled.sources, valid=valid), folder / "dataset.json")
     return folder
 
 
@@ -56,8 +58,8 @@ def test_two_at_once_then_a_third(tmp_path: Path, songs: Path) -> None:
     for process in both:
         assert f"{NUM_FILES} files" in finish(process)
     assert (tmp_path / "decoded.json").read_bytes() == (tmp_path / "second.json").read_bytes()
-    decoded = Dataset.load(tmp_path / "decoded.json")
-    assert decoded.fingerprint == Dataset.load(songs).fingerprint
+    decoded = load_dataset(tmp_path / "decoded.json")
+    assert decoded.fingerprint == load_dataset(songs).fingerprint
     assert decoded.valid[0].samples[0].label.startswith(str(tmp_path / "cache"))
     assert f"0 decoded (0.0 MB), {NUM_FILES} there already" in finish(start(tmp_path, data=songs))
 
@@ -83,7 +85,7 @@ def test_a_killed_one_leaves_nothing_half_made_and_is_gone_on_with(tmp_path: Pat
     for note in notes:
         assert fingerprint(note.with_suffix(".wav")) in note.read_text()
     # going on: what is there is taken, what is not is made
-    parts = [part for track in Dataset.load(MANIFEST).train_sup for part in track.samples]
+    parts = [part for track in load_dataset(MANIFEST).train_sup for part in track.samples]
     samples = [part for part in parts if isinstance(part, Sample)]
     there = [(cache.folder / (key := cache.key(part))[:2] / f"{key[2:]}.json").exists() for part in samples]
     assert any(there)
@@ -133,7 +135,7 @@ def test_a_cluster_does_the_same(tmp_path: Path, songs: Path, cluster: str) -> N
 
     from dssgan.parallel.cluster import cluster_map
 
-    dataset = Dataset.load(songs)
+    dataset = load_dataset(songs)
     (tmp_path / "file").touch()
     with cluster_map(cluster) as map_unordered:
         assert ray.cluster_resources()["CPU"] == 3  # it was joined, and none was started

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from dssgan.curation.importers import import_dataset
 from dssgan.data import bundled as bundled_songs
 from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset
-from dssgan.data.importers import import_dataset
 
 TRACKS = {
     "train_sup": ["lithium-1", "lithium-2", "lithium-3", "rubidium-1", "rubidium-2", "rubidium-3"],

@@ -16,14 +16,15 @@ from dssgan.data.dataset import Dataset, Track
 from dssgan.data.guard import guarded, recordings_of
 from dssgan.data.known import Known, examine_recordings
 from dssgan.data.learnt_from import LearntFrom
+from dssgan.data.loading import load_dataset
 from dssgan.data.sample import Sample, Sum
 from dssgan.ensembling.build import build_ensemble
 from dssgan.errors import DataError, ModelError
 from dssgan.evaluation.campaign import run_campaign
 from dssgan.evaluation.methods import ModelMethod
-from dssgan.inference.loading import learnt_from
 from dssgan.separators import build_separator
 from dssgan.separators.bundle import save_bundle
+from dssgan.separators.loading import learnt_from
 from dssgan.tuning.options import SearchOptions
 from dssgan.tuning.space import SearchSpace
 from dssgan.tuning.sweep import run_sweep
@@ -108,15 +109,15 @@ def test_the_record_says_nothing_of_the_machine(bundled: Dataset) -> None:
 def test_a_replaced_file_is_noticed_behind_its_fingerprint(bundled: Dataset, tmp_path: Path) -> None:
     shutil.copytree(Path(str(bundled.files[0].path)).parents[2], tmp_path / "songs")
     manifest = tmp_path / "songs" / "dataset.json"
-    guarded(Dataset.load(manifest))
-    victim = next(sample for track in Dataset.load(manifest).train_sup for sample in track.sources if sample)
+    guarded(load_dataset(manifest))
+    victim = next(sample for track in load_dataset(manifest).train_sup for sample in track.sources if sample)
     assert isinstance(victim, Sample)
     impostor = next(sample for sample in bundled.test[0].sources if isinstance(sample, Sample))
     audio = np.resize(impostor.read(), (victim.channels, victim.num_frames))
     files.write(tmp_path / "new.wav", np.clip(audio, -1, 1), victim.sample_rate)
     subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", tmp_path / "new.wav", victim.path], check=True)
     with pytest.raises(DataError, match=rf"{victim.path.name}: is not the audio that the data set was made with"):
-        guarded(Dataset.load(manifest))
+        guarded(load_dataset(manifest))
 
 
 def test_a_bundle_is_not_tested_on_what_it_learnt_from(bundled: Dataset, tmp_path: Path) -> None:

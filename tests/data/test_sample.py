@@ -12,6 +12,8 @@ from dssgan.audio.resample import resample, to_channels
 from dssgan.data.augment import Augment
 from dssgan.data.dataset import Dataset, Track, Unpaired
 from dssgan.data.excerpts import PairedExcerpts
+from dssgan.data.loading import load_dataset
+from dssgan.data.manifest import save_manifest
 from dssgan.data.sample import Sample, Sum
 from dssgan.errors import DataError
 
@@ -65,21 +67,19 @@ def test_a_sum_of_nothing_is_refused(parts: tuple[Sample, Sample]) -> None:
         Sum(((parts[0], float("nan")),))
 
 
-@pytest.mark.parametrize("suffix", ["json", "pkl"])
-def test_a_data_set_keeps_its_sums(suffix: str, tmp_path: Path, parts: tuple[Sample, Sample], song: Song) -> None:
+def test_a_data_set_keeps_its_sums(tmp_path: Path, parts: tuple[Sample, Sample], song: Song) -> None:
     mix, drums = parts
     rest = Sum(((mix, 1.0), (drums, -1.0)))
     dataset = Dataset(
         ("drums", "other"), (Track("song", mix, (drums, rest)),), train_unsup=Unpaired((mix,), ((drums,), (rest,)))
     )
-    dataset.save(tmp_path / f"dataset.{suffix}")
-    loaded = Dataset.load(tmp_path / f"dataset.{suffix}")
+    save_manifest(dataset, tmp_path / "dataset.json")
+    loaded = load_dataset(tmp_path / "dataset.json")
     _, sources = loaded.train_sup[0].load()
     np.testing.assert_allclose(sources, song[1], atol=1e-6)
-    if suffix == "json":  # a pickle knows files alone, so the sum was written to one
-        assert loaded.train_sup == dataset.train_sup
-        assert loaded.train_unsup == dataset.train_unsup
-        assert loaded.fingerprint == dataset.fingerprint
+    assert loaded.train_sup == dataset.train_sup
+    assert loaded.train_unsup == dataset.train_unsup
+    assert loaded.fingerprint == dataset.fingerprint
 
 
 def test_training_takes_excerpts_of_sums(parts: tuple[Sample, Sample]) -> None:

@@ -6,8 +6,8 @@ import torch
 from dssgan.ensembling.products import SongProducts, products_of_estimates
 from dssgan.ensembling.stacking import average_weights, choose_members, fit_weights, usdr_of
 from dssgan.errors import DataError
-from dssgan.inference.consistency import mixture_consistency
 from dssgan.metrics.sdr import usdr
+from dssgan.separators.consistency import mixture_consistency
 
 
 def noise(seed: int, *shape: int) -> torch.Tensor:

@@ -4,7 +4,7 @@ import museval
 import numpy as np
 import pytest
 
-from dssgan.data.dataset import Dataset
+from dssgan.data.loading import load_dataset
 from dssgan.errors import DataError
 from dssgan.evaluation.bss_eval import evaluate_track
 
@@ -15,7 +15,7 @@ SOURCES = ("drums", "other")
 @pytest.fixture(scope="module")
 def song():
     """Three seconds and a bit of a bundled song at 8 kHz, mono, with estimates: (estimates, references)."""
-    mix, sources = Dataset.load(None).partition("test")[0].load(RATE, 1)
+    mix, sources = load_dataset(None).partition("test")[0].load(RATE, 1)
     energy = np.cumsum(np.square(sources[0, 0].astype(np.float64)))
     length = int(3.2 * RATE)
     start = int(np.argmax(energy[length:] - energy[:-length]))

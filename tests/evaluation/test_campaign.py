@@ -12,8 +12,9 @@ import ray
 from ray.cluster_utils import Cluster
 
 from dssgan.audio import files
-from dssgan.data.dataset import Dataset, Track
+from dssgan.data.dataset import Track
 from dssgan.data.learnt_from import LearntFrom
+from dssgan.data.loading import load_dataset
 from dssgan.data.sample import Sample
 from dssgan.errors import ConfigError, DataError, DssganError
 from dssgan.evaluation.bss_eval import evaluate_track
@@ -32,7 +33,7 @@ def tracks(tmp_path_factory):
     """The loudest two seconds of drums of two bundled songs, mono, 8 kHz."""
     folder = tmp_path_factory.mktemp("songs")
     cut = []
-    for track in Dataset.load(None).partition("test")[:2]:
+    for track in load_dataset(None).partition("test")[:2]:
         sources = track.load(RATE, 1)[1]
         energy = np.cumsum(np.square(sources[0, 0].astype(np.float64)))
         start = int(np.argmax(energy[2 * RATE :] - energy[: -2 * RATE]))

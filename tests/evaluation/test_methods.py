@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from dssgan.audio import files
-from dssgan.data.dataset import Dataset
+from dssgan.data.loading import load_dataset
 from dssgan.errors import ConfigError, DataError, ModelError
 from dssgan.evaluation.methods import FolderMethod, MixMethod, ModelMethod, parse_methods
 from dssgan.separators import build_separator
@@ -14,7 +14,7 @@ SOURCES = ("drums", "other")
 
 @pytest.fixture(scope="module")
 def track():
-    return Dataset.load(None).partition("test")[0]
+    return load_dataset(None).partition("test")[0]
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dssgan.separators import build_separator
 from dssgan.separators.base import SeparatorModel
 
 torch.set_num_threads(1)  # the tests themselves run side by side
@@ -61,10 +60,3 @@ class Broken(Gains):
 @pytest.fixture(scope="session")
 def models() -> dict[str, type[SeparatorModel]]:
     return {"fir": FirSplit, "gains": Gains, "alternating": Alternating, "broken": Broken}
-
-
-@pytest.fixture(scope="session")
-def network() -> SeparatorModel:
-    """A real network, small and untrained."""
-    torch.manual_seed(0)
-    return build_separator("tdf_unet", {}, preset="tiny").eval()

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dssgan.errors import AudioError, ConfigError, ModelError
-from dssgan.inference.overlap_add import separate_blocks
+from dssgan.inference.overlap_add import SeparationSettings, separate_blocks
 from dssgan.inference.stream import separate_array
 from dssgan.separators import SeparatorModel
 
@@ -18,7 +18,7 @@ GRID = {"segment_seconds": 0.1, "overlap": 0.25}  # 800 samples, 200 of them sha
 
 
 def separate_all(model: SeparatorModel, mix: np.ndarray | torch.Tensor, **settings: object) -> np.ndarray:
-    return np.concatenate(list(separate_blocks(model, [np.asarray(mix)], **settings)), axis=-1)  # type: ignore[arg-type]
+    return np.concatenate(list(separate_blocks(model, [np.asarray(mix)], SeparationSettings(**settings))), axis=-1)  # type: ignore[arg-type]
 
 
 def noise(num_samples: int, channels: int = 1, seed: int = 0) -> np.ndarray:
@@ -30,14 +30,14 @@ def noise(num_samples: int, channels: int = 1, seed: int = 0) -> np.ndarray:
 def test_cut_of_blocks_changes_no_bit(models, num_samples, cuts):
     model, mix = models["fir"](), noise(num_samples)
     blocks = np.split(mix, sorted(min(cut, num_samples) for cut in cuts), axis=-1)
-    streamed = np.concatenate(list(separate_blocks(model, blocks, **GRID)), axis=-1)
+    streamed = np.concatenate(list(separate_blocks(model, blocks, SeparationSettings(**GRID))), axis=-1)
     np.testing.assert_array_equal(streamed, separate_all(model, mix, **GRID))
 
 
 def test_blocks_of_one_sample(models):
     model, mix = models["fir"](), noise(1501)
     blocks = [mix[:, [index]] for index in range(mix.shape[-1])]
-    streamed = np.concatenate(list(separate_blocks(model, blocks, **GRID)), axis=-1)
+    streamed = np.concatenate(list(separate_blocks(model, blocks, SeparationSettings(**GRID))), axis=-1)
     np.testing.assert_array_equal(streamed, separate_all(model, mix, **GRID))
 
 
@@ -106,21 +106,21 @@ def test_stream_is_lazy(models):
             num_read += 100
             yield noise(100)
 
-    estimates = next(separate_blocks(models["fir"](), blocks(), **GRID))
+    estimates = next(separate_blocks(models["fir"](), blocks(), SeparationSettings(**GRID)))
     assert estimates.shape == (2, 1, 600)
     assert num_read == 900
 
 
 def test_no_audio_gives_no_estimates(models):
-    assert list(separate_blocks(models["fir"](), [noise(0)], **GRID)) == []
+    assert list(separate_blocks(models["fir"](), [noise(0)], SeparationSettings(**GRID))) == []
 
 
 def test_model_decides_its_segment(models):
     model = models["fir"]()
     model.segment_seconds = 0.5
-    assert next(separate_blocks(model, [noise(20000)], overlap=0)).shape[-1] == 4000
+    assert next(separate_blocks(model, [noise(20000)], SeparationSettings(overlap=0))).shape[-1] == 4000
     del model.segment_seconds
-    assert next(separate_blocks(model, [noise(80000)], overlap=0)).shape[-1] == 64000
+    assert next(separate_blocks(model, [noise(80000)], SeparationSettings(overlap=0))).shape[-1] == 64000
 
 
 def test_model_returns_to_training(models):
@@ -131,9 +131,12 @@ def test_model_returns_to_training(models):
 
 def test_network_on_tensor_and_array_agree(network):
     mix = noise(30000, channels=2)
-    estimates = separate_array(network, torch.from_numpy(mix), segment_seconds=0.5)
+    short = SeparationSettings(segment_seconds=0.5)
+    estimates = separate_array(network, torch.from_numpy(mix), settings=short)
     assert estimates.shape == (2, 2, 30000)
-    np.testing.assert_array_equal(estimates, separate_array(network, mix, segment_seconds=0.5))
+    np.testing.assert_array_equal(
+        estimates, separate_array(network, mix, settings=SeparationSettings(segment_seconds=0.5))
+    )
     np.testing.assert_allclose(estimates.sum(axis=0), mix, atol=1e-6)
 
 

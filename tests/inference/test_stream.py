@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from dssgan.inference.overlap_add import SeparationSettings
 from dssgan.inference.stream import separate_stream
 from dssgan.separators.base import SeparatorModel
 
@@ -24,7 +25,9 @@ def separate(
     model: SeparatorModel, mix: np.ndarray, rate: int, size: int = 5000, **settings: float
 ) -> tuple[np.ndarray, np.ndarray]:
     blocks = (mix[:, start : start + size] for start in range(0, mix.shape[-1], size))
-    parts = list(separate_stream(model, blocks, sample_rate=rate, channels=mix.shape[0], **settings))
+    parts = list(
+        separate_stream(model, blocks, sample_rate=rate, channels=mix.shape[0], settings=SeparationSettings(**settings))
+    )
     return np.concatenate([part for part, _ in parts], -1), np.concatenate([estimate for _, estimate in parts], -1)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from dssgan.data.dataset import Dataset
+from dssgan.data.loading import load_dataset
 from dssgan.errors import DataError, DivergedError
 from dssgan.metrics.drums import onset_sdr
 from dssgan.metrics.scores import score_tracks, summarise
@@ -49,7 +49,7 @@ def test_no_track_with_a_number_is_nan():
 
 
 def test_scores_of_bundled_songs():
-    tracks = Dataset.load(None).partition("valid")[:2]
+    tracks = load_dataset(None).partition("valid")[:2]
     half = score_tracks(lambda mix: np.stack([mix / 2, mix / 2]), tracks, 8000, 1, sources=SOURCES)
     each = []
     for track in tracks:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from museval.metrics import Framing, bss_eval
 
-from dssgan.data.dataset import Dataset
+from dssgan.data.loading import load_dataset
 from dssgan.errors import AudioError
 from dssgan.metrics.sdr import csdr, frame_sdr, median_of_numbers, usdr
 
@@ -15,7 +15,7 @@ from dssgan.metrics.sdr import csdr, frame_sdr, median_of_numbers, usdr
 @pytest.fixture(scope="module")
 def song():
     """Eight seconds and a bit of a bundled song: an estimate full of the other source, and the truth, float64."""
-    track = Dataset.load(None).partition("test")[0]
+    track = load_dataset(None).partition("test")[0]
     mix, sources = track.load()
     rate = track.sources[0].sample_rate
     # the loudest 8.3 s of drums: frames in which both sources play

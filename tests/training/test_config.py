@@ -106,7 +106,7 @@ def test_phase_one_key_ignores_what_acts_in_phase_two_alone() -> None:
 LEFT_OUT = {
     "alpha": 0.5, "alpha_as": "gradient_ratio", "alpha_ramp_steps": 5, "feature_matching": 1.0, "beta": 0.5,
     "init": "scratch", "critic": {"num_initial_filters": 8}, "adversarial_loss": {"name": "hinge"},
-    "hearing": {"loudness": False}, "additivity_loss": {"domain": "magnitude"}, "adversarial_epochs": 1,
+    "critic_augment": {"loudness": False}, "additivity_loss": {"domain": "magnitude"}, "adversarial_epochs": 1,
     "critic_steps": 1, "adversarial_learning_rate": 0.1, "critic_learning_rate": 0.1, "self_boost": {"share": 0.5},
     "unpaired_augment": {"gain": [0.2, 1.2]}, "device": "auto", "num_workers": 2, "media": True,
 }  # fmt: skip

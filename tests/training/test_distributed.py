@@ -13,6 +13,7 @@ from dssgan.audio import files
 from dssgan.audio.files import Audio
 from dssgan.data.dataset import Dataset, Track
 from dssgan.data.guard import guarded
+from dssgan.data.manifest import save_manifest
 from dssgan.data.sample import Sample
 from dssgan.errors import AudioError, ConfigError, DivergedError, DssganError
 from dssgan.separators.bundle import load_bundle
@@ -89,7 +90,7 @@ def test_the_error_of_one_process_ends_the_others(tmp_path: Path, bundled: Datas
 
 
 def saved(dataset: Dataset, folder: Path) -> Path:
-    dataset.save(folder / "dataset.json")
+    save_manifest(dataset, folder / "dataset.json")
     return folder / "dataset.json"
 
 

@@ -58,7 +58,7 @@ def test_each_step_learns_from_its_own_recordings(
     monkeypatch.setattr(GAN, "critic_step", watched_critics)
     monkeypatch.setattr(GAN, "semi_supervised_step", watched_separator)
     settings = config(
-        alpha=0.8, alpha_ramp_steps=4, critic_steps=2, augment=Augment(**PLAIN), hearing={"silence_db": -400.0}
+        alpha=0.8, alpha_ramp_steps=4, critic_steps=2, augment=Augment(**PLAIN), critic_augment={"silence_db": -400.0}
     )
     run(tmp_path / "run", levels, settings)
     assert [kind for kind, _ in given] == ["critics", "critics", "separator"] * 6

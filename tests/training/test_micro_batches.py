@@ -19,7 +19,7 @@ from dssgan.training.world import World
 
 SETTINGS = {
     "alpha": 0.5, "beta": 0.5, "precision": "float32", "device": "cpu", "gradient_clip": 1e9, "batch_size": 6,
-    "hearing": {"augment": False},
+    "critic_augment": {"augment": False},
     "separator": {"name": "unet", "num_layers": 2, "num_initial_filters": 4, "n_fft": 256, "hop_samples": 128,
                   "channels": 1},
     "critic": {"name": "strided", "n_fft": 256, "hop_samples": 128, "num_frames": 16, "num_initial_filters": 4},

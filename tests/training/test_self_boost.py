@@ -11,8 +11,8 @@ from small_training import config, run, weights
 
 from dssgan.data.dataset import Dataset
 from dssgan.errors import ConfigError, DataError, ModelError
-from dssgan.inference.loading import load_model
 from dssgan.separators import SeparatorModel, build_separator
+from dssgan.separators.loading import load_model
 from dssgan.training.config import SelfBoost, make_config
 from dssgan.training.self_boost import SelfBoosting, agreement_db, label, two_passes
 

@@ -11,10 +11,10 @@ from dssgan.audio import files
 from dssgan.data.dataset import Dataset
 from dssgan.data.sample import Sample
 from dssgan.data.track import Track
-from dssgan.ensembling.ensemble import Ensemble
 from dssgan.inference.separator import Separator
 from dssgan.metrics.sdr import usdr
 from dssgan.separators import SeparatorModel, build_separator
+from dssgan.separators.ensemble import Ensemble
 from dssgan.training.validation import Validation
 
 RATE = 44100

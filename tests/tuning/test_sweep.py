@@ -143,8 +143,8 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from test_sweep import sweep
-from dssgan.data.dataset import Dataset
-sweep(Path(sys.argv[1]), Dataset.load(), max_concurrent=2)
+from dssgan.data.loading import load_dataset
+sweep(Path(sys.argv[1]), load_dataset(), max_concurrent=2)
 """
 
 

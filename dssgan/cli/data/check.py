@@ -13,12 +13,12 @@ from dssgan.cli.options import quiet_option
 @click.command()
 @click.argument("dataset", required=False, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON on standard output.")
-@click.option("--fix", type=click.Path(path_type=Path), help="Write mended copies of songs into this folder.")
+@click.option("--fix", type=click.Path(path_type=Path), help="Write fixed copies of songs into this folder.")
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="Manifest of the mended data set; dataset.json in the --fix folder by default.",
+    help="Manifest of the fixed data set; dataset.json in the --fix folder by default.",
 )
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Songs examined at a time; one for each core by default.")
 @quiet_option
@@ -33,14 +33,14 @@ def command(
     import os
 
     from dssgan.cli.terminal import Terminal
-    from dssgan.data.dataset import Dataset
-    from dssgan.data.doctor import examine
-    from dssgan.data.doctor.fix import mend
-    from dssgan.data.manifest import FILE_NAME
+    from dssgan.curation.doctor import examine
+    from dssgan.curation.doctor.fix import fix_dataset
+    from dssgan.data.loading import load_dataset
+    from dssgan.data.manifest import FILE_NAME, save_manifest
     from dssgan.parallel.processes import map_in_processes
 
     terminal = Terminal(quiet=quiet)
-    loaded = Dataset.load(dataset)
+    loaded = load_dataset(dataset)
     with terminal.progress("Examining") as progress:
         findings = examine(
             loaded, map_unordered=map_in_processes(jobs or os.cpu_count() or 1), progress=progress.advance_to
@@ -59,7 +59,7 @@ def command(
                 finding.partition,
                 finding.track,
                 f"{Path(finding.file).name if finding.file else ''} {finding.message}".strip(),
-                finding.mend,
+                finding.advice,
             )
             for finding in findings
         ]
@@ -69,10 +69,10 @@ def command(
     terminal.say(f"{loaded.name}: {errors} errors, {len(findings) - errors} warnings")
     if fix is not None:
         output = output or fix / FILE_NAME
-        with terminal.progress("Mending") as progress:
-            mended, lines = mend(loaded, findings, fix.absolute(), progress=progress.advance_to)
+        with terminal.progress("Fixing") as progress:
+            fixed, lines = fix_dataset(loaded, findings, fix.absolute(), progress=progress.advance_to)
         for line in lines:
             terminal.say(line)
-        mended.save(output)
+        save_manifest(fixed, output)
         terminal.say(f"Wrote {output}. Next: dssgan data check {output}")
     sys.exit(1 if errors else 0)

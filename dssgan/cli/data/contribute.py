@@ -27,8 +27,8 @@ def command(
     and merge.
     """
     from dssgan.cli.terminal import Terminal
-    from dssgan.data.contributions.pack import contribute, find_tracks
-    from dssgan.data.contributions.record import check_licence
+    from dssgan.curation.contributions.pack import contribute, find_tracks
+    from dssgan.curation.contributions.record import check_licence
 
     licence = check_licence(licence)
     names, tracks = find_tracks(folder, tuple(sources.split(",")), holder=holder)

@@ -1,4 +1,4 @@
-"""`dssgan data convert`: change the format of a data set."""
+"""`dssgan data convert`: read the original project's data sets."""
 
 from pathlib import Path
 
@@ -12,9 +12,13 @@ from dssgan.cli.options import quiet_option
 @click.argument("target", type=click.Path(path_type=Path))
 @quiet_option
 def command(source: Path, target: Path, quiet: bool) -> None:
-    """Convert between a JSON manifest and the original project's dataset.pkl, by the files' endings."""
-    from dssgan.cli.terminal import Terminal
-    from dssgan.data.dataset import Dataset
+    """Convert the original project's dataset.pkl into a JSON manifest.
 
-    Dataset.load(source).save(target)
+    SOURCE may be a manifest as well: TARGET then describes the same files from another folder.
+    """
+    from dssgan.cli.terminal import Terminal
+    from dssgan.data.loading import load_dataset
+    from dssgan.data.manifest import save_manifest
+
+    save_manifest(load_dataset(source), target)
     Terminal(quiet=quiet).say(f"Wrote {target}")

@@ -41,9 +41,9 @@ def command(
     from contextlib import AbstractContextManager, nullcontext
 
     from dssgan.cli.terminal import Terminal
-    from dssgan.data.dataset import Dataset
-    from dssgan.data.decoded import DecodedCache, decode_dataset
-    from dssgan.data.manifest import FILE_NAME
+    from dssgan.curation.decoded import DecodedCache, decode_dataset
+    from dssgan.data.loading import load_dataset
+    from dssgan.data.manifest import FILE_NAME, save_manifest
     from dssgan.errors import ConfigError, DataError
     from dssgan.parallel.processes import MapUnordered, map_in_processes
 
@@ -52,7 +52,7 @@ def command(
     if output.resolve() in (dataset.resolve(), (dataset / FILE_NAME).resolve()):
         raise ConfigError(f"{output}: is the data set to be decoded, which stays as it is; choose another name")
     terminal = Terminal(quiet=quiet)
-    loaded = Dataset.load(dataset)
+    loaded = load_dataset(dataset)
     decoded_cache = DecodedCache(cache.absolute(), sample_rate, channels)
     mapping: AbstractContextManager[MapUnordered]
     if address is None:
@@ -68,9 +68,9 @@ def command(
             click.echo(error, err=True)
         raise DataError(
             f"{dataset}: {len(result.errors)} of {result.num_files} files cannot be decoded, so no manifest was "
-            "written; mend them or take them out, and run it again: the other copies are kept"
+            "written; fix them or take them out, and run it again: the other copies are kept"
         )
-    result.dataset.save(output)
+    save_manifest(result.dataset, output)
     terminal.say(
         f"{result.num_files} files: {result.num_written} decoded ({result.num_bytes / 1e6:.1f} MB), "
         f"{result.num_files - result.num_written} there already"

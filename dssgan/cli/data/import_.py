@@ -52,8 +52,8 @@ def command(
     import os
 
     from dssgan.cli.terminal import Terminal
-    from dssgan.data.importers import Options, import_dataset
-    from dssgan.data.manifest import FILE_NAME
+    from dssgan.curation.importers import Options, import_dataset
+    from dssgan.data.manifest import FILE_NAME, save_manifest
     from dssgan.parallel.processes import map_in_processes
 
     terminal = Terminal(quiet=quiet)
@@ -64,7 +64,7 @@ def command(
             kind, path, options, name=name, licence=licence, valid_share=valid, test_share=test,
             map_unordered=map_in_processes(jobs or os.cpu_count() or 1), progress=progress.advance_to,
         )  # fmt: skip
-    dataset.save(output)
+    save_manifest(dataset, output)
     for note in notes:
         terminal.say(f"Note: {note}")
     unpaired = len(list(dataset.train_unsup.samples))

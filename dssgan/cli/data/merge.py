@@ -27,7 +27,7 @@ def command(
     What is in the data set already is left out; what is not fit to learn from goes into quarantine.
     """
     from dssgan.cli.terminal import Terminal
-    from dssgan.data.contributions.merge import merge
+    from dssgan.curation.contributions.merge import merge
 
     merged = merge(archives, output, into=into, partition=partition, most_gib=max_gib)
     terminal = Terminal(quiet=quiet)

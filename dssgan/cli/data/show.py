@@ -17,9 +17,10 @@ def command(dataset: Path | None) -> None:
         _show_model(dataset)
         return
     from dssgan.cli.terminal import Terminal
-    from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset
+    from dssgan.data.dataset import PAIRED_PARTITIONS
+    from dssgan.data.loading import load_dataset
 
-    loaded = Dataset.load(dataset)
+    loaded = load_dataset(dataset)
     rows = []
     for name in PAIRED_PARTITIONS:
         tracks = loaded.partition(name)
@@ -37,14 +38,14 @@ def command(dataset: Path | None) -> None:
 def _is_model(path: Path) -> bool:
     if path.suffix == ".yaml" or (path / "model.json").is_file():
         return True
-    from dssgan.inference.loading import shipped_ensembles
+    from dssgan.separators.loading import shipped_ensembles
 
     return str(path) in shipped_ensembles()
 
 
 def _show_model(path: Path) -> None:
     from dssgan.cli.terminal import Terminal
-    from dssgan.inference.loading import origins
+    from dssgan.separators.loading import origins
 
     terminal = Terminal(quiet=False)
     for data in origins(path):

@@ -28,8 +28,8 @@ def command(
 
     from dssgan.cli.terminal import Terminal
     from dssgan.data.manifest import FILE_NAME
-    from dssgan.data.synthetic.write import write_dataset
     from dssgan.parallel.processes import map_in_processes
+    from dssgan.synthesis.write import write_dataset
 
     terminal = Terminal(quiet=quiet)
     with terminal.progress("Making songs") as progress:

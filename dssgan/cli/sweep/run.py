@@ -189,11 +189,10 @@ def describe(event: "Event") -> str | None:
         return f"trial {event.number:3}  left out: {metrics['left_out']}"
     if metrics.get("finished") or metrics["epoch"] < metrics.get("reused_until", 0):
         return None
-    phase = {1: "supervised", 2: "adversarial"}[metrics["phase"]]
     reused = "  (phase one shared)" if "reused_until" in metrics else ""
     return (
-        f"trial {event.number:3}  epoch {metrics['epoch']:3}  {phase:11}  drums uSDR {metrics['score']:6.2f} dB"
-        f"  best {metrics['best_score']:6.2f} dB{reused}"
+        f"trial {event.number:3}  epoch {metrics['epoch']:3}  phase {metrics['phase']}  "
+        f"drums uSDR {metrics['score']:6.2f} dB  best {metrics['best_score']:6.2f} dB{reused}"
     )
 
 

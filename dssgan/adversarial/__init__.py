@@ -1,0 +1,1 @@
+"""The adversarial half: critics, what they and the separator want, and what critics hear."""

@@ -1,0 +1,206 @@
+"""Opening an archive that anybody may have written: nothing it says is believed before it is checked."""
+
+import hashlib
+import stat
+import struct
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import soundfile
+
+from dssgan.audio import files
+from dssgan.curation.contributions.record import MOST_RECORD_BYTES, RECORD_NAME, Contribution, FileRecord, decode
+from dssgan.data.fingerprint import fingerprint
+from dssgan.errors import AudioError, DataError, DssganError
+
+DEFAULT_MOST_GIB = 32.0
+_COPY_BYTES = 1 << 20
+# zipfile reads the whole directory at once; ten thousand tracks of three files need 4 MB
+_MOST_DIRECTORY_BYTES = 16 << 20
+_END = struct.Struct("<4s4H2LH")  # the last bytes of a zip; the sixth field is the directory's size
+_END64 = struct.Struct("<4sQ2H2L4Q")
+_LOCATOR64_BYTES = 20
+_ENCRYPTED_FLAG = 1
+_DURATION_TOLERANCE_SECONDS = 1e-5
+# whatever zipfile raises over a broken file
+_BROKEN = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, OverflowError, struct.error)
+
+
+class _TooLargeError(ValueError):
+    """It is larger than the user allows, which is no fault of its own."""
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """An archive whose every file is what it says.
+
+    Attributes:
+        archive: where it came from.
+        sha256: hash of the archive.
+        contribution: what it says about itself.
+        folder: where its files lie, under the names they have in the archive.
+    """
+
+    archive: Path
+    sha256: str
+    contribution: Contribution
+    folder: Path
+
+
+def unpack(archive: Path, folder: Path, most_gib: float = DEFAULT_MOST_GIB) -> Unpacked:
+    """Verify an archive and extract it.
+
+    Args:
+        archive: NAME.dssgan.zip.
+        folder: an empty folder; what lies there after an error is worthless.
+        most_gib: the most its files may hold together, and the most they may hold once decoded to 16 bits.
+
+    Raises:
+        DataError: it is not what `contribute` writes, down to every name, size, hash and sample.
+        DssganError: the files cannot be written.
+    """
+    archive = Path(archive)
+    most_bytes = int(most_gib * 2**30)
+    with _refusing(archive), archive.open("rb") as stream:
+        size = archive.stat().st_size
+        _check_end(stream, size)
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        with zipfile.ZipFile(stream) as opened:
+            contribution, entries = _read_record(opened, size, most_bytes)
+            for path, file in contribution.files.items():
+                _extract(opened, entries[path], file, folder / path)
+    decoded_bytes = 0
+    for path, file in contribution.files.items():
+        with _refusing(archive):
+            decoded_bytes += _check_header(folder / path, file)
+            if decoded_bytes > most_bytes:
+                raise _TooLargeError(f"holds more audio than {most_gib:g} GiB")
+    for path, file in contribution.files.items():
+        with _refusing(archive):
+            if fingerprint(folder / path) != file.fingerprint:
+                raise ValueError(f"{path}: is not the audio that {RECORD_NAME} tells of")
+    return Unpacked(archive, digest, contribution, folder)
+
+
+@contextmanager
+def _refusing(archive: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise DataError(f"{archive}: no such file; check its name") from error
+    except AudioError as error:
+        raise DataError(f"{archive}: {error}; ask its sender for an intact copy") from error
+    except _TooLargeError as error:
+        raise DataError(f"{archive}: {error}; where you trust its sender, allow more with --max-gib") from error
+    except _BROKEN as error:
+        told = "".join(letter if letter.isprintable() else "?" for letter in str(error))[:400]
+        raise DataError(f"{archive}: {told}; refused, ask its sender for an intact copy") from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise DssganError(f"{archive}: cannot be unpacked ({reason}); name an archive, and make space") from error
+
+
+def _check_end(stream: IO[bytes], size: int) -> None:
+    """Refuse a directory too large for memory before zipfile reads it."""
+    if size < _END.size:
+        raise ValueError("is no zip")
+    stream.seek(size - _END.size)
+    mark, *_, directory_bytes, _, comment_bytes = _END.unpack(stream.read(_END.size))
+    if mark != b"PK\5\6" or comment_bytes:
+        raise ValueError("is no zip, was cut short, or something was put behind it")
+    beyond = size - _END.size - _LOCATOR64_BYTES - _END64.size
+    if beyond >= 0:
+        stream.seek(beyond)
+        record, locator = stream.read(_END64.size), stream.read(_LOCATOR64_BYTES)
+        if locator[:4] == b"PK\6\7":
+            directory_bytes = _END64.unpack(record)[8]
+    if directory_bytes > _MOST_DIRECTORY_BYTES:
+        raise ValueError("lists more files than a contribution can hold")
+    stream.seek(0)
+
+
+def _read_record(
+    opened: zipfile.ZipFile, size: int, most_bytes: int
+) -> tuple[Contribution, dict[str, zipfile.ZipInfo]]:
+    entries: dict[str, zipfile.ZipInfo] = {}
+    for entry in opened.infolist():
+        _check_entry(entry)
+        if entry.filename in entries:
+            raise ValueError(f"{entry.filename!r} is in it twice")
+        entries[entry.filename] = entry
+    if min((entry.header_offset for entry in entries.values()), default=0) != 0:
+        raise ValueError("has something in front of it")
+    total_bytes = sum(entry.file_size for entry in entries.values())
+    if total_bytes > most_bytes:
+        raise _TooLargeError(f"unpacks to more than {most_bytes / 2**30:.4g} GiB")
+    if total_bytes > size:
+        raise ValueError("promises more than it holds")
+    if RECORD_NAME not in entries:
+        raise ValueError(f"has no {RECORD_NAME}, so it is no contribution")
+    with opened.open(entries[RECORD_NAME]) as stream:
+        content = stream.read(MOST_RECORD_BYTES + 1)
+    if len(content) > MOST_RECORD_BYTES:
+        raise ValueError(f"{RECORD_NAME} is too long")
+    try:
+        contribution = decode(content)
+    except ValueError as error:
+        raise ValueError(f"{RECORD_NAME}: {error}") from error
+    expected = {RECORD_NAME, *contribution.files}
+    if missing := sorted(expected - set(entries)):
+        raise ValueError(f"{missing[0]!r} is missing")
+    if extra := sorted(set(entries) - expected):
+        raise ValueError(f"{extra[0]!r} is no part of a contribution")
+    return contribution, entries
+
+
+def _check_entry(entry: zipfile.ZipInfo) -> None:
+    name = entry.orig_filename
+    if name != entry.filename or name.startswith("/") or "\\" in name or ":" in name or ".." in name.split("/"):
+        raise ValueError(f"{name!r} leads out of the folder it belongs in")
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG) or entry.is_dir():
+        raise ValueError(f"{name!r} is no ordinary file")
+    if entry.flag_bits & _ENCRYPTED_FLAG:
+        raise ValueError(f"{name!r} is encrypted")
+    if entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size:
+        raise ValueError(f"{name!r} is compressed, which no contribution is")
+
+
+def _extract(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, file: FileRecord, target: Path) -> None:
+    """Copy one file, counting what really comes."""
+    if entry.file_size != file.bytes:
+        raise ValueError(f"{file.path}: has {entry.file_size} bytes, not the {file.bytes} of {RECORD_NAME}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    digest, left_bytes = hashlib.sha256(), file.bytes
+    with opened.open(entry) as stream, target.open("xb") as copy:
+        while block := stream.read(_COPY_BYTES):
+            left_bytes -= len(block)
+            if left_bytes < 0:
+                break
+            digest.update(block)
+            copy.write(block)
+    if left_bytes or digest.hexdigest() != file.sha256:
+        raise ValueError(f"{file.path}: does not have the SHA-256 that {RECORD_NAME} tells")
+
+
+def _check_header(path: Path, file: FileRecord) -> int:
+    """Compare a file's header with the record; give the size of its audio at 16 bits, bytes."""
+    with path.open("rb") as stream:
+        is_flac = stream.read(4) == b"fLaC"
+    try:
+        # libsndfile itself: a decoder that knows every format would also follow what some of them point to
+        is_flac = is_flac and soundfile.info(path).format == "FLAC"
+    except soundfile.LibsndfileError:
+        is_flac = False
+    if not is_flac:
+        raise ValueError(f"{file.path}: is no flac")
+    info = files.probe(path)
+    found = (info.sample_rate, info.channels)
+    told = (file.sample_rate, file.channels)
+    if found != told or abs(info.seconds - file.duration) > _DURATION_TOLERANCE_SECONDS:
+        raise ValueError(f"{file.path}: its rate, channels or length are not those of {RECORD_NAME}")
+    return info.num_frames * info.channels * 2

@@ -1,0 +1,257 @@
+"""Merging archives into a data set: all of them or none, and never twice."""
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from dssgan.atomic import write_text
+from dssgan.curation.contributions.archive import DEFAULT_MOST_GIB, Unpacked, unpack
+from dssgan.curation.contributions.known import KnownAudio
+from dssgan.curation.contributions.record import MIX, TrackRecord, folded
+from dssgan.curation.doctor import examine_track
+from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Track
+from dssgan.data.loading import load_dataset
+from dssgan.data.manifest import save_manifest
+from dssgan.data.rights import Rights
+from dssgan.data.sample import Sample
+from dssgan.errors import DataError, DssganError, unknown
+
+QUARANTINE = "quarantine"
+_STAGING_PREFIX = ".dssgan-merge-"
+_ALIVE = "alive.lock"
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What became of the tracks.
+
+    Attributes:
+        added: their names in the data set.
+        duplicates: names, with what each is the same as.
+        quarantined: names, with the reason.
+    """
+
+    added: tuple[str, ...]
+    duplicates: tuple[tuple[str, str], ...]
+    quarantined: tuple[tuple[str, str], ...]
+
+
+def merge(
+    archives: Sequence[Path],
+    output: Path,
+    *,
+    into: Path | None = None,
+    partition: str = "train_sup",
+    most_gib: float = DEFAULT_MOST_GIB,
+) -> Merged:
+    """Verify archives and add their tracks to a data set.
+
+    Every archive is verified before anything is written; the manifest, written last and at once, is what makes the
+    tracks part of the data set. So whatever stops this leaves the data set as it was, or complete.
+
+    Args:
+        archives: what `contribute` wrote.
+        output: the manifest; made where it is missing.
+        into: folder for the audio; "contributions" beside the manifest by default.
+        partition: "train_sup", "valid" or "test".
+        most_gib: the most each archive may hold.
+
+    Raises:
+        DataError: an archive is refused, or does not fit the data set.
+        DssganError: the files cannot be written.
+    """
+    output = Path(output).absolute()
+    folder = output.parent / "contributions" if into is None else Path(into).absolute()
+    if partition not in PAIRED_PARTITIONS:
+        raise DataError(unknown("partition", partition, PAIRED_PARTITIONS))
+    if output.suffix.lower() != ".json":
+        raise DataError(f"{output}: cannot be the name of a manifest; end it in .json")
+    with ExitStack() as stack:
+        try:
+            staging = stack.enter_context(_staging(_existing(folder)))
+            unpacked = []
+            for index, archive in enumerate(archives):
+                place = staging / str(index)
+                place.mkdir()
+                unpacked.append(unpack(archive, place, most_gib))
+            before = _load(output, unpacked)  # refuses what does not fit before anything is made
+            _check_sources(before, unpacked)
+            output.parent.mkdir(parents=True, exist_ok=True)
+            # two merges into one manifest would each forget what the other added
+            stack.enter_context(FileLock(output.with_name(f".{output.name}.lock")))
+            return _Merging(_load(output, unpacked), folder, partition).run(unpacked, output)
+        except OSError as error:
+            raise DssganError(f"{folder}: cannot be written ({error.strerror or error}); make space there") from error
+
+
+@contextmanager
+def _staging(parent: Path) -> Iterator[Path]:
+    """Make a folder to unpack into, and remove those of merges that were killed."""
+    for left in parent.glob(f"{_STAGING_PREFIX}*"):
+        with suppress(Timeout), FileLock(left / _ALIVE, timeout=0):  # only the living hold it
+            shutil.rmtree(left, ignore_errors=True)
+    # locked before it has the name by which others find it
+    unnamed = Path(tempfile.mkdtemp(dir=parent, prefix=".dssgan-new-"))
+    with FileLock(unnamed / _ALIVE):
+        staging = unnamed.rename(parent / f"{_STAGING_PREFIX}{unnamed.name.removeprefix('.dssgan-new-')}")
+        try:
+            yield staging
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def _existing(folder: Path) -> Path:
+    """Find the nearest folder that is there: on the same disk, so that a renaming suffices in the end."""
+    return next(parent for parent in (folder.parent, *folder.parent.parents) if parent.is_dir())
+
+
+def _load(output: Path, unpacked: Sequence[Unpacked]) -> Dataset:
+    if output.exists():
+        return load_dataset(output)
+    return Dataset(tuple(unpacked[0].contribution.sources), name=output.parent.name or "contributions")
+
+
+def _check_sources(dataset: Dataset, unpacked: Sequence[Unpacked]) -> None:
+    for one in unpacked:
+        if set(one.contribution.sources) != set(dataset.sources):
+            raise DataError(
+                f"{one.archive}: has the sources {', '.join(one.contribution.sources)}, but {dataset.name} has "
+                f"{', '.join(dataset.sources)}; merge it into another data set"
+            )
+
+
+class _Merging:
+    """One merge under way."""
+
+    def __init__(self, dataset: Dataset, folder: Path, partition: str) -> None:
+        self.dataset, self.folder, self.partition = dataset, folder, partition
+        self.known = KnownAudio(dataset)
+        self.names = {folded(track.name) for each in PAIRED_PARTITIONS for track in dataset.partition(each)}
+        self.added: list[str] = []
+        self.duplicates: list[tuple[str, str]] = []
+        self.quarantined: list[tuple[str, str]] = []
+
+    def run(self, unpacked: Sequence[Unpacked], output: Path) -> Merged:
+        dataset = self.dataset
+        for one in unpacked:
+            tracks = [added for record in one.contribution.tracks if (added := self._add(one, record)) is not None]
+            if tracks:
+                dataset = _extended(dataset, self.partition, one, tracks)
+        if self.added:
+            save_manifest(dataset, output)
+        return Merged(tuple(self.added), tuple(self.duplicates), tuple(self.quarantined))
+
+    def _add(self, one: Unpacked, record: TrackRecord) -> Track | None:
+        try:
+            track = self._track(one, record, record.name, one.folder)
+            reasons = []
+        except DataError as error:
+            track, reasons = None, [str(error)]
+        if track is not None:
+            if same := self.known.find(track):
+                self.duplicates.append((record.name, same))
+                return None
+            reasons = _faults(track, self.dataset.sources)
+        if track is None or reasons:
+            self._quarantine(one, record, "; ".join(reasons))
+            return None
+        name = record.name
+        if folded(name) in self.names:
+            name = f"{name}-{one.sha256[:8]}"
+        self.names.add(folded(name))
+        self.added.append(name)
+        target = self.folder / one.sha256[:16] / record.name
+        _place(one, record, target)
+        placed = self._track(one, record, name, target)
+        self.known.add(placed)
+        return placed
+
+    def _track(self, one: Unpacked, record: TrackRecord, name: str, folder: Path) -> Track:
+        samples = {}
+        for part, file in record.files.items():
+            path = folder / file.path if folder == one.folder else folder / f"{part}.flac"
+            samples[part] = replace(Sample.of(path), fingerprint=file.fingerprint)
+        return Track(name, samples.get(MIX), tuple(samples.get(source) for source in self.dataset.sources))
+
+    def _quarantine(self, one: Unpacked, record: TrackRecord, reason: str) -> None:
+        self.quarantined.append((record.name, reason))
+        terms = one.contribution
+        text = f"{reason}\narchive: {one.sha256}\nholder: {terms.holder}\nlicence: {terms.licence}\n"
+        target = self.folder / QUARANTINE / record.name
+        note = target / "reason.txt"
+        if target.exists() and not (note.is_file() and f"archive: {one.sha256}" in note.read_text("utf-8")):
+            target = target.with_name(f"{record.name}-{one.sha256[:8]}")
+        _place(one, record, target, reason=text)
+
+
+def _place(one: Unpacked, record: TrackRecord, target: Path, reason: str | None = None) -> None:
+    """Move a track's files to their place in one step; what is there already, and right, stays."""
+    parts = {f"{part}.flac": one.folder / file.path for part, file in record.files.items()}
+    if all((target / name).is_file() and _same_bytes(target / name, path) for name, path in parts.items()):
+        return
+    ready = one.folder / "ready"
+    ready.mkdir()
+    for name, path in parts.items():
+        path.rename(ready / name)
+    if reason is not None:
+        write_text(ready / "reason.txt", reason)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():  # by no manifest's leave: an earlier merge of the same archive was stopped, or files changed
+        shutil.rmtree(target)
+    ready.rename(target)
+
+
+def _same_bytes(first: Path, second: Path) -> bool:
+    with first.open("rb") as one, second.open("rb") as other:
+        return hashlib.file_digest(one, "sha256").digest() == hashlib.file_digest(other, "sha256").digest()
+
+
+def _extended(dataset: Dataset, partition: str, one: Unpacked, tracks: Sequence[Track]) -> Dataset:
+    terms = one.contribution
+    rights = Rights(
+        tracks=tuple(track.name for track in tracks),
+        licence=terms.licence,
+        holder=terms.holder,
+        source=terms.source,
+        consent=f"{terms.consent} ({terms.date.isoformat()})",
+        archive=one.sha256,
+    )
+    whole = [*dataset.partition(partition), *tracks]
+    credit = f"{terms.holder} ({terms.licence}): {terms.source}"
+    return replace(
+        dataset,
+        train_sup=tuple(whole) if partition == "train_sup" else dataset.train_sup,
+        valid=tuple(whole) if partition == "valid" else dataset.valid,
+        test=tuple(whole) if partition == "test" else dataset.test,
+        licence=_joint_licence(dataset, terms.licence),
+        credits=tuple(dict.fromkeys([*dataset.credits, credit])),
+        rights=(*dataset.rights, rights),
+    )
+
+
+def _joint_licence(dataset: Dataset, licence: str) -> str | None:
+    """A data set is under all of its tracks' licences; one that is not known stays so."""
+    licence = f"({licence})" if " OR " in licence else licence  # AND binds tighter
+    if dataset.licence is None:
+        empty = not any(dataset.partition(name) for name in PAIRED_PARTITIONS) and not [*dataset.train_unsup.samples]
+        return licence if empty else None
+    return dataset.licence if licence in dataset.licence.split(" AND ") else f"{dataset.licence} AND {licence}"
+
+
+def _faults(track: Track, sources: Sequence[str]) -> list[str]:
+    """Say why a track must not be learnt from.
+
+    Args:
+        track: what was given, its fingerprints known.
+        sources: names of its sources.
+
+    Returns:
+        Reasons; empty where the track is sound.
+    """
+    return [finding.message for finding in examine_track(track, sources) if finding.severity == "error"]

@@ -1,0 +1,17 @@
+"""ccMixter (Liutkus et al. 2014): songs with and without their singer. Where the drums are, nobody says."""
+
+from pathlib import Path
+
+from dssgan.curation.importers.base import Found, Importer, Options, folders, only
+from dssgan.data.sample import Sample
+from dssgan.data.track import Unpaired
+
+_NOTE = "the set tells voice from the rest, not drums: its songs train as unpaired mixes"
+
+
+def _read(root: Path, _options: Options) -> Found:
+    songs = [folder for folder in folders(root) if (folder / "source-01.wav").exists()]
+    return Found(unpaired=Unpaired(tuple(Sample.of(only(folder, "mix")) for folder in songs)), notes=[_NOTE])
+
+
+CCMIXTER = Importer("ccMixter", "SONG/{mix,source-01,source-02}.wav", _read)

@@ -1,0 +1,24 @@
+"""iKala (Chan et al. 2015): accompaniment on the left channel, voice on the right. Withdrawn by its makers."""
+
+from pathlib import Path
+
+from dssgan.curation.importers.base import Found, Importer, Options, audio_files
+from dssgan.data.sample import Sample
+from dssgan.data.track import Unpaired
+from dssgan.errors import DataError
+
+_NOTE = (
+    "the set tells voice from the rest, not drums: its clips train as unpaired mixes. Their left channel is the music "
+    "and the right one the voice, so train with channels=1, which adds them up"
+)
+
+
+def _read(root: Path, _options: Options) -> Found:
+    clips = tuple(Sample.of(path) for path in audio_files(root / "Wavfile"))
+    for clip in clips:
+        if clip.channels != 2:
+            raise DataError(f"{clip.label}: has {clip.channels} channels, where iKala has music left and voice right")
+    return Found(unpaired=Unpaired(clips), notes=[_NOTE])
+
+
+IKALA = Importer("iKala", "Wavfile/*.wav", _read)

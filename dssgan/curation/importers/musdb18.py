@@ -1,0 +1,56 @@
+"""MUSDB18 (Rafii et al. 2017, doi 10.5281/zenodo.1117372) and its uncompressed version MUSDB18-HQ."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from dssgan.curation.importers.base import Found, Importer, Options, make_track, only, walk
+from dssgan.data.sample import Sample
+from dssgan.data.track import Track
+from dssgan.errors import DataError
+
+STEMS = ("drums", "bass", "other", "vocals")  # in the order of the .stem.mp4's streams, after the mix
+
+# the validation songs that the set's own tools name
+VALIDATION = frozenset(
+    {
+        "ANiMAL - Rockshow", "Actions - One Minute Smile", "Alexander Ross - Goodbye Bolero",
+        "Clara Berry And Wooldog - Waltz For My Victims", "Fergessen - Nos Palpitants", "James May - On The Line",
+        "Johnny Lokke - Promises & Lies", "Leaf - Summerghost", "Meaxic - Take A Step",
+        "Patrick Talbot - A Reason To Leave", "Skelpolu - Human Mistakes", "Traffic Experiment - Sirens",
+        "Triviul - Angelsaint", "Young Griffo - Pennies",
+    }
+)  # fmt: skip
+
+
+def _read(root: Path, options: Options, pattern: str, track: Callable[[Path, Options], Track]) -> Found:
+    found = Found()
+    for path in walk(root / "train", pattern):
+        song = track(path, options)
+        (found.valid if song.name in VALIDATION else found.train).append(song)
+    found.test = [track(path, options) for path in walk(root / "test", pattern)]
+    return found
+
+
+def _compressed(path: Path, options: Options) -> Track:
+    mix = Sample.of(path, 0)
+    stems = [(name, Sample.of(path, number)) for number, name in enumerate(STEMS, 1)]
+    return make_track(path.name.removesuffix(".stem.mp4"), mix, stems, options)
+
+
+def _uncompressed(path: Path, options: Options) -> Track:
+    folder = path.parent
+    return make_track(folder.name, path, [(name, only(folder, name)) for name in STEMS], options)
+
+
+def _read_compressed(root: Path, options: Options) -> Found:
+    if next(walk(root, "mixture.wav"), None) is not None and next(walk(root, "*.stem.mp4"), None) is None:
+        raise DataError(f"{root}: holds wav files, which is MUSDB18-HQ; import it as musdb18-hq")
+    return _read(root, options, "*.stem.mp4", _compressed)
+
+
+MUSDB18 = Importer("MUSDB18", "{train,test}/SONG.stem.mp4", _read_compressed)
+MUSDB18_HQ = Importer(
+    "MUSDB18-HQ",
+    "{train,test}/SONG/{mixture,drums,bass,other,vocals}.wav",
+    lambda root, options: _read(root, options, "mixture.wav", _uncompressed),
+)

@@ -1,0 +1,54 @@
+"""Native Instruments' .stem.mp4, as shops for DJs sell them: a mix and four named stems in one file."""
+
+from pathlib import Path
+
+from dssgan.audio.stems import stem_names
+from dssgan.curation.importers.base import DRUMS, OTHER, Found, Importer, Options, kind_of, make_track, walk
+from dssgan.data.sample import Sample
+from dssgan.data.track import Track
+from dssgan.errors import DataError
+
+
+def _read(root: Path, options: Options) -> Found:
+    paths = [root] if root.is_file() else list(walk(root, "*.stem.mp4"))
+    found = Found()
+    for path in paths:
+        found.train.append(_track(path, options))
+    return found
+
+
+def _track(path: Path, options: Options) -> Track:
+    names = stem_names(path)[1:]
+    stems = [
+        (DRUMS if number in _drums(path, names, options) else _kind(name, options), Sample.of(path, number))
+        for number, name in enumerate(names, 1)
+    ]
+    return make_track(path.name.removesuffix(".stem.mp4"), Sample.of(path, 0), stems, options)
+
+
+def _kind(name: str, options: Options) -> str:
+    return name.lower() if name.lower() in options.sources else OTHER
+
+
+def _drums(path: Path, names: tuple[str, ...], options: Options) -> set[int]:
+    """Numbers of the stems that are drums: those the user says, or those whose names say so."""
+    told = options.drums
+    if told is None:
+        chosen = {number for number, name in enumerate(names, 1) if _named_drums(name)}
+    else:
+        chosen = {number for number, name in enumerate(names, 1) if told.lower() == name.lower() or told == str(number)}
+    if not chosen:
+        listed = ", ".join(f"{number} {name!r}" for number, name in enumerate(names, 1))
+        wanted = "none is called drums" if told is None else f"none is {told!r}"
+        raise DataError(f"{path}: its stems are {listed}, and {wanted}; say which it is with --drums NAME or NUMBER")
+    return chosen
+
+
+def _named_drums(name: str) -> bool:
+    try:
+        return kind_of(name) == DRUMS
+    except DataError:  # a name that does not tell; another stem's may
+        return False
+
+
+STEMS = Importer("a folder of stem files", "**/SONG.stem.mp4", _read, is_file=None)

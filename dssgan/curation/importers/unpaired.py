@@ -1,0 +1,33 @@
+"""Folders of mixes, of drum loops and of drumless music that have nothing to do with each other."""
+
+from pathlib import Path
+
+from dssgan.curation.importers.base import Found, Importer, Options, audio_files, folders
+from dssgan.data.sample import Sample
+from dssgan.data.track import Unpaired
+
+_MIXES = "mixes"
+
+
+def read_unpaired(root: Path, options: Options) -> Unpaired:
+    """Find unpaired recordings, in folders within folders too.
+
+    Raises:
+        AudioError: a file cannot be read.
+    """
+    mixes, *sources = (tuple(_recordings(root / name)) for name in (_MIXES, *options.sources))
+    return Unpaired(mixes, tuple(sources))
+
+
+def _recordings(folder: Path) -> list[Sample]:
+    samples = [Sample.of(path) for path in audio_files(folder)]
+    for inner in folders(folder):
+        samples += _recordings(inner)
+    return samples
+
+
+UNPAIRED = Importer(
+    "a folder of unpaired music",
+    "{mixes,drums,other}/**/*.wav",
+    lambda root, options: Found(unpaired=read_unpaired(root, options)),
+)

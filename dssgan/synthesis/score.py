@@ -1,0 +1,102 @@
+"""A synthetic song before it sounds: hits and notes in time. Composing writes it, rendering reads it."""
+
+from dataclasses import dataclass
+
+PIECES = (
+    "kick", "snare", "sidestick", "clap", "closed_hat", "pedal_hat", "open_hat", "low_tom", "mid_tom", "high_tom",
+    "crash", "ride", "ride_bell", "china", "splash", "tambourine", "shaker", "cowbell", "clave", "low_conga",
+    "high_conga", "timbale",
+)  # fmt: skip
+
+ROLES = ("bass", "guitar", "keys", "pad", "lead", "brass", "strings", "arpeggio", "vocals", "noise")
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One stroke.
+
+    Attributes:
+        start_seconds: when it sounds; humanised already.
+        piece: one of `PIECES`.
+        velocity: strength in (0, 1].
+    """
+
+    start_seconds: float
+    piece: str
+    velocity: float
+
+
+@dataclass(frozen=True)
+class Note:
+    """One tone.
+
+    Attributes:
+        start_seconds: when it begins; humanised already.
+        seconds: how long it is held.
+        pitch: MIDI note number, 60 is middle C.
+        velocity: strength in (0, 1].
+    """
+
+    start_seconds: float
+    seconds: float
+    pitch: int
+    velocity: float
+
+
+@dataclass(frozen=True)
+class Part:
+    """One player but the drummer.
+
+    Attributes:
+        role: one of `ROLES`.
+        program: General MIDI program, 0 to 127; for vocals and noise the renderer chooses the sound.
+        notes: in the order of their beginnings.
+    """
+
+    role: str
+    program: int
+    notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A stretch of the song.
+
+    Attributes:
+        name: "intro", "verse", "chorus", "break", "bridge", "outro" and so on.
+        start_seconds: where it begins.
+        seconds: its length.
+        energy: how much is going on, 0 to 1.
+    """
+
+    name: str
+    start_seconds: float
+    seconds: float
+    energy: float
+
+
+@dataclass(frozen=True)
+class Song:
+    """Everything that is played.
+
+    Attributes:
+        genre: one of `dssgan.synthesis.genres.GENRES`.
+        seed: what it was composed from.
+        seconds: length.
+        tempo: quarter notes a minute.
+        metre: beats a bar and the note that is one beat, such as (4, 4).
+        swing: how late the off-beats come, 0 straight to 1 triplets.
+        sections: in order, without gaps.
+        hits: the drummer's and percussionist's strokes in order.
+        parts: everybody else.
+    """
+
+    genre: str
+    seed: int
+    seconds: float
+    tempo: float
+    metre: tuple[int, int]
+    swing: float
+    sections: tuple[Section, ...]
+    hits: tuple[Hit, ...]
+    parts: tuple[Part, ...]

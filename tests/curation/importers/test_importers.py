@@ -1,0 +1,212 @@
+"""What is particular to one importer."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from dssgan.audio import files
+from dssgan.curation.importers import Options, import_dataset
+from dssgan.curation.importers.base import kind_of, make_track, read_metadata, split
+from dssgan.curation.importers.musdb18 import VALIDATION
+from dssgan.data.loading import load_dataset
+from dssgan.data.sample import Sum
+from dssgan.errors import AudioError, DataError
+
+Song = tuple[NDArray[np.float32], NDArray[np.float32]]
+RATE = 44100
+
+
+@pytest.fixture
+def root(tmp_path: Path, song: Song) -> Path:
+    """The project's own layout, with a song of mix and drums alone."""
+    mix, (drums, other) = song
+    root = tmp_path / "songs"
+    for place, audio in (
+        ("one/drums", drums),
+        ("one/other", other),
+        ("two/mix", mix[:, RATE:]),
+        ("two/drums", drums[:, RATE:]),
+    ):
+        (root / "train_sup" / place).parent.mkdir(parents=True, exist_ok=True)
+        files.write(root / "train_sup" / f"{place}.wav", audio / 2, RATE, "pcm24")
+    return root
+
+
+def test_other_is_the_mix_less_the_drums(root: Path, song: Song) -> None:
+    dataset, _ = import_dataset("folders", root, valid_share=0.0)
+    track = next(track for track in dataset.train_sup if track.name == "two")
+    assert isinstance(track.sources[1], Sum)
+    _, sources = track.load()
+    assert np.allclose(sources[1], song[1][1][:, RATE:] / 2, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("drums", "drums"), ("Kick In", "drums"), ("SN_top_snare", "drums"), ("Hi-Hat", "drums"),
+        ("percussion_2", "drums"), ("drum_bus", "drums"), ("OH L", "drums"), ("mix", "mix"), ("A Song_mixdown", "mix"),
+        ("A Song - Master", "mix"),
+        ("master", "mix"),
+        ("drumless", "other"), ("no drums", "other"), ("bass", "other"), ("vocals", "other"), ("drums_mix", "drums"),
+        ("Shaker", "drums"), ("claps", "drums"), ("Conga Hi", "drums"), ("Crash L", "drums"), ("909", "drums"),
+        ("vox mix", "other"), ("overdrive", "other"), ("bridge", "other"), ("heartbeats pad", "other"),
+        ("steel drums", "other"), ("atoms", "other"), ("that synth", "other"), ("mixolydian pad", "other"),
+    ],
+)  # fmt: skip
+def test_files_are_known_by_their_names(name: str, kind: str) -> None:
+    assert kind_of(name, "A Song") == kind
+
+
+def test_a_file_that_may_hold_drums_is_refused(root: Path) -> None:
+    (root / "train_sup" / "two" / "drums.wav").rename(root / "train_sup" / "two" / "instrumental.wav")
+    with pytest.raises(DataError, match="instrumental: nobody can tell whether it holds the drums"):
+        import_dataset("folders", root)
+
+
+def test_sources_are_known_whatever_their_case(root: Path) -> None:
+    (root / "train_sup" / "one" / "other.wav").rename(root / "train_sup" / "one" / "Bass.wav")
+    dataset, _ = import_dataset("folders", root, Options(("drums", "bass", "other")), valid_share=0.0)
+    track = next(track for track in dataset.train_sup if track.name == "one")
+    assert [part is not None for part in track.sources] == [True, True, False]
+    with pytest.raises(DataError, match="but no Batterie; name the drums' file with --drums"):
+        import_dataset("folders", root, Options(("bass", "other"), "Batterie"))
+
+
+def test_stems_cut_where_they_fall_silent(tmp_path: Path, song: Song) -> None:
+    for name, audio in (("kick", song[1][0][:, :RATE]), ("snare", song[1][0][:, : RATE // 2]), ("bass", song[1][1])):
+        (tmp_path / "set" / "One").mkdir(parents=True, exist_ok=True)
+        files.write(tmp_path / "set" / "One" / f"{name}.wav", audio * 0.5, RATE)
+    dataset, _ = import_dataset("folders", tmp_path / "set")
+    track = dataset.train_sup[0]
+    mix, sources = track.load()
+    assert mix.shape[1] == 4 * RATE
+    assert np.any(sources[0][:, :RATE])
+    assert not np.any(sources[0][:, RATE:])
+    drums = track.sources[0]
+    assert drums is not None
+    assert not np.any(drums.read(2.0, 1.0))
+
+
+def test_a_part_of_slakh_keeps_its_partition(tmp_path: Path, song: Song) -> None:
+    folder = tmp_path / "slakh" / "test" / "Track00001"
+    (folder / "stems").mkdir(parents=True)
+    files.write(folder / "mix.wav", song[0], RATE)
+    files.write(folder / "stems" / "S00.wav", song[1][0], RATE)
+    (folder / "metadata.yaml").write_text("stems: {S00: {is_drum: true, inst_class: Drums}}")
+    dataset, _ = import_dataset("slakh", tmp_path / "slakh" / "test")
+    assert [track.name for track in dataset.test] == ["Track00001"]
+    assert not dataset.train_sup
+
+
+def test_the_official_validation_songs() -> None:
+    assert len(VALIDATION) == 14
+
+
+def test_songs_are_parted_by_name_whatever_else_is_there(root: Path) -> None:
+    drums = root / "train_sup" / "one" / "drums.wav"
+    tracks = [make_track(f"song {number}", None, [("drums", drums)], Options()) for number in range(20)]
+    larger, smaller = split(tracks, 0.3)
+    assert 1 <= len(smaller) <= 12
+    assert sorted(track.name for track in larger + smaller) == sorted(track.name for track in tracks)
+    assert split(list(reversed(tracks)), 0.3)[1] == list(reversed(smaller))
+    # while the set grows a song changes sides at most for want of any other on its side
+    grown = [track.name for track in split(tracks[:10], 0.3)[1]]
+    assert len(set(grown) - {track.name for track in smaller}) <= 1
+    assert split(tracks[:1], 0.5) == (tracks[:1], [])
+    assert split([], 0.5) == ([], [])
+    assert split(tracks[:2], 0.01)[1]
+    assert split(tracks[:2], 0.99)[0]
+
+
+def test_stems_can_be_told_which_is_drums(tmp_path: Path, song: Song) -> None:
+    for number, audio in enumerate((song[0], *song[1])):
+        files.write(tmp_path / f"{number}.wav", audio[:, :RATE], RATE)
+    path = tmp_path / "stems" / "a.stem.mp4"
+    path.parent.mkdir()
+    command = ["ffmpeg", "-v", "error", *(word for n in range(3) for word in ("-i", str(tmp_path / f"{n}.wav")))]
+    command += [word for n in range(3) for word in ("-map", str(n))]
+    subprocess.run([*command, "-c:a", "aac", str(path)], check=True)
+    with pytest.raises(DataError, match=r"none is called drums; say which it is with --drums NAME or NUMBER"):
+        import_dataset("stems", path.parent)
+    dataset, _ = import_dataset("stems", path.parent, Options(drums="1"), valid_share=0.0)
+    drums = dataset.train_sup[0].sources[0]
+    assert drums is not None
+    assert drums.files[0].stem == 1
+    with pytest.raises(DataError, match="none is '7'"):
+        import_dataset("stems", path.parent, Options(drums="7"))
+
+
+def test_a_test_song_among_the_others_is_refused(root: Path) -> None:
+    shutil.copytree(root / "train_sup" / "one", root / "test" / "renamed")
+    with pytest.raises(DataError, match=r"is the same audio as test track renamed"):
+        import_dataset("folders", root)
+
+
+def test_what_a_song_lacks_is_named(root: Path, song: Song) -> None:
+    (root / "train_sup" / "empty").mkdir()
+    with pytest.raises(DataError, match=r"empty: holds no source; put drums.wav or other.wav into it"):
+        import_dataset("folders", root)
+    (root / "train_sup" / "empty").rmdir()
+    files.write(root / "train_sup" / "one" / "drums.flac", song[0], RATE)
+    with pytest.raises(DataError, match=r"drums.wav: drums.flac is there already; keep one of the two"):
+        import_dataset("folders", root)
+    (root / "train_sup" / "one" / "drums.flac").unlink()
+    files.write(root / "train_sup" / "one" / "mix.wav", song[0], RATE)
+    files.write(root / "train_sup" / "one" / "master.wav", song[0], RATE)
+    with pytest.raises(DataError, match=r"master.wav and mix.wav may both be the mix; keep one"):
+        import_dataset("folders", root)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "has no column mix or drums or other"),
+        ("title,file\na,b\n", "has no column mix or drums or other"),
+        ("name,partition,drums\na,training,d.wav\n", "line 2: unknown partition 'training'"),
+        ("name,partition,drums\na,valid,\n", "line 2: names no file"),
+        ("name,drums,mix\na,gone.wav,gone2.wav\n", "gone.*no such file"),
+    ],
+)
+def test_a_table_that_cannot_be_used(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "songs.csv"
+    path.write_text(text)
+    with pytest.raises((DataError, AudioError), match=message):
+        import_dataset("csv", path)
+
+
+def test_metadata_from_anywhere_runs_no_code(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("!!python/object/apply:os.system ['touch %s']" % (tmp_path / "touched"))
+    with pytest.raises(DataError, match=r"x\.yaml: cannot be read"):
+        read_metadata(path)
+    assert not (tmp_path / "touched").exists()
+
+
+def test_the_command(root: Path) -> None:
+    code = "from dssgan.cli import main; main()"
+    output = root.parent / "made.json"
+    words = [
+        "data",
+        "import",
+        "folders",
+        str(root),
+        "-o",
+        str(output),
+        "--valid",
+        "0.5",
+        "--licence",
+        "CC0-1.0",
+        "-j",
+        "1",
+    ]
+    ran = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    told = ran.stdout + ran.stderr
+    assert "1 songs to train on, 1 to validate, 0 to test, 0 unpaired" in told
+    assert "the set names no validation songs" in told
+    assert load_dataset(output).licence == "CC0-1.0"

@@ -1,0 +1,176 @@
+"""Synthetic songs as sound, as a stream and as a data set."""
+
+import itertools
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dssgan.data.augment import Augment
+from dssgan.data.loading import load_dataset
+from dssgan.errors import ConfigError, DataError
+from dssgan.parallel.processes import map_in_processes
+from dssgan.synthesis import stream as stream_module
+from dssgan.synthesis.compose import compose
+from dssgan.synthesis.render import Recording, render
+from dssgan.synthesis.soundfont import SAMPLE_RATE
+from dssgan.synthesis.stream import SyntheticExcerpts
+from dssgan.synthesis.write import write_dataset
+
+pytestmark = pytest.mark.usefixtures("played")
+
+
+@pytest.mark.parametrize("genre", ["house", "rock", "jazz", "latin"])
+def test_a_song_sounds_and_adds_up(genre: str) -> None:
+    song = next(
+        song
+        for song in (compose(seed, 6.0, genre) for seed in range(50))
+        if len(song.hits) > 20 and len(song.parts) > 1
+    )
+    recording = render(song, codec=False)
+    assert recording.mix.dtype == np.float32
+    assert recording.mix.shape == recording.drums.shape == recording.other.shape == (2, 6 * 44100)
+    assert np.array_equal(recording.mix, recording.drums + recording.other)
+    assert np.abs(recording.mix).max() <= 0.981
+    assert np.sqrt(np.mean(recording.drums**2)) > 1e-3
+    assert np.sqrt(np.mean(recording.other**2)) > 1e-3
+    assert recording.credits
+    # drums are where the hits are: the sound after a hit is louder than just before it
+    power = np.square(recording.drums).mean(axis=0)
+    after, before = [], []
+    for hit in song.hits:
+        place = round(hit.start_seconds * 44100)
+        if hit.piece in ("kick", "snare", "sidestick", "clap") and place > 1000:
+            after.append(power[place : place + 900].mean())
+            before.append(power[place - 900 : place].mean())
+    assert np.mean(after) > 2 * np.mean(before)
+
+
+def test_the_same_song_again_whatever_was_rendered_between() -> None:
+    song = compose(5, 4.0)
+    first = render(song)
+    render(compose(6, 3.0))
+    again = render(song)
+    assert np.array_equal(first.mix, again.mix)
+    assert np.array_equal(first.drums, again.drums)
+    assert first.credits == again.credits
+
+
+def test_a_coded_mix_is_the_sum_but_for_the_codec() -> None:
+    for seed in range(60):
+        recording = render(compose(seed, 2.0))
+        if recording.coded:
+            break
+    else:
+        raise AssertionError("one song in ten should have been coded")
+    total = recording.drums + recording.other
+    assert not np.array_equal(recording.mix, total)
+    error = np.mean((recording.mix - total) ** 2) / np.mean(total**2)
+    assert 10 * np.log10(error) < -6  # and in time with it
+
+
+def excerpts(**changes: object) -> SyntheticExcerpts:
+    settings: dict[str, object] = {
+        "segment_seconds": 1.0, "sample_rate": 22050, "channels": 1, "augment": Augment(), "seed": 0,
+    }  # fmt: skip
+    return SyntheticExcerpts(**(settings | changes))  # type: ignore[arg-type]
+
+
+def test_the_stream_is_seeded_and_adds_up() -> None:
+    stream = excerpts(augment=Augment.none())
+    first = list(itertools.islice(stream, 6))
+    for (mix, sources), (mix_again, sources_again) in zip(first, itertools.islice(stream, 6), strict=True):
+        assert mix.shape == (1, 22050)
+        assert sources.shape == (2, 1, 22050)
+        assert torch.equal(mix, mix_again)
+        assert torch.equal(sources, sources_again)
+    stream.set_epoch(1)
+    other = next(iter(stream))
+    assert not torch.equal(other[0], first[0][0])
+    assert not torch.equal(next(iter(excerpts(rank=1)))[0], first[0][0])
+
+
+def test_remixed_excerpts_are_sums() -> None:
+    for mix, sources in itertools.islice(excerpts(augment=Augment(remix=1.0)), 8):
+        assert torch.allclose(mix, sources.sum(dim=0), atol=1e-6)
+
+
+def test_pairs_are_of_one_song_and_remixes_never(monkeypatch: pytest.MonkeyPatch) -> None:
+    def numbered(seed: int, seconds: float) -> int:  # noqa: ARG001
+        return seed
+
+    def tell(seed: int) -> Recording:
+        ramp = (1 + np.arange(24 * SAMPLE_RATE) + seed % 1000 / 1000)[None].astype(np.float64)
+        return Recording(2 * ramp, ramp, ramp, credits=(), coded=False)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(stream_module, "compose", numbered)
+    monkeypatch.setattr(stream_module, "render", tell)
+    settings: dict[str, object] = {"sample_rate": SAMPLE_RATE, "segment_seconds": 0.001}
+    for augment in ({"gain_db": (-6.0, 3.0), "polarity": 0.5}, {"gain_db": (0.0, 0.0), "polarity": 0.0}):
+        for remix, is_one in ((0.0, True), (1.0, False)):
+            stream = excerpts(augment=Augment(remix=remix, channel_swap=0, **augment), **settings)  # type: ignore[arg-type]
+            for _, sources in itertools.islice(stream, 50):
+                # a ramp with a slope of 1 at the source's gain: where it lies, and in which song
+                places = [float(part[0, 0] / (part[0, 1] - part[0, 0])) for part in sources.double()]
+                assert (places[0] == pytest.approx(places[1], rel=1e-9)) == is_one
+
+
+def test_an_excerpt_longer_than_a_song_is_refused() -> None:
+    with pytest.raises(DataError, match="synthetic songs last"):
+        excerpts(segment_seconds=60.0)
+
+
+def test_a_data_set_is_written_once_and_goes_on(tmp_path: Path) -> None:
+    folder = tmp_path / "songs"
+    told: list[tuple[int, int]] = []
+    settings = {"seconds": 2.0, "seed": 3, "valid_share": 0.34}
+    short = write_dataset(folder, num_songs=2, map_unordered=map, progress=lambda *pair: told.append(pair), **settings)  # type: ignore[arg-type]
+    assert told == [(1, 2), (2, 2)]
+    times = {path: path.stat().st_mtime_ns for path in folder.glob("*/drums.wav")}
+    (folder / "00001" / "drums.wav").rename(folder / "00001" / "kept.wav")
+    (folder / "00001" / "kept.wav").rename(folder / "00001" / "drums.wav")
+    longer = write_dataset(folder, num_songs=3, map_unordered=map_in_processes(2), **settings)  # type: ignore[arg-type]
+    assert all(path.stat().st_mtime_ns == time for path, time in times.items())
+    assert [track.name for track in longer.train_sup + longer.valid][:2] == [
+        track.name for track in short.train_sup + short.valid
+    ]
+    assert len(longer.valid) == 1
+    loaded = load_dataset(folder)
+    assert loaded.fingerprint == longer.fingerprint
+    assert loaded.credits
+    track = loaded.train_sup[0]
+    mix, sources = track.load()
+    if track.mix is None:
+        assert np.allclose(mix, sources.sum(axis=0), atol=1e-6)
+    other = write_dataset(tmp_path / "other", num_songs=3, map_unordered=map, **settings)  # type: ignore[arg-type]
+    assert other.fingerprint == longer.fingerprint
+
+
+def test_the_command(tmp_path: Path) -> None:
+    words = [
+        "data",
+        "synth",
+        str(tmp_path / "songs"),
+        "--songs",
+        "2",
+        "--seconds",
+        "1.5",
+        "--genre",
+        "techno",
+        "-j",
+        "1",
+    ]
+    code = "from dssgan.cli import main; main()"
+    ran = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert "2 songs to train on" in ran.stdout + ran.stderr
+    assert len(load_dataset(tmp_path / "songs").train_sup) == 2
+
+
+def test_an_unknown_genre_lists_its_neighbours(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="rock"):
+        write_dataset(tmp_path, num_songs=1, seconds=1.0, seed=0, map_unordered=map, genre="rokc")
+    assert not list(tmp_path.iterdir())
