@@ -3,9 +3,9 @@
     python benchmarks/data.py [--rounds 9] [--seconds 0.4] [--folder FOLDER]
 
 One song of some minutes is made of the bundled ones and written in each format; then 3 s excerpts of it at 44.1 kHz in
-stereo are read at random places, in one process with one thread, as `Sample.read` and `AudioCache` do. The formats take
-turns, and ratios are taken turn by turn. What training takes is measured in the same turns: one supervised step of the
-smallest network on tensors that are there already, with four pairs of excerpts (two sources each).
+stereo are read at random places, in one process with one thread, as `AudioFile.read` and `AudioCache` do. The formats
+take turns, and ratios are taken turn by turn. What training takes is measured in the same turns: one supervised step of
+the smallest network on tensors that are there already, with four pairs of excerpts (two sources each).
 
 The files have just been written, so the operating system holds them in memory: a disk's own time is not in the table.
 """
@@ -26,9 +26,9 @@ from machine import describe
 from dssgan.audio import files
 from dssgan.audio.files import Audio
 from dssgan.curation.decoded import DecodedCache
+from dssgan.data.audio_file import AudioFile
 from dssgan.data.cache import AudioCache
 from dssgan.data.loading import load_dataset
-from dssgan.data.sample import Sample
 from dssgan.inference.device import choose_device, uses_bf16
 from dssgan.training.batches import Batches
 from dssgan.training.config import make_config
@@ -54,7 +54,7 @@ def make_song() -> Audio:
     return np.ascontiguousarray(whole / max(1.0, float(np.abs(whole).max())))
 
 
-def make_samples(folder: Path) -> dict[str, Sample]:
+def make_samples(folder: Path) -> dict[str, AudioFile]:
     """Write the song in each format, and decode two of them into a cache."""
     song = make_song()
     files.write(folder / "song.wav", song, RATE)
@@ -66,12 +66,12 @@ def make_samples(folder: Path) -> dict[str, Sample]:
     five = [argument for _ in range(5) for argument in ("-map", "0:a")]  # the mix and four stems, as in MUSDB18
     subprocess.run([*encode, *five, "-c:a", "aac", "-b:a", "256k", str(folder / "song.stem.mp4")], check=True)
     samples = {
-        "wav": Sample.of(folder / "song.wav"),
-        "flac": Sample.of(folder / "song.flac"),
-        "ogg": Sample.of(folder / "song.ogg"),
-        "ogg by ffmpeg": Sample.of(folder / "song of ffmpeg.ogg"),
-        "mp3": Sample.of(folder / "song.mp3"),
-        "stem.mp4": Sample.of(folder / "song.stem.mp4", 1),
+        "wav": AudioFile.of(folder / "song.wav"),
+        "flac": AudioFile.of(folder / "song.flac"),
+        "ogg": AudioFile.of(folder / "song.ogg"),
+        "ogg by ffmpeg": AudioFile.of(folder / "song of ffmpeg.ogg"),
+        "mp3": AudioFile.of(folder / "song.mp3"),
+        "stem.mp4": AudioFile.of(folder / "song.stem.mp4", 1),
     }
     cache = DecodedCache(folder / "cache", RATE, CHANNELS)
     for name in ("ogg", "stem.mp4"):
@@ -86,10 +86,10 @@ def soundfile_ogg(path: Path, song: Audio) -> None:
             file.write(song[:, start : start + RATE].T)
 
 
-def make_readers(samples: dict[str, Sample]) -> dict[str, Reader]:
+def make_readers(samples: dict[str, AudioFile]) -> dict[str, Reader]:
     """Give a way to read an excerpt from each kind of file, and from memory."""
 
-    def reader(sample: Sample) -> Reader:
+    def reader(sample: AudioFile) -> Reader:
         return lambda place: sample.read(place, SECONDS, RATE, CHANNELS)
 
     memory = AudioCache(RATE, CHANNELS)

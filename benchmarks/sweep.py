@@ -1,11 +1,11 @@
 """What each saving of a sweep is worth: training seconds until a search finds a separator of a certain score.
 
-Every setting of a small grid was trained once, two trainings at a time; the scores and the seconds of all their epochs
-are in `sweep_curves.json`. Searches run over them through `dssgan.tuning.run_sweep`, as every sweep does; only a
-trial's epochs are looked up instead of trained. So many seeds of many searches can be compared, each on real curves.
-`--measure` trains the grid again.
+Every setting of a small grid was trained once, two trainings at a time; the scores of all their epochs, and what an
+epoch of each separator costs, are in `sweep_curves.json`. Searches run over them through `dssgan.tuning.run_sweep`, as
+every sweep does; only a trial's epochs are looked up instead of trained. So several seeds of several searches can be
+compared, each on real curves. `--measure` trains the grid again.
 
-    python benchmarks/sweep.py                 # savings, overhead of a trial, 1,000 trials in one study; 10 minutes
+    python benchmarks/sweep.py                 # savings, overhead of a trial, 1,000 trials in one study; 20 minutes
     python benchmarks/sweep.py --measure       # the curves first: about an hour on two cores
 
 The naive search draws by chance, stops no trial, and trains every trial's supervised phase. The goal is the score that
@@ -36,7 +36,7 @@ from dssgan.data.dataset import Dataset
 from dssgan.data.loading import load_dataset
 from dssgan.parallel.cluster import ray_running
 from dssgan.training.config import TrainConfig, make_config
-from dssgan.training.phases import Outcome, Report, train
+from dssgan.training.phases import Report, TrainingResult, train
 from dssgan.training.shared_phases import SharedPhases
 from dssgan.tuning.options import SearchOptions
 from dssgan.tuning.space import SearchSpace
@@ -80,15 +80,15 @@ def space(trial):
     trial.suggest_float("alpha", 0.01, 1.0, log=True)
     trial.suggest_float("learning_rate", 1e-4, 1e-2, log=True)
 """
-GOAL_TRIALS = 24
-MOST_TRIALS = 72
+GOAL_TRIALS = 12
+MAX_TRIALS = 48
 
 
 def main() -> None:
     """Measure what is asked for and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--measure", action="store_true", help="train the grid again")
-    parser.add_argument("--seeds", type=int, default=9, help="of each search")
+    parser.add_argument("--seeds", type=int, default=3, help="of each search")
     parser.add_argument("--trials", type=int, default=1000, help="of the large study")
     parser.add_argument("--runs", type=Path, default=Path("runs/sweep_curves"))
     arguments = parser.parse_args()
@@ -104,7 +104,7 @@ def grid() -> Iterator[tuple[str, str, dict[str, Any]]]:
     rest = itertools.product(ALPHAS, ADVERSARIAL_LEARNING_RATES)
     for (alpha, adversarial_rate), separator, rate in itertools.product(rest, SEPARATORS, LEARNING_RATES):
         first = f"{separator}, {rate:g}"
-        drawn = {"separator": SEPARATORS[separator], "learning_rate": rate, "alpha": alpha,
+        drawn = {"_separator": separator, "separator": SEPARATORS[separator], "learning_rate": rate, "alpha": alpha,
                  "adversarial_learning_rate": adversarial_rate}  # fmt: skip
         yield first, f"{first}, {alpha:g}, {adversarial_rate:g}", drawn
 
@@ -113,23 +113,35 @@ def measure_curves(runs: Path) -> None:
     """Train the whole grid, each supervised phase once, and write the curves. What was trained is not trained again."""
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
         histories = dict(pool.map(partial(_train_one, runs), grid()))
-    supervised: dict[str, list[list[float]]] = {}
-    adversarial: dict[str, list[list[float]]] = {}
-    for first, key, _ in grid():
-        history = histories[key]
-        if "reused_until" not in history[0]:
-            supervised[first] = _curve(history[:SUPERVISED_EPOCHS], 0.0)
-        spent = 0.0 if "reused_until" in history[0] else history[SUPERVISED_EPOCHS - 1]["seconds"]
-        adversarial[key] = _curve(history[SUPERVISED_EPOCHS:], spent)
-    curves = {"machine": describe(), "unit": "[score in dB, seconds] of each epoch",
-              "supervised": supervised, "adversarial": adversarial}  # fmt: skip
-    write_text(CURVES, json.dumps(curves, indent=1).replace(",\n    ", ", ") + "\n")
+    scores: dict[str, dict[str, list[float]]] = {"supervised": {}, "adversarial": {}}
+    spent: dict[tuple[str, str], list[float]] = {}
+    for first, key, drawn in grid():
+        phases = {"supervised": histories[key][:SUPERVISED_EPOCHS], "adversarial": histories[key][SUPERVISED_EPOCHS:]}
+        begun = 0.0
+        for (phase, history), name in zip(phases.items(), (first, key), strict=True):
+            if "reused_until" in history[0]:
+                continue  # another training's supervised phase
+            scores[phase][name] = [round(metrics["score"], 3) for metrics in history]
+            ends = [metrics["seconds"] for metrics in history]
+            spent.setdefault((drawn["_separator"], phase), []).extend(np.diff([begun, *ends]))
+            begun = ends[-1]
+    # other work may share the machine: the quicker epochs of each separator say what an epoch costs
+    seconds = {
+        separator: {phase: round(float(np.percentile(spent[separator, phase], 10)), 2) for phase in scores}
+        for separator in SEPARATORS
+    }
+    write_text(CURVES, _lines({"machine": describe(), "seconds of an epoch": seconds, **scores}))
 
 
-def _curve(history: list[dict[str, float]], spent: float) -> list[list[float]]:
-    seconds = np.diff([spent, *(metrics["seconds"] for metrics in history)])
-    scores = [metrics["score"] for metrics in history]
-    return [[round(score, 3), round(float(own), 3)] for score, own in zip(scores, seconds, strict=True)]
+def _lines(content: dict[str, Any]) -> str:
+    """Write JSON with a line for each curve."""
+    parts = []
+    for name, value in content.items():
+        each = (
+            [f"  {json.dumps(key)}: {json.dumps(one)}" for key, one in value.items()] if isinstance(value, dict) else []
+        )
+        parts.append(f" {json.dumps(name)}: " + ("{\n" + ",\n".join(each) + "\n }" if each else json.dumps(value)))
+    return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
 def _train_one(runs: Path, point: tuple[str, str, dict[str, Any]]) -> tuple[str, list[dict[str, float]]]:
@@ -139,7 +151,7 @@ def _train_one(runs: Path, point: tuple[str, str, dict[str, Any]]) -> tuple[str,
         return key, json.loads(record.read_text(encoding="utf-8"))
     torch.set_num_threads(1)
     history: list[dict[str, float]] = []
-    config = make_config(SETTINGS, drawn)
+    config = make_config(SETTINGS, {name: value for name, value in drawn.items() if not name.startswith("_")})
     train(config, load_dataset(None), runs / key, report=lambda metrics, _: history.append(metrics),
           shared_phases=SharedPhases.in_folder(runs))  # fmt: skip
     write_text(record, json.dumps(history))
@@ -156,14 +168,19 @@ class LookedUp:
     def __call__(
         self, config: TrainConfig, _dataset: Dataset, folder: Path, *, report: Report,
         shared_phases: SharedPhases | None, **_: Any,
-    ) -> Outcome:  # fmt: skip
+    ) -> TrainingResult:  # fmt: skip
         """Report a training's epochs; those of a supervised phase that an earlier trial has come to cost nothing."""
         separator = next(
             name for name, one in SEPARATORS.items() if make_config({"separator": one}).separator == config.separator
         )
         first = f"{separator}, {config.learning_rate:g}"
         key = f"{first}, {config.alpha:g}, {config.adversarial_learning_rate:g}"
-        curve = self._curves["supervised"][first] + self._curves["adversarial"][key]
+        cost = self._curves["seconds of an epoch"][separator]
+        curve = [
+            (score, cost[phase])
+            for phase, name in (("supervised", first), ("adversarial", key))
+            for score in self._curves[phase][name]
+        ]
         known = folder.parents[1] / "known.json"  # epochs of supervised phases that were reported
         reached: dict[str, int] = json.loads(known.read_text(encoding="utf-8")) if known.exists() else {}
         num_reused = reached.get(first, 0) if shared_phases is not None else 0
@@ -182,8 +199,8 @@ class LookedUp:
                  "separator_steps": epoch * config.steps_per_epoch, "seconds": spent, "reused_seconds": reused}
                 | ({"reused_until": num_reused} if epoch <= num_reused else {}), folder,
             )  # fmt: skip
-        return Outcome(folder, best, 2, max(score for score, _ in curve[:SUPERVISED_EPOCHS]), len(curve),
-                       len(curve) * config.steps_per_epoch, spent)  # fmt: skip
+        steps = len(curve) * config.steps_per_epoch
+        return TrainingResult(folder, best, 2, best, len(curve), steps, spent)
 
 
 def search(arm: str, seed: int, folder: Path, num_trials: int) -> list[tuple[float, float]]:
@@ -206,10 +223,10 @@ def compare_savings(num_seeds: int) -> None:
     local = {"object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
     with ray_running(None, **local), tempfile.TemporaryDirectory() as scratch:
         for seed, arm in itertools.product(range(num_seeds), ARMS):
-            found[arm].append(search(arm, seed, Path(scratch) / f"{arm}-{seed}", MOST_TRIALS))
+            found[arm].append(search(arm, seed, Path(scratch) / f"{arm}-{seed}", MAX_TRIALS))
     goal = float(np.median([max(score for score, _ in trials[:GOAL_TRIALS]) for trials in found["naive"]]))
     curves = json.loads(CURVES.read_text(encoding="utf-8"))["adversarial"].values()
-    best = max(score for curve in curves for score, _ in curve)
+    best = max(max(curve) for curve in curves)
     print(
         f"Training seconds to {goal:.2f} dB (the grid's best is {best:.2f} dB), median of {num_seeds} seeds "
         "[the smallest, the largest]\n"
@@ -237,12 +254,12 @@ def _cost_to(goal: float, trials: list[tuple[float, float]]) -> tuple[float, int
     return float("inf"), len(trials)
 
 
-def instant(config: TrainConfig, _dataset: Dataset, folder: Path, *, report: Report, **_: Any) -> Outcome:
+def instant(config: TrainConfig, _dataset: Dataset, folder: Path, *, report: Report, **_: Any) -> TrainingResult:
     """Report one validation of a made-up score."""
     score = -float(np.log10(config.alpha / 0.1) ** 2)
     report({"epoch": 1, "phase": 1, "score": score, "best_score": score, "separator_steps": 1, "seconds": 0.0,
             "reused_seconds": 0.0}, folder)  # fmt: skip
-    return Outcome(folder, score, 1, score, 1, 1, 0.0)
+    return TrainingResult(folder, score, 1, score, 1, 1, 0.0)
 
 
 def measure_large_study(num_trials: int) -> None:

@@ -16,7 +16,7 @@ from dssgan.data.dataset import Track
 from dssgan.data.loading import load_dataset
 from dssgan.inference.separator import Separator
 from dssgan.metrics.scores import score_tracks
-from dssgan.training.checkpoint import FILE
+from dssgan.training.checkpoint import CHECKPOINT_FILE
 from dssgan.training.config import make_config, parse_overrides
 from dssgan.training.phases import train
 
@@ -47,7 +47,7 @@ def main() -> None:
             parse_overrides(arguments.settings),
         )  # fmt: skip
         folder = arguments.output / name
-        resume_from = folder if (folder / FILE).exists() else None
+        resume_from = folder if (folder / CHECKPOINT_FILE).exists() else None
 
         def report(metrics: dict[str, float], _folder: Path, name: str = name) -> None:
             print(f"{name}: epoch {metrics['epoch']:.0f}, {metrics['score']:.2f} dB, {metrics['seconds']:.0f} s")

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from dssgan.errors import DssganError
 
 if TYPE_CHECKING:
+    from dssgan.data.audio_file import AudioFile
     from dssgan.data.dataset import Dataset
     from dssgan.data.loading import load_dataset
-    from dssgan.data.sample import Sample
     from dssgan.ensembling.build import build_ensemble
     from dssgan.evaluation.campaign import evaluate
     from dssgan.inference.separator import Separator
@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from dssgan.training.phases import train
 
 __all__ = [
-    "Dataset", "DssganError", "Sample", "Separator", "build_ensemble", "evaluate", "load_dataset", "make_config",
+    "AudioFile",
+    "Dataset",
+    "DssganError",
+    "Separator",
+    "build_ensemble",
+    "evaluate",
+    "load_dataset",
+    "make_config",
     "train",
 ]  # fmt: skip
 __version__ = "0.1.0"
@@ -24,7 +31,7 @@ __version__ = "0.1.0"
 # torch takes more than a second to import, so a public name loads what it needs only when it is used
 _MODULES = {
     "Dataset": "dssgan.data.dataset",
-    "Sample": "dssgan.data.sample",
+    "AudioFile": "dssgan.data.audio_file",
     "Separator": "dssgan.inference.separator",
     "build_ensemble": "dssgan.ensembling.build",
     "evaluate": "dssgan.evaluation.campaign",

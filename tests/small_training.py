@@ -5,10 +5,10 @@ from pathlib import Path
 import torch
 
 from dssgan.data.dataset import Dataset
-from dssgan.training.checkpoint import FILE, read_checkpoint
+from dssgan.training.checkpoint import CHECKPOINT_FILE, read_checkpoint
 from dssgan.training.config import TrainConfig, make_config
 from dssgan.training.gan import GAN
-from dssgan.training.phases import Outcome, train
+from dssgan.training.phases import TrainingResult, train
 from dssgan.training.shared_phases import SharedPhases
 
 SETTINGS = {
@@ -39,12 +39,12 @@ class StopHereError(Exception):
 
 
 def run(folder: Path, dataset: Dataset, settings: TrainConfig, *, stop_at: int | None = None, resume: bool = False,
-        phase_one_folder: Path | None = None) -> tuple[Outcome | None, list[dict[str, float]]]:  # fmt: skip
+        phase_one_folder: Path | None = None) -> tuple[TrainingResult | None, list[dict[str, float]]]:  # fmt: skip
     reports: list[dict[str, float]] = []
 
     def report(metrics: dict[str, float], checkpoint: Path) -> None:
         # a shared phase one has its checkpoint where everybody finds it
-        assert (checkpoint / FILE).exists() or (phase_one_folder is not None and metrics["phase"] == 1)
+        assert (checkpoint / CHECKPOINT_FILE).exists() or (phase_one_folder is not None and metrics["phase"] == 1)
         reports.append(metrics)
         if metrics["epoch"] == stop_at:
             raise StopHereError

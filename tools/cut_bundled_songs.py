@@ -20,7 +20,7 @@ from dssgan.data.manifest import FILE_NAME, save_manifest
 SAMPLE_RATE = 44100
 FADE_SECONDS = 0.005  # no click where the cut falls into a sound
 COMPRESSION_LEVEL = 0.5  # libsndfile's: Vorbis quality 5, some 75 to 160 kbit/s here
-MOST_BYTES = 12 * 2**20
+MAX_BYTES = 12 * 2**20
 LICENCE = "CC0 1.0"
 CREDITS = (
     'Songs: "Everything is Free" by ichbinsoftware, CC0 1.0, '
@@ -110,8 +110,8 @@ def main(songs: Path, out: Path) -> None:
     save_manifest(dataset, out / FILE_NAME)
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     print("\n".join(rows))
-    print(f"{size / 2**20:.2f} MiB of at most {MOST_BYTES / 2**20:.0f}")
-    if size > MOST_BYTES:
+    print(f"{size / 2**20:.2f} MiB of at most {MAX_BYTES / 2**20:.0f}")
+    if size > MAX_BYTES:
         raise SystemExit("too large: shorten the excerpts")
 
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-MOST_SURVIVORS = 0.1
+MAX_SURVIVORS = 0.1
 SECONDS = 300
 
 _TRAINING = ("tests/training/test_gan.py", "tests/training/test_phases.py")
@@ -179,7 +179,7 @@ def main() -> None:
                 print(f"survived  {mutant.file}:{mutant.line}  {mutant.what}", flush=True)
             print(f"{done} of {len(drawn)}, {len(survivors)} survived", end="\r", file=sys.stderr, flush=True)
     print(f"\n{len(survivors)} of {len(drawn)} mutants survived ({len(everything)} can be made)")
-    sys.exit(len(survivors) > MOST_SURVIVORS * len(drawn))
+    sys.exit(len(survivors) > MAX_SURVIVORS * len(drawn))
 
 
 if __name__ == "__main__":

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 
 from dssgan.audio.files import Audio
+from dssgan.data.audio_file import AudioFile, Sum
 from dssgan.data.dataset import Dataset
 from dssgan.data.loading import load_dataset
 from dssgan.data.manifest import save_manifest
-from dssgan.data.sample import Sample, Sum
 from dssgan.data.track import Track, Unpaired
 from dssgan.ensembling.build import build_ensemble
 from dssgan.inference.separator import Separator
@@ -107,8 +107,10 @@ def main() -> None:
 def read_songs(root: Path) -> Dataset:
     """Lay the songs out in partitions."""
 
-    def sources(name: str) -> tuple[Sample, ...]:
-        return tuple(Sample.of(root / name / f"{source}.ogg", with_fingerprint=True) for source in ("drums", "other"))
+    def sources(name: str) -> tuple[AudioFile, ...]:
+        return tuple(
+            AudioFile.of(root / name / f"{source}.ogg", with_fingerprint=True) for source in ("drums", "other")
+        )
 
     bundled = load_dataset()
     unpaired = [sources(name) for name in UNPAIRED]

@@ -10,7 +10,7 @@ from shutil import which
 
 import numpy as np
 
-from dssgan.audio.info import MOST_FRAMES_PER_BYTE, Audio, AudioInfo, UnrecognisedError
+from dssgan.audio.info import MAX_FRAMES_PER_BYTE, Audio, AudioInfo, UnrecognisedError
 from dssgan.errors import AudioError
 
 _BYTES_PER_SAMPLE = 4  # f32le
@@ -86,7 +86,7 @@ class FfmpegDecoder:
         self._seeks_exactly = stream.get("format_name", "").startswith(_EXACT_FORMAT)
         told = stream["duration"]
         num_frames = None if told == "N/A" else round(float(told) * rate)
-        if num_frames is None or num_frames > path.stat().st_size * MOST_FRAMES_PER_BYTE:
+        if num_frames is None or num_frames > path.stat().st_size * MAX_FRAMES_PER_BYTE:
             num_frames = sum(block.shape[1] for block in self.blocks(0, _COUNTING_FRAMES))
         self.info = AudioInfo(rate, channels, num_frames)
 

@@ -12,7 +12,7 @@ Audio = NDArray[np.float32]
 
 # The densest real coding is FLAC's constant subframe: 65,535 samples in some 14 bytes. A header that claims more than
 # this is broken, or does not know its length (a streamed FLAC says 2^63 - 1).
-MOST_FRAMES_PER_BYTE = 8192
+MAX_FRAMES_PER_BYTE = 8192
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 import soundfile
 
 from dssgan.audio import vorbis
-from dssgan.audio.info import MOST_FRAMES_PER_BYTE, Audio, AudioInfo, UnrecognisedError
+from dssgan.audio.info import MAX_FRAMES_PER_BYTE, Audio, AudioInfo, UnrecognisedError
 from dssgan.errors import AudioError
 
 _DROP_FRAMES = 1 << 18
@@ -50,7 +50,7 @@ class SoundFileDecoder:
             return "Opus is left to ffmpeg"
         if self._handle.format == "MP3" and not _tells_length(self._path):  # it guesses, and drops what is beyond
             return "an mp3 that does not tell its length is left to ffmpeg"
-        if self.info.num_frames > self._path.stat().st_size * MOST_FRAMES_PER_BYTE:  # it cannot reach the true end
+        if self.info.num_frames > self._path.stat().st_size * MAX_FRAMES_PER_BYTE:  # it cannot reach the true end
             return "its header claims more samples than it can hold"
         return ""
 

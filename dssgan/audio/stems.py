@@ -9,7 +9,7 @@ from dssgan.audio.info import UnrecognisedError
 from dssgan.errors import AudioError
 
 SUFFIX = ".stem.mp4"
-_MOST_METADATA_BYTES = 1 << 20
+_MAX_METADATA_BYTES = 1 << 20
 _HEADER_BYTES = 8  # an MP4 box: four bytes of length, four of kind
 
 
@@ -75,7 +75,7 @@ def _native_instruments_names(path: Path) -> list[str]:
                 return []
             start, end = box
         file.seek(start)
-        data = file.read(min(end - start, _MOST_METADATA_BYTES))
+        data = file.read(min(end - start, _MAX_METADATA_BYTES))
     try:
         metadata: Any = json.loads(data)
         return [str(stem["name"]) for stem in metadata["stems"]]

@@ -32,7 +32,7 @@ FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
     ".wav": ("WAV", ("pcm16", "pcm24", "float32")),
     ".flac": ("FLAC", ("pcm16", "pcm24")),
 }
-_MOST_WAV_BYTES = 2**32 - 4096  # a wav header counts bytes in 32 bits
+_MAX_WAV_BYTES = 2**32 - 4096  # a wav header counts bytes in 32 bits
 
 
 def quantise(audio: Audio, bits: int) -> NDArray[np.int32]:
@@ -133,7 +133,7 @@ class Writer:
             raise AudioError(f"{self.path}: refuses samples that are NaN or infinite; check what produced them")
         self.num_frames += block.shape[1]
         frame_bytes = self.channels * ((self._subtype.bits or 32) // 8)
-        if self._container == "WAV" and self.num_frames * frame_bytes > _MOST_WAV_BYTES:
+        if self._container == "WAV" and self.num_frames * frame_bytes > _MAX_WAV_BYTES:
             raise AudioError(f"{self.path}: a wav holds at most 4 GiB; write flac instead")
         frames = np.ascontiguousarray(block.T)  # (channels, samples) -> (samples, channels)
         try:

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 @click.command()
 @settings_argument
 @data_option
-@click.option("-o", "--output", default="demo", show_default=True, type=click.Path(path_type=Path))
-@click.option("--trials", default=6, show_default=True, type=click.IntRange(1), help="Trials of the sweep.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the search and the training.")
+@click.option("-o", "--output", default="demo", show_default=True, type=click.Path(path_type=Path),
+              help="Folder to write the results to.")  # fmt: skip
+@click.option("--trials", default=6, show_default=True, type=click.IntRange(1), help="Number of trials of the sweep.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Random seed of the search.")
 @quiet_option
 def command(settings: tuple[str, ...], data: Path | None, output: Path, trials: int, seed: int, quiet: bool) -> None:
     """Run the main job, start to finish: search, combine, test, separate.
@@ -89,7 +90,7 @@ def command(settings: tuple[str, ...], data: Path | None, output: Path, trials: 
         terminal.say(f"{name.replace('_', ' ')} is {bundle.parent.name} of the sweep")
     show_scores(terminal, result.table(dataset.sources[0]), f"{dataset.name}, test song")
     terminal.say(f"Stems: {', '.join(str(path) for path in song.paths.values())}")
-    terminal.say(f"Everything lies in {folder}")
+    terminal.say(f"Results: {folder}")
 
 
 def unused(folder: Path) -> Path:

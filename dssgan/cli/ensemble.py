@@ -9,12 +9,20 @@ from dssgan.cli.options import data_option, device_option, precision_option, qui
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="SWEEP|RUN|BUNDLE...")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The ensemble's YAML file.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="YAML file to write the ensemble to."
+)
 @data_option
-@click.option("--candidates", default=20, show_default=True, type=click.IntRange(1), help="Best trials of a sweep.")
-@click.option("--max-members", default=3, show_default=True, type=click.IntRange(1), help="Members at most.")
-@click.option("--plain", is_flag=True, help="Average the members: no weights per band, no gate.")
-@click.option("--address", help="Of a running Ray cluster that does the work; by default this machine does.")
+@click.option(
+    "--candidates",
+    default=20,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Number of best trials to consider of each sweep.",
+)
+@click.option("--max-members", default=3, show_default=True, type=click.IntRange(1), help="Maximum number of members.")
+@click.option("--plain", is_flag=True, help="Average the members instead of fitting weights per band and a bleed gate.")
+@click.option("--address", help="Address of a running Ray cluster to compute on; this machine by default.")
 @device_option
 @precision_option
 @quiet_option

@@ -12,14 +12,19 @@ from dssgan.cli.options import data_option, device_option, precision_option, qui
 @data_option
 @click.option(
     "--partition", default="test", show_default=True, type=click.Choice(["test", "valid", "train_sup"]),
-    help="Which songs to score on.",
+    help="Songs to score on.",
 )  # fmt: skip
-@click.option("-o", "--output", default="results", show_default=True, type=click.Path(path_type=Path))
-@click.option("-j", "--jobs", type=click.IntRange(1), help="Scores computed at a time; one for each core by default.")
-@click.option("--sample-rate", type=click.IntRange(1), help="Rate to score at, Hz; the first track's by default.")
-@click.option("--resume", is_flag=True, help="Take what is already in the output folder instead of scoring it again.")
-@click.option("--write-estimates", is_flag=True, help="Keep the estimates as wav files.")
-@click.option("--address", help="Of a running Ray cluster that does the work; by default this machine does.")
+@click.option("-o", "--output", default="results", show_default=True, type=click.Path(path_type=Path),
+              help="Folder to write the scores to.")  # fmt: skip
+@click.option(
+    "-j", "--jobs", type=click.IntRange(1), help="Number of songs scored in parallel; the number of cores by default."
+)
+@click.option(
+    "--sample-rate", type=click.IntRange(1), help="AudioFile rate to score at, Hz; the first track's by default."
+)
+@click.option("--resume", is_flag=True, help="Reuse the scores that are already in the output folder.")
+@click.option("--write-estimates", is_flag=True, help="Also write the estimates as wav files.")
+@click.option("--address", help="Address of a running Ray cluster to compute on; this machine by default.")
 @device_option
 @precision_option
 @quiet_option

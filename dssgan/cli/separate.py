@@ -19,21 +19,32 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("tracks", nargs=-1, required=True, metavar="TRACK...", type=click.Path(path_type=Path))
 @click.option(
-    "-m", "--model", default="default", show_default=True, help="A bundle's folder, an ensemble, or a shipped name."
+    "-m",
+    "--model",
+    default="default",
+    show_default=True,
+    help="Bundle folder, ensemble file, or name of a shipped ensemble.",
 )
 @click.option(
-    "-o", "--out", default="separated", show_default=True, type=click.Path(path_type=Path), help="Where the stems go."
+    "-o",
+    "--output",
+    "--out",
+    "out",
+    default="separated",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Folder to write the stems to.",
 )
 @click.option("--format", "kind", default="wav", show_default=True, type=click.Choice(["wav", "flac"]))
-@click.option("--int24", is_flag=True, help="24-bit samples instead of 16.")
-@click.option("--float32", is_flag=True, help="Float samples (wav only), which never clip.")
+@click.option("--int24", is_flag=True, help="Write 24-bit instead of 16-bit samples.")
+@click.option("--float32", is_flag=True, help="Write 32-bit float samples (wav only), which cannot clip.")
 @device_option
-@click.option("--overlap", default=0.25, show_default=True, help="Part of a segment shared with the next, 0 to 0.5.")
-@click.option("--segment", type=float, metavar="SECONDS", help="Length of a segment; the model's own by default.")
-@click.option("--batch-size", default=1, show_default=True, help="Segments that go through the model together.")
+@click.option("--overlap", default=0.25, show_default=True, help="Overlap between segments, 0 to 0.5.")
+@click.option("--segment", type=float, metavar="SECONDS", help="Segment length; the model's own by default.")
+@click.option("--batch-size", default=1, show_default=True, help="Number of segments per forward pass.")
 @precision_option
-@click.option("--address", help="Of a running Ray cluster whose cores do the work; by default this machine does.")
-@click.option("--json", "prints_json", is_flag=True, help="One JSON record a track on standard output.")
+@click.option("--address", help="Address of a running Ray cluster whose CPUs to use; this machine by default.")
+@click.option("--json", "prints_json", is_flag=True, help="Print one JSON record per track on standard output.")
 @quiet_option
 def command(
     tracks: tuple[Path, ...],
@@ -121,7 +132,7 @@ def _folders(tracks: Sequence[Path], out: Path) -> list[Path]:
         if key in owners:
             raise ConfigError(
                 f"{track}: its stems would lie in {out / name} like those of {owners[key]}; "
-                "rename one of them, or separate it with another --out"
+                "rename one of them, or separate it with another --output"
             )
         owners[key] = track
         folders.append(out / name)
@@ -132,7 +143,7 @@ def _refuse_to_overwrite(tracks: Sequence[Path], folders: Sequence[Path], names:
     targets = {(folder / name).resolve() for folder in folders for name in names}
     for track in tracks:
         if track.resolve() in targets:
-            raise ConfigError(f"{track}: a stem would be written over this track; choose another --out")
+            raise ConfigError(f"{track}: a stem would be written over this track; choose another --output")
 
 
 def _summary(result: "SeparatedFile", folder: Path) -> str:

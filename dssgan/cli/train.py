@@ -15,10 +15,15 @@ if TYPE_CHECKING:
 @settings_argument
 @config_option
 @data_option
-@click.option("-o", "--output", default="runs/train", show_default=True, type=click.Path(path_type=Path))
-@click.option("--resume", is_flag=True, help="Go on from the last checkpoint in the output folder.")
-@click.option("--workers", type=click.IntRange(1), help="Data-parallel processes; 1, or what it began with.")
-@click.option("--show-settings", is_flag=True, help="Print every setting with its value and stop.")
+@click.option("-o", "--output", default="runs/train", show_default=True, type=click.Path(path_type=Path),
+              help="Folder to write checkpoint, bundle and logs to.")  # fmt: skip
+@click.option("--resume", is_flag=True, help="Resume from the last checkpoint in the output folder.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    help="Number of data-parallel processes; 1 by default, or as before with --resume.",
+)
+@click.option("--show-settings", is_flag=True, help="Print all settings with their values and exit.")
 @quiet_option
 def command(
     settings: tuple[str, ...],
@@ -50,7 +55,7 @@ def command(
     from dssgan.locks import alone_in
     from dssgan.provenance import describe_run
     from dssgan.training.checkpoint import has_checkpoint
-    from dssgan.training.phases import Outcome, train
+    from dssgan.training.phases import TrainingResult, train
     from dssgan.training.resume import require_resumable
 
     terminal = Terminal(quiet=quiet)
@@ -85,7 +90,7 @@ def command(
                 f"  best {metrics['best_score']:6.2f} dB  {metrics['seconds']:6.0f} s"
             )
 
-        outcome: Outcome
+        outcome: TrainingResult
         try:
             if workers == 1:
                 outcome = train(config, dataset, output, report=report, resume_from=output if resume else None)

@@ -19,9 +19,9 @@ from dssgan import atomic
 from dssgan.audio import files
 from dssgan.audio.files import Writer
 from dssgan.audio.resample import StreamResampler, to_channels
+from dssgan.data.audio_file import AudioFile
 from dssgan.data.dataset import Dataset
 from dssgan.data.fingerprint import fingerprint
-from dssgan.data.sample import Sample
 from dssgan.errors import AudioError, ConfigError, DataError
 from dssgan.parallel.processes import MapUnordered
 
@@ -70,7 +70,7 @@ class DecodedCache:
         if self.sample_rate <= 0 or self.channels <= 0:
             raise ConfigError(f"{self.channels} channels at {self.sample_rate} Hz: each must be above zero")
 
-    def key(self, sample: Sample) -> str:
+    def key(self, sample: AudioFile) -> str:
         """Hash the file's bytes, its stream, and what the copy is to be.
 
         Raises:
@@ -84,7 +84,7 @@ class DecodedCache:
         digest.update(repr((_FORMAT_VERSION, sample.stem or 0, self.sample_rate, self.channels)).encode())
         return digest.hexdigest()
 
-    def decode(self, sample: Sample) -> tuple[Sample, int]:
+    def decode(self, sample: AudioFile) -> tuple[AudioFile, int]:
         """Give the decoded copy of a file, making it where it is not there yet.
 
         A wav file of the right rate and no more channels than wanted is as good as a copy, and stays where it is.
@@ -102,7 +102,7 @@ class DecodedCache:
         """
         alike = sample.sample_rate == self.sample_rate and sample.channels <= self.channels
         if alike and sample.stem is None and sample.path.suffix.lower() == ".wav":
-            return replace(sample, fingerprint=sample.content()), 0
+            return replace(sample, fingerprint=sample.compute_fingerprint()), 0
         key = self.key(sample)
         path = self.folder.absolute() / key[:2] / f"{key[2:]}.wav"
         note, num_written = _read_note(path), 0
@@ -114,9 +114,9 @@ class DecodedCache:
                 f"{sample.label}: is not the audio that the data set says, or another version of a decoder made it; "
                 "restore the file, or make the manifest again"
             )
-        return replace(Sample.of(path), fingerprint=note.fingerprint), num_written
+        return replace(AudioFile.of(path), fingerprint=note.fingerprint), num_written
 
-    def _write(self, sample: Sample, path: Path) -> _Note:
+    def _write(self, sample: AudioFile, path: Path) -> _Note:
         try:
             self._write_wav(sample, path, "pcm16")
         except _OvershootError:
@@ -126,7 +126,7 @@ class DecodedCache:
         atomic.write_text(path.with_suffix(".json"), note.model_dump_json() + "\n")
         return note
 
-    def _write_wav(self, sample: Sample, path: Path, subtype: str) -> None:
+    def _write_wav(self, sample: AudioFile, path: Path, subtype: str) -> None:
         channels = min(sample.channels, self.channels)
         resampler = StreamResampler(sample.sample_rate, self.sample_rate, channels)
         with Writer(path, self.sample_rate, channels, subtype) as writer:
@@ -205,7 +205,7 @@ def decode_dataset(
     samples = dataset.files
     cache = replace(cache, folder=cache.folder.absolute())  # workers may run in other folders
     cache.remove_abandoned()
-    copies: dict[Sample, Sample] = {}
+    copies: dict[AudioFile, AudioFile] = {}
     errors: list[str] = []
     sizes: list[int] = []
     for done, (sample, outcome) in enumerate(map_unordered(partial(_try_to_decode, cache), samples), 1):
@@ -220,7 +220,7 @@ def decode_dataset(
     return DecodedDataset(copied, tuple(sorted(errors)), len(samples), len(sizes), sum(sizes))
 
 
-def _try_to_decode(cache: DecodedCache, sample: Sample) -> tuple[Sample, tuple[Sample, int] | str]:
+def _try_to_decode(cache: DecodedCache, sample: AudioFile) -> tuple[AudioFile, tuple[AudioFile, int] | str]:
     try:
         return sample, cache.decode(sample)
     except (AudioError, DataError) as error:  # this file's fault; a full disk would be every file's

@@ -21,8 +21,8 @@ _HIGHEST_BIN = 400  # 4.3 kHz: what every codec and sample rate keeps
 _REACH_BINS, _REACH_FRAMES = 12, 8  # a peak is the highest of its neighbourhood
 _FLOOR_DB = 60.0  # under the loudest
 _FAN = 6  # later peaks each is paired with
-_MOST_FRAMES_APART = 64
-_MOST_ALIKE = 40  # a pair that is in more places than this, and than there are recordings, tells nothing
+_MAX_FRAMES_APART = 64
+_MAX_ALIKE = 40  # a pair that is in more places than this, and than there are recordings, tells nothing
 _FEWEST_PAIRS = 40
 _LEAST_SHARE = 0.02  # of the shorter recording's pairs; different songs agree on 0.005 at most, copies on 0.18 or more
 _SLACK_FRAMES = 1
@@ -73,7 +73,7 @@ def landmarks(audio: Audio, sample_rate: int) -> Landmarks:
     keys, times = [], []
     for step in range(1, _FAN + 1):
         apart = frames[step:] - frames[:-step]
-        near = (apart > 0) & (apart <= _MOST_FRAMES_APART)
+        near = (apart > 0) & (apart <= _MAX_FRAMES_APART)
         # half of a bin's resolution: resampling and codecs move a peak by one
         keys.append((((bins[:-step] // 2) << 16) | ((bins[step:] // 2) << 8) | apart)[near])
         times.append(frames[:-step][near])
@@ -120,7 +120,7 @@ def _matches_of(
     fewest_pairs: int,
 ) -> list[Match]:
     first, last = np.searchsorted(keys, own_keys, "left"), np.searchsorted(keys, own_keys, "right")
-    counts = np.where(last - first > max(_MOST_ALIKE, len(sizes)), 0, last - first)
+    counts = np.where(last - first > max(_MAX_ALIKE, len(sizes)), 0, last - first)
     if not counts.sum():
         return []
     # the places first[i] ... last[i] - 1 for every i, one after the other

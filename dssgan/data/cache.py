@@ -3,7 +3,7 @@
 import numpy as np
 
 from dssgan.audio.files import Audio
-from dssgan.data.sample import Recording, fit_length
+from dssgan.data.audio_file import Recording, fit_length
 
 _BYTES_PER_SAMPLE = 4
 _DEFAULT_BYTES = 2 * 2**30  # 100 minutes of stereo at 44.1 kHz

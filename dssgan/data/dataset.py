@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from dssgan.data.audio_file import AudioFile, Recording, Sum
 from dssgan.data.learnt_from import LearntFrom
 from dssgan.data.rights import Rights
-from dssgan.data.sample import Recording, Sample, Sum
 from dssgan.data.track import Track, Unpaired, check_name
 from dssgan.errors import DataError, unknown
 
@@ -89,13 +89,13 @@ class Dataset:
         return partitions[name]
 
     @property
-    def files(self) -> tuple[Sample, ...]:
+    def files(self) -> tuple[AudioFile, ...]:
         """Every file once."""
         tracks = (*self.train_sup, *self.valid, *self.test)
         recordings = [*(part for track in tracks for part in track.samples), *self.train_unsup.samples]
         return tuple(dict.fromkeys(sample for recording in recordings for sample in recording.files))
 
-    def with_files(self, others: Mapping[Sample, Sample]) -> "Dataset":
+    def with_files(self, others: Mapping[AudioFile, AudioFile]) -> "Dataset":
         """Give the same songs in other files: copies of them, or the same ones with their fingerprints.
 
         Args:
@@ -134,10 +134,12 @@ class Dataset:
         for partition in ("train_sup", "valid"):
             for track in self.partition(partition):
                 parts = (track.mix, *track.sources)
-                lines.append(" ".join([partition, *("-" if part is None else part.content() for part in parts)]))
+                lines.append(
+                    " ".join([partition, *("-" if part is None else part.compute_fingerprint() for part in parts)])
+                )
         unpaired = (self.train_unsup.mixes, *self.train_unsup.sources)
         for kind, samples in zip(("mixes", *self.sources), unpaired, strict=True):
-            lines += [f"train_unsup {kind} {sample.content()}" for sample in samples]
+            lines += [f"train_unsup {kind} {sample.compute_fingerprint()}" for sample in samples]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def forbid_test(self, tracks: Iterable[Track | Recording], purpose: str) -> None:

@@ -10,17 +10,17 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from dssgan.audio.files import Audio
+from dssgan.data.audio_file import Recording
 from dssgan.data.augment import Augment
 from dssgan.data.cache import AudioCache, num_samples_of
 from dssgan.data.pairing import make_pair
-from dssgan.data.sample import Recording
 from dssgan.data.track import Track
 from dssgan.errors import DataError
 
 _Place = tuple[int, int, int]  # number of the recording, start and period in samples
 
 _SILENCE_DB = -60.0
-_MOST_TRIES = 20
+_MAX_TRIES = 20
 
 
 class _Excerpts:
@@ -208,7 +208,7 @@ class UnpairedExcerpts(Dataset[Tensor]):
 
     def _audible(self, generator: np.random.Generator) -> Audio:
         loudest, loudest_power = None, -1.0
-        for _ in range(_MOST_TRIES):
+        for _ in range(_MAX_TRIES):
             index, start, period = self._excerpts.place(generator)
             audio = self._excerpts.cache.excerpt(self.samples[index], start, self._excerpts.num_samples, period)
             power = float(np.mean(np.square(audio, dtype=np.float64)))

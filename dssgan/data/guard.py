@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from dssgan.data.acoustic import matches
+from dssgan.data.audio_file import AudioFile, Recording, Sum
 from dssgan.data.dataset import Dataset
 from dssgan.data.known import Known, Progress, examine_recordings
 from dssgan.data.learnt_from import SAME_SONG, LearntFrom
-from dssgan.data.sample import Recording, Sample, Sum
 from dssgan.data.track import Track
 from dssgan.errors import DataError
 from dssgan.parallel.processes import MapUnordered
@@ -58,9 +58,9 @@ def recordings_of(track: Track) -> tuple[Recording, ...]:
 
 
 def _sum(recordings: Sequence[Recording]) -> Recording:
-    terms: list[tuple[Sample, float]] = []
+    terms: list[tuple[AudioFile, float]] = []
     for recording in recordings:
-        terms += [(recording, 1.0)] if isinstance(recording, Sample) else recording.terms
+        terms += [(recording, 1.0)] if isinstance(recording, AudioFile) else recording.terms
     return Sum(tuple(terms))
 
 

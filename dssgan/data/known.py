@@ -11,7 +11,7 @@ import numpy as np
 
 from dssgan.atomic import replacing
 from dssgan.data.acoustic import Landmarks, landmarks
-from dssgan.data.sample import Recording, Sample
+from dssgan.data.audio_file import AudioFile, Recording
 from dssgan.errors import AudioError, DataError
 from dssgan.parallel.processes import MapUnordered, map_in_processes
 from dssgan.user_cache import cache_folder
@@ -72,7 +72,7 @@ def examine_recordings(
     return found
 
 
-def _require_fingerprints(files: Sequence[Sample], fingerprints: Sequence[str]) -> None:
+def _require_fingerprints(files: Sequence[AudioFile], fingerprints: Sequence[str]) -> None:
     for sample, content in zip(files, fingerprints, strict=True):
         if sample.fingerprint is not None and sample.fingerprint != content:
             raise DataError(
@@ -83,7 +83,7 @@ def _require_fingerprints(files: Sequence[Sample], fingerprints: Sequence[str]) 
 
 def _key(recording: Recording) -> str:
     lines = [str(_FORMAT)]
-    factors = [1.0] if isinstance(recording, Sample) else [factor for _, factor in recording.terms]
+    factors = [1.0] if isinstance(recording, AudioFile) else [factor for _, factor in recording.terms]
     for sample, factor in zip(recording.files, factors, strict=True):
         try:
             stat = sample.path.stat()
@@ -96,7 +96,7 @@ def _key(recording: Recording) -> str:
 def _examine(recording: Recording) -> tuple[Recording, Known]:
     key = _key(recording)  # before reading: a file that changes meanwhile is examined again
     fingerprints = tuple(
-        Sample(sample.path, sample.sample_rate, sample.channels, sample.duration, sample.stem).content()
+        AudioFile(sample.path, sample.sample_rate, sample.channels, sample.duration, sample.stem).compute_fingerprint()
         for sample in recording.files
     )
     known = Known(fingerprints, landmarks(recording.read(), recording.sample_rate))

@@ -9,9 +9,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from dssgan.data.acoustic import Landmarks, matches
+from dssgan.data.audio_file import Recording
 from dssgan.data.fingerprint import SILENCE
 from dssgan.data.known import Known
-from dssgan.data.sample import Recording
 from dssgan.errors import DataError, ModelError
 
 FILE = "learnt_from.safetensors"

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from dssgan.data import legacy_pickle
+from dssgan.data.audio_file import AudioFile
 from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Track, Unpaired
 from dssgan.data.legacy_pickle import PickledSample
-from dssgan.data.sample import Sample
 from dssgan.errors import AudioError, DataError, unknown
 
 STORED_SOURCES = ("other", "drums")  # the first version put the accompaniment first
@@ -19,7 +19,7 @@ _USUAL_SOURCES = ("drums", "other")
 _ALIASES = {"train_valid": "valid", "train_test": "test"}
 _DURATION_TOLERANCE_SECONDS = 0.5  # it took lengths from the container's word
 _LONGEST_PATH = 4096
-_MEND = "make the data set again as a JSON manifest"
+_ADVICE = "make the data set again as a JSON manifest"
 
 
 def load_pickle(path: Path, stored_sources: Sequence[str] = STORED_SOURCES) -> Dataset:
@@ -47,10 +47,10 @@ def load_pickle(path: Path, stored_sources: Sequence[str] = STORED_SOURCES) -> D
         raise DataError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
     except legacy_pickle.ForbiddenError as error:
         raise DataError(
-            f"{path}: refused, it asks for {error}, which is neither plain data nor a Sample; {_MEND}"
+            f"{path}: refused, it asks for {error}, which is neither plain data nor a Sample; {_ADVICE}"
         ) from error
     except ValueError as error:
-        raise DataError(f"{path}: cannot be read ({error}); replace it by an intact copy, or {_MEND}") from error
+        raise DataError(f"{path}: cannot be read ({error}); replace it by an intact copy, or {_ADVICE}") from error
     return _Reader(path, tuple(stored_sources)).dataset(content)
 
 
@@ -62,7 +62,7 @@ class _Reader:
         self.stored = stored
         self.sources = _USUAL_SOURCES if set(stored) == set(_USUAL_SOURCES) else stored
         self._order = [stored.index(name) for name in self.sources]
-        self._known: dict[int, Sample] = {}
+        self._known: dict[int, AudioFile] = {}
 
     def dataset(self, content: Any) -> Dataset:
         if type(content) is not dict:
@@ -100,11 +100,11 @@ class _Reader:
         names = _names([mix or next((part for part in parts if part), None) for mix, parts in parts_of])
         return tuple(Track(name, mix, parts) for name, (mix, parts) in zip(names, parts_of, strict=True))
 
-    def _recordings(self, where: str, samples: Any) -> tuple[Sample, ...]:
+    def _recordings(self, where: str, samples: Any) -> tuple[AudioFile, ...]:
         found = (self._sample(where, sample) for sample in self._list(where, samples))
         return tuple(sample for sample in found if sample is not None)
 
-    def _sample(self, where: str, stored: Any) -> Sample | None:
+    def _sample(self, where: str, stored: Any) -> AudioFile | None:
         if isinstance(stored, int | float):
             return None  # silence
         if type(stored) is not PickledSample:
@@ -113,14 +113,14 @@ class _Reader:
             self._known[id(stored)] = self._described(where, stored.attributes)
         return self._known[id(stored)]
 
-    def _described(self, where: str, attributes: dict[str, Any]) -> Sample:
+    def _described(self, where: str, attributes: dict[str, Any]) -> AudioFile:
         name = attributes.get("path")
         if type(name) is not str or not 0 < len(name) <= _LONGEST_PATH:
             raise self._wrong(f"{where}: a Sample's path", "text", name)
         try:
-            sample = Sample.of(self._place(name), with_fingerprint=True)
+            sample = AudioFile.of(self._place(name), with_fingerprint=True)
         except AudioError as error:
-            raise DataError(f"{self.path}: {error}, or {_MEND}") from error
+            raise DataError(f"{self.path}: {error}, or {_ADVICE}") from error
         for key, tolerance in (("sample_rate", 0.0), ("channels", 0.0), ("duration", _DURATION_TOLERANCE_SECONDS)):
             told, found = attributes.get(key), getattr(sample, key)
             if told is None:
@@ -128,7 +128,7 @@ class _Reader:
             if not _agrees(told, found, tolerance):
                 raise DataError(
                     f"{self.path}: {sample.path} has {key} {found:g}, which is not what the pickle says; "
-                    f"put the right file back, or {_MEND}"
+                    f"put the right file back, or {_ADVICE}"
                 )
         return sample
 
@@ -147,7 +147,7 @@ class _Reader:
 
     def _wrong(self, where: str, wanted: str, found: Any) -> DataError:
         size = f" of {len(found)}" if isinstance(found, list | tuple) else ""
-        return DataError(f"{self.path}: {where} is a {type(found).__name__}{size} where {wanted} should be; {_MEND}")
+        return DataError(f"{self.path}: {where} is a {type(found).__name__}{size} where {wanted} should be; {_ADVICE}")
 
 
 def _agrees(told: Any, found: float, tolerance: float) -> bool:
@@ -157,7 +157,7 @@ def _agrees(told: Any, found: float, tolerance: float) -> bool:
         return False
 
 
-def _names(samples: list[Sample | None]) -> list[str]:
+def _names(samples: list[AudioFile | None]) -> list[str]:
     # the pickle has no names: those of files, or of folders where all files are called mixture.wav
     paths = [Path("silence") if sample is None else sample.path for sample in samples]
     for names in ([path.stem for path in paths], [path.parent.name for path in paths]):

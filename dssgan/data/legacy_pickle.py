@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-_MOST_BYTES = 64 * 2**20
+_MAX_BYTES = 64 * 2**20
 
 # what pickle raises where a file ends early or means something else
 _BROKEN = (
@@ -145,8 +145,8 @@ def parse(path: Path) -> Any:
         ValueError: it is broken, or larger than any list of songs is.
         OSError: it cannot be read.
     """
-    if path.stat().st_size > _MOST_BYTES:
-        raise ValueError(f"larger than {_MOST_BYTES // 2**20} MiB")
+    if path.stat().st_size > _MAX_BYTES:
+        raise ValueError(f"larger than {_MAX_BYTES // 2**20} MiB")
     try:
         # latin1 never fails on Python 2's byte strings; whoever wants UTF-8 encodes back
         return _PlainUnpickler(io.BytesIO(path.read_bytes()), encoding="latin1").load()

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, Validatio
 
 from dssgan import atomic
 from dssgan.audio import files
+from dssgan.data.audio_file import AudioFile, Recording, Sum
 from dssgan.data.dataset import Dataset, Track, Unpaired
 from dssgan.data.rights import Rights
-from dssgan.data.sample import Recording, Sample, Sum
 from dssgan.errors import AudioError, DataError
 
 FILE_NAME = "dataset.json"
@@ -156,7 +156,7 @@ def _recording(manifest: Path, stored: _Recording) -> Recording:
     return _sample(manifest, stored)
 
 
-def _sample(manifest: Path, file: _File) -> Sample:
+def _sample(manifest: Path, file: _File) -> AudioFile:
     path = Path(os.path.normpath(manifest.parent / file.path))
     try:
         info = files.probe(path, file.stem)
@@ -174,7 +174,7 @@ def _sample(manifest: Path, file: _File) -> Sample:
             f"{manifest}: {path} lasts {info.seconds:.3f} s, but the manifest says {file.duration:.3f} s; "
             "put the right file back or make the manifest again"
         )
-    return Sample(path, file.sample_rate, file.channels, info.seconds, file.stem, file.fingerprint)
+    return AudioFile(path, file.sample_rate, file.channels, info.seconds, file.stem, file.fingerprint)
 
 
 def save_manifest(dataset: Dataset, path: Path | str) -> None:
@@ -194,13 +194,13 @@ def save_manifest(dataset: Dataset, path: Path | str) -> None:
         raise DataError(f"{path}: cannot be the name of a data set; end it in .json")
     folder = path.absolute().parent
 
-    def facts(sample: Sample) -> dict[str, Any]:
+    def facts(sample: AudioFile) -> dict[str, Any]:
         return {
             "path": Path(os.path.relpath(sample.path.absolute(), folder)).as_posix(),
             "sample_rate": sample.sample_rate,
             "channels": sample.channels,
             "duration": round(sample.duration, 6),
-            "fingerprint": sample.content(),
+            "fingerprint": sample.compute_fingerprint(),
             "stem": sample.stem,
         }
 

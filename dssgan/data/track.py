@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dssgan.audio.files import Audio
-from dssgan.data.sample import Recording, fit_length
+from dssgan.data.audio_file import Recording, fit_length
 from dssgan.errors import DataError
 
 # Rounded lengths differ by a sample or so; a codec's delay (20 ms and more) would already shift the parts

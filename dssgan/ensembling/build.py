@@ -40,7 +40,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class BuiltEnsemble:
+class EnsembleReport:
     """An ensemble's file and how its parts scored on validation, uSDR in dB of the first source that has any sound.
 
     Args:
@@ -72,7 +72,7 @@ def build_ensemble(
     device: str = "cpu",
     settings: SeparationSettings = DEFAULT_SETTINGS,
     progress: Progress | None = None,
-) -> BuiltEnsemble:
+) -> EnsembleReport:
     """Choose members, fit weights and gate on validation, and write the ensemble beside copies of its members.
 
     One song is in memory at a time, and of its estimates a few seconds; what is kept of a song is a small matrix.
@@ -150,7 +150,7 @@ def build_ensemble(
             dataset.learnt_from.save(temporary)  # the members may have been trained on other songs
     save_recipe(output, recipe)
     load_ensemble(output)  # what was written must load
-    return BuiltEnsemble(output, names, single, by_variant["average"], by_variant[best], _threshold_of(best))
+    return EnsembleReport(output, names, single, by_variant["average"], by_variant[best], _threshold_of(best))
 
 
 def validation_alone(dataset: Dataset) -> Dataset:
@@ -247,7 +247,7 @@ def _products_of_song(
 
 
 def _contents(track: Track) -> list[str | None]:
-    return [None if part is None else part.content() for part in (track.mix, *track.sources)]
+    return [None if part is None else part.compute_fingerprint() for part in (track.mix, *track.sources)]
 
 
 def _hash(text: str) -> str:

@@ -54,7 +54,7 @@ class CampaignResult:
 
 
 @dataclass(frozen=True)
-class _Unit:
+class _ScoringJob:
     campaign: str
     method_name: str
     method: Method
@@ -222,7 +222,7 @@ def run_campaign(
     folder = Path(out_folder).resolve()
     campaign = uuid.uuid4().hex
     units = [
-        _Unit(
+        _ScoringJob(
             campaign=campaign,
             method_name=name,
             method=method,
@@ -278,7 +278,7 @@ def _open(campaign: str, method: Method, sources: tuple[str, ...], sample_rate: 
     return method.open(sources, sample_rate)
 
 
-def _score(unit: _Unit) -> str:
+def _score(unit: _ScoringJob) -> str:
     from dssgan.evaluation.bss_eval import evaluate_track  # museval takes more than a second to import
 
     num_threads = torch.get_num_threads()
@@ -317,7 +317,7 @@ def to_16_bits(references: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return rounded
 
 
-def _finished(unit: _Unit) -> str | None:
+def _finished(unit: _ScoringJob) -> str | None:
     try:
         text = unit.path.read_text(encoding="utf-8")
         record = json.loads(text)[_RECORD]
@@ -326,14 +326,14 @@ def _finished(unit: _Unit) -> str | None:
         return None
 
 
-def _score_here(units: Sequence[_Unit]) -> Generator[tuple[_Unit, str], None, None]:
+def _score_here(units: Sequence[_ScoringJob]) -> Generator[tuple[_ScoringJob, str], None, None]:
     for unit in units:
         yield unit, _score(unit)
 
 
 def _score_with_ray(
-    units: Sequence[_Unit], num_workers: int | None, address: str | None
-) -> Generator[tuple[_Unit, str], None, None]:
+    units: Sequence[_ScoringJob], num_workers: int | None, address: str | None
+) -> Generator[tuple[_ScoringJob, str], None, None]:
     from dssgan.parallel.cluster import cluster_map, require_seen  # Ray takes seconds to import
 
     by_label = {unit.label: unit for unit in units}
@@ -345,5 +345,5 @@ def _score_with_ray(
             yield by_label[label], text
 
 
-def _labelled_score(unit: _Unit) -> tuple[str, str]:
+def _labelled_score(unit: _ScoringJob) -> tuple[str, str]:
     return unit.label, _score(unit)

@@ -8,9 +8,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from dssgan.data.audio_file import AudioFile
 from dssgan.data.dataset import Track
 from dssgan.data.learnt_from import LearntFrom
-from dssgan.data.sample import Sample
 from dssgan.errors import ConfigError, DataError
 from dssgan.inference.separator import Separator
 from dssgan.separators.loading import find_model, learnt_from, shipped_ensembles
@@ -112,7 +112,7 @@ class FolderMethod:
                 file = self.path / track.name / f"{source}.wav"
                 if not file.is_file():
                     raise DataError(f"{file}: this estimate is missing; separate {track.name} again")
-                sample = Sample.of(file)
+                sample = AudioFile.of(file)
                 audio = sample.read(sample_rate=sample_rate, channels=sample.channels)
                 if audio.shape != mix.shape:
                     raise DataError(

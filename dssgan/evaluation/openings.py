@@ -9,7 +9,7 @@ from dssgan.data.dataset import Dataset
 from dssgan.errors import WriteError
 from dssgan.user_cache import cache_folder
 
-FILE = "test_openings.jsonl"
+OPENINGS_FILE = "test_openings.jsonl"
 
 
 def record_opening(dataset: Dataset, folder: Path | None, methods: Sequence[str]) -> int:
@@ -34,9 +34,9 @@ def record_opening(dataset: Dataset, folder: Path | None, methods: Sequence[str]
         },
         ensure_ascii=False,
     )
-    places = [cache_folder("test_openings") / dataset.fingerprint / FILE]
+    places = [cache_folder("test_openings") / dataset.fingerprint / OPENINGS_FILE]
     if folder is not None:
-        places.insert(0, folder / FILE)
+        places.insert(0, folder / OPENINGS_FILE)
     for place in places:
         try:
             place.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from dssgan.audio.files import FORMATS, SUBTYPES, Audio, Writer
 from dssgan.errors import AudioError, ConfigError, DssganError, unknown
 
 _BLOCK_FRAMES = 1 << 16
-_MOST_WAV_BYTES = 2**32 - 4096  # less room for the header
+_MAX_WAV_BYTES = 2**32 - 4096  # less room for the header
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def check_size(path: Path, num_frames: int, channels: int, subtype: str, suffix:
         AudioError: a wav, whose header counts bytes in 32 bits, cannot hold the stems.
     """
     num_bytes = num_frames * channels * (SUBTYPES[subtype].bits or 32) // 8
-    if suffix == ".wav" and num_bytes > _MOST_WAV_BYTES:
+    if suffix == ".wav" and num_bytes > _MAX_WAV_BYTES:
         raise AudioError(f"{path}: its stems would exceed the 4 GiB that a wav can hold; choose flac")
 
 

@@ -1,4 +1,4 @@
-"""A Ray cluster: started or joined without a word, and work spread over its machines."""
+"""Ray clusters: start or join one quietly, and run tasks on its machines."""
 
 import logging
 import os
@@ -17,7 +17,7 @@ from dssgan.parallel.processes import MapUnordered
 
 @contextmanager
 def ray_running(address: str | None = None, **settings: Any) -> Iterator[None]:
-    """Have Ray running meanwhile, without a word on the terminal; where it ran before, it is left running.
+    """Start Ray quietly and stop it on exit; a Ray that is running already is used and left running.
 
     Args:
         address: of a running cluster, "auto" for the one of this machine; None starts a Ray of its own on this machine,

@@ -12,7 +12,7 @@ STEPS_A_QUARTER = 4
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrialPlan:
     """What a section of the form is like.
 
     Attributes:
@@ -28,13 +28,13 @@ class Plan:
     band: float
 
 
-INTRO = Plan("intro", 0.4, 0.45, 0.9)
-VERSE = Plan("verse", 0.6, 0.93, 1.0)
-CHORUS = Plan("chorus", 0.95, 1.0, 1.0)
-BRIDGE = Plan("bridge", 0.65, 0.7, 1.0)
-BREAK = Plan("break", 0.3, 0.0, 1.0)
-SOLO = Plan("drum break", 0.8, 1.0, 0.0)
-OUTRO = Plan("outro", 0.5, 0.7, 0.9)
+INTRO = TrialPlan("intro", 0.4, 0.45, 0.9)
+VERSE = TrialPlan("verse", 0.6, 0.93, 1.0)
+CHORUS = TrialPlan("chorus", 0.95, 1.0, 1.0)
+BRIDGE = TrialPlan("bridge", 0.65, 0.7, 1.0)
+BREAK = TrialPlan("break", 0.3, 0.0, 1.0)
+SOLO = TrialPlan("drum break", 0.8, 1.0, 0.0)
+OUTRO = TrialPlan("outro", 0.5, 0.7, 0.9)
 FORMS = (
     (INTRO, VERSE, CHORUS, VERSE, CHORUS, BRIDGE, CHORUS, OUTRO),
     (INTRO, VERSE, VERSE, CHORUS, BREAK, VERSE, CHORUS, CHORUS, OUTRO),
@@ -60,7 +60,7 @@ class Bar:
         band: the band plays.
     """
 
-    plan: Plan
+    plan: TrialPlan
     place: int
     length: int
     start_seconds: float
@@ -142,7 +142,7 @@ def lay_out(genre: Genre, pulse: Pulse, seconds: float, generator: np.random.Gen
     raise AssertionError("the form goes round")
 
 
-def _sections(form: tuple[Plan, ...], generator: np.random.Generator) -> Iterator[tuple[Plan, int, int]]:
+def _sections(form: tuple[TrialPlan, ...], generator: np.random.Generator) -> Iterator[tuple[TrialPlan, int, int]]:
     """Yield sections with their number of bars and the first that is heard, for ever."""
     place = int(generator.integers(len(form)))
     first: int | None = None

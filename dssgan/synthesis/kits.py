@@ -16,7 +16,7 @@ from dssgan.synthesis.score import Note
 from dssgan.synthesis.soundfont import SAMPLE_RATE, Player
 
 _TAIL_DB = -66.0
-_MOST_SECONDS = 4.0
+_MAX_SECONDS = 4.0
 _STRENGTHS = (0.4, 0.7, 0.9, 1.0)  # at which the strokes of a soundfont are sampled
 
 # General MIDI's percussion key for each piece
@@ -195,8 +195,8 @@ def _sample_layers(path: Path, bank: int, program: int, key: int) -> tuple[Layer
     layers = []
     with Player() as player:
         for strength in _STRENGTHS:
-            note = Note(0.0, _MOST_SECONDS / 2, key, strength)
-            stroke = _trimmed(player.play(path, (note,), program, _MOST_SECONDS, bank=bank))
+            note = Note(0.0, _MAX_SECONDS / 2, key, strength)
+            stroke = _trimmed(player.play(path, (note,), program, _MAX_SECONDS, bank=bank))
             if stroke.shape[1]:
                 layers.append(Layer(strength, (stroke,)))
     return tuple(layers)
@@ -209,7 +209,7 @@ def _trimmed(stroke: Audio) -> Audio:
     if not loud.size or level.max() == 0:
         return np.zeros((2, 0), np.float32)
     first = max(int(loud[0]) - 32, 0)
-    stroke = np.array(stroke[:, first : min(int(loud[-1]) + 1, first + round(_MOST_SECONDS * SAMPLE_RATE))])
+    stroke = np.array(stroke[:, first : min(int(loud[-1]) + 1, first + round(_MAX_SECONDS * SAMPLE_RATE))])
     fade = min(stroke.shape[1], 441)
     stroke[:, stroke.shape[1] - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
     return stroke

@@ -23,7 +23,7 @@ from dssgan.synthesis.soundfont import SAMPLE_RATE
 _STREAM = 0x73796E74  # keeps these draws apart from those of real excerpts
 _SONG_SECONDS = 24.0
 _FIRST_SONGS = 4
-_MOST_SONGS = 16
+_MAX_SONGS = 16
 _EXCERPTS_A_SONG = 64  # rendering a song costs a fifth of training a small network on them, two cores
 
 
@@ -80,7 +80,7 @@ class SyntheticExcerpts(Dataset[tuple[Tensor, Tensor]]):
         """Give mix (channels, samples) and sources (2, channels, samples) of the excerpt with this number."""
         generator = self._generator(0, index)
         newest = _FIRST_SONGS - 1 + index // _EXCERPTS_A_SONG
-        pool = range(max(0, newest + 1 - _MOST_SONGS), newest + 1)
+        pool = range(max(0, newest + 1 - _MAX_SONGS), newest + 1)
 
         def cut(place: _Place, part: int) -> Audio:
             number, start = place
@@ -109,7 +109,7 @@ class SyntheticExcerpts(Dataset[tuple[Tensor, Tensor]]):
                 for audio in (song.mix, song.drums, song.other)
             )
             self._songs[number] = mix, drums, other
-            while len(self._songs) > _MOST_SONGS:
+            while len(self._songs) > _MAX_SONGS:
                 self._songs.popitem(last=False)
         self._songs.move_to_end(number)
         return self._songs[number]

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from dssgan.audio.files import Audio, probe, read
 from dssgan.audio.resample import resample
+from dssgan.data.audio_file import AudioFile
 from dssgan.data.loading import load_dataset
-from dssgan.data.sample import Sample
 from dssgan.errors import DataError
 from dssgan.synthesis.instruments import Instrument
 from dssgan.synthesis.score import Note
@@ -179,11 +179,11 @@ def talk(instrument: Instrument, notes: tuple[Note, ...], seconds: float, genera
 
 
 @cache
-def _real() -> tuple[tuple[Sample, ...], str]:
+def _real() -> tuple[tuple[AudioFile, ...], str]:
     """The accompaniments of the bundled training songs, with singers in them, and whom to thank."""
     bundled = load_dataset()
     place = bundled.sources.index("other")
-    samples = tuple(part for track in bundled.train_sup if isinstance(part := track.sources[place], Sample))
+    samples = tuple(part for track in bundled.train_sup if isinstance(part := track.sources[place], AudioFile))
     return samples, "; ".join(bundled.credits)
 
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from dssgan import atomic
 from dssgan.audio import files
+from dssgan.data.audio_file import AudioFile
 from dssgan.data.dataset import Dataset, Track
 from dssgan.data.manifest import FILE_NAME, save_manifest
-from dssgan.data.sample import Sample
 from dssgan.errors import ConfigError, DssganError, unknown
 from dssgan.parallel.processes import MapUnordered
 from dssgan.synthesis import kits
@@ -118,7 +118,7 @@ def _write_song(folder: Path, order: _Order) -> tuple[int, Track, list[str]]:
                 files.write(temporary / f"{name}.wav", audio, SAMPLE_RATE)
             (temporary / _ABOUT).write_text(json.dumps(about, indent=1), encoding="utf-8")
     mix, *sources = (
-        Sample.of(path, with_fingerprint=True) if path.exists() else None
+        AudioFile.of(path, with_fingerprint=True) if path.exists() else None
         for path in (target / f"{name}.wav" for name in ("mix", *SOURCES))
     )
     track = Track(f"{order.number:05d} {about['genre']}", mix, tuple(sources))

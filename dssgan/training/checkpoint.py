@@ -18,7 +18,7 @@ import torch
 from dssgan.atomic import replacing
 from dssgan.errors import ModelError, WriteError
 
-FILE = "checkpoint.pt"
+CHECKPOINT_FILE = "checkpoint.pt"
 PREVIOUS_FILE = "checkpoint.previous.pt"
 BUNDLE = "bundle"
 
@@ -70,7 +70,7 @@ class Position:
 
 def has_checkpoint(folder: Path) -> bool:
     """Say whether there is anything to resume in a folder."""
-    return any((folder / name).exists() for name in (FILE, PREVIOUS_FILE))
+    return any((folder / name).exists() for name in (CHECKPOINT_FILE, PREVIOUS_FILE))
 
 
 def write_checkpoint(folder: Path, state: dict[str, Any], position: Position) -> None:
@@ -84,16 +84,18 @@ def write_checkpoint(folder: Path, state: dict[str, Any], position: Position) ->
     Raises:
         WriteError: the file cannot be written.
     """
-    with replacing(folder / FILE) as temporary:
+    with replacing(folder / CHECKPOINT_FILE) as temporary:
         try:
             torch.save({**state, "position": asdict(position)}, temporary)
         except RuntimeError as error:  # what torch makes of a full disk
-            raise WriteError(f"{folder / FILE}: cannot be written; make space or choose another place") from error
+            raise WriteError(
+                f"{folder / CHECKPOINT_FILE}: cannot be written; make space or choose another place"
+            ) from error
         _keep_previous(folder)
 
 
 def _keep_previous(folder: Path) -> None:
-    newest = folder / FILE
+    newest = folder / CHECKPOINT_FILE
     if not newest.exists():
         return
     with replacing(folder / PREVIOUS_FILE) as temporary:
@@ -116,9 +118,9 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, Any], Position]:
     Raises:
         ModelError: there is none, or all there are are damaged.
     """
-    files = [file for file in (folder / FILE, folder / PREVIOUS_FILE) if file.exists()]
+    files = [file for file in (folder / CHECKPOINT_FILE, folder / PREVIOUS_FILE) if file.exists()]
     if not files:
-        raise ModelError(f"{folder}: holds no {FILE} to resume from; start without --resume")
+        raise ModelError(f"{folder}: holds no {CHECKPOINT_FILE} to resume from; start without --resume")
     for file in files:
         try:
             return _read(file)

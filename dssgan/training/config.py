@@ -53,35 +53,39 @@ class Component(BaseModel):
 class SelfBoost(Section):
     """How a teacher's labels of unlabelled mixes become pairs."""
 
-    share: float = Field(default=0.0, ge=0, le=1, description="of phase two's pairs; 0 does without a teacher")
-    teacher: str | None = Field(default=None, description="a bundle or an ensemble; None takes phase one's best")
-    min_agreement_db: float = Field(
-        default=22.0, description="of two of its passes, below the mix, for a label to count"
+    share: float = Field(
+        default=0.0, ge=0, le=1, description="share of phase two's pairs that the teacher labels; 0 for no teacher"
     )
-    chunk_seconds: float = Field(default=3.0, gt=0, description="length that is kept or dropped as one")
+    teacher: str | None = Field(default=None, description="bundle or ensemble that labels; None for phase one's best")
+    min_agreement_db: float = Field(
+        default=22.0, description="minimum agreement of two teacher passes, dB below the mix"
+    )
+    chunk_seconds: float = Field(
+        default=3.0, gt=0, description="length of the chunks that are labelled or dropped, seconds"
+    )
 
 
 class TrainConfig(Section):
     """Every setting of one training."""
 
-    seed: int = Field(default=0, ge=0, description="of weights, excerpts and everything else that is drawn")
-    alpha: float = Field(default=0.0, ge=0, description="weight of the adversarial term; 0 trains without critics")
+    seed: int = Field(default=0, ge=0, description="random seed of weights, excerpts and augmentation")
+    alpha: float = Field(default=0.0, ge=0, description="weight of the adversarial loss; 0 trains without critics")
     alpha_as: Literal["weight", "gradient_ratio"] = Field(
         default="weight",
-        description="what alpha is: a factor, or the adversarial gradient's norm at the weights in parts of the rest's",
+        description="alpha is a weight, or the ratio of the adversarial to the supervised gradient norm",
     )
-    alpha_ramp_steps: int = Field(default=0, ge=0, description="steps of phase two in which alpha grows from 0")
+    alpha_ramp_steps: int = Field(
+        default=0, ge=0, description="number of steps over which alpha rises from 0 in phase two"
+    )
     feature_matching: float = Field(
-        default=0.0, ge=0, description="weight of the critics' features on pairs, within the adversarial term"
+        default=0.0, ge=0, description="weight of feature matching on pairs, within the adversarial loss"
     )
-    beta: float = Field(default=0.0, ge=0, description="weight of the additivity term")
+    beta: float = Field(default=0.0, ge=0, description="weight of the additivity loss")
     init: Literal["warm", "scratch"] = Field(
-        default="warm", description="phase two starts from phase one's best weights, or from fresh ones"
+        default="warm", description="phase two starts from phase one's best weights, or from random ones"
     )
 
-    start_from: str | None = Field(
-        default=None, description="a bundle whose weights phase one starts from; it says what the separator is"
-    )
+    start_from: str | None = Field(default=None, description="bundle to fine-tune; it also defines the separator")
     separator: Component = Component(name="tdf_unet", preset="tiny")
     critic: Component = Component(name="strided", preset="tiny")
     adversarial_loss: Component = Component(name="wgan_gp")
@@ -90,42 +94,53 @@ class TrainConfig(Section):
     additivity_loss: Component = Component(name="additivity")
 
     segment_seconds: float = Field(default=3.0, gt=0, description="length of a training excerpt, seconds")
-    batch_size: int = Field(default=4, ge=1, description="excerpts a step, per process")
-    accumulate: int = Field(default=1, ge=1, description="parts of a batch that are gone through one by one")
+    batch_size: int = Field(default=4, ge=1, description="excerpts per step and process")
+    accumulate: int = Field(default=1, ge=1, description="gradient accumulation: parts per batch")
     steps_per_epoch: int = Field(default=200, ge=1, description="separator steps between two validations")
-    supervised_epochs: int = Field(default=20, ge=0, description="phase one: validations at most")
-    adversarial_epochs: int = Field(default=20, ge=0, description="phase two: validations at most")
-    patience: int = Field(default=3, ge=1, description="validations without improvement that end a phase")
-    critic_steps: int = Field(default=5, ge=1, description="steps of the critics for each step of the separator")
+    supervised_epochs: int = Field(default=20, ge=0, description="maximum number of epochs in phase one")
+    adversarial_epochs: int = Field(default=20, ge=0, description="maximum number of epochs in phase two")
+    patience: int = Field(default=3, ge=1, description="number of epochs without improvement after which a phase ends")
+    critic_steps: int = Field(default=5, ge=1, description="critic steps per separator step")
 
-    optimizer: Literal["adam", "adamw"] = Field(default="adam", description="of the separator")
-    weight_decay: float = Field(default=0.0, ge=0, description="of the separator's optimizer")
-    learning_rate: float = Field(default=3e-3, gt=0, description="of the separator, phase one")
-    adversarial_learning_rate: float = Field(default=2e-4, gt=0, description="of the separator, phase two")
-    critic_learning_rate: float = Field(default=1e-4, gt=0, description="Adam, critics")
-    warmup_steps: int = Field(
-        default=0, ge=0, description="steps of each phase in which its learning rate grows from 0"
+    optimizer: Literal["adam", "adamw"] = Field(default="adam", description="optimizer of the separator")
+    weight_decay: float = Field(default=0.0, ge=0, description="weight decay of the separator")
+    learning_rate: float = Field(default=3e-3, gt=0, description="learning rate of the separator in phase one")
+    adversarial_learning_rate: float = Field(
+        default=2e-4, gt=0, description="learning rate of the separator in phase two"
     )
+    critic_learning_rate: float = Field(default=1e-4, gt=0, description="learning rate of the critics (Adam)")
+    warmup_steps: int = Field(default=0, ge=0, description="number of warm-up steps at the start of each phase")
     schedule: Literal["constant", "cosine"] = Field(
-        default="constant", description="of the separator's learning rate after that; cosine falls to final_rate"
+        default="constant", description="learning rate schedule after warm-up; cosine decays to final_rate"
     )
     final_rate: float = Field(
-        default=0.01, ge=0, le=1, description="what cosine leaves of the learning rate after a phase's last epoch"
+        default=0.01, ge=0, le=1, description="final learning rate of the cosine schedule, as a fraction"
     )
     gradient_clip: float = Field(
-        default=5.0, gt=0, description="largest norm of the separator's gradient; .inf for none"
+        default=5.0, gt=0, description="gradient norm at which the separator's gradient is clipped; .inf for none"
     )
-    ema_decay: float = Field(default=0.999, ge=0, lt=1, description="of the average of weights that is validated")
-    precision: Literal["auto", "float32", "bf16"] = Field(default="auto", description="of the separator's layers")
+    ema_decay: float = Field(
+        default=0.999,
+        ge=0,
+        lt=1,
+        description="decay of the exponential moving average of the weights, which is validated",
+    )
+    precision: Literal["auto", "float32", "bf16"] = Field(
+        default="auto", description="precision of the separator's layers"
+    )
     device: str = Field(default="auto", description="auto, cpu, cuda or mps")
 
     synthetic: float = Field(default=0.0, ge=0, le=1, description="share of the pairs that are synthetic songs")
     self_boost: SelfBoost = SelfBoost()
     augment: Augment = Augment()
-    unpaired_augment: Augment | None = Field(default=None, description="of unpaired excerpts; null for the same")
-    validation_seconds: float = Field(default=30.0, gt=0, description="of each validation track, from its start")
-    num_workers: int = Field(default=0, ge=0, description="processes that load excerpts; 0 loads in this one")
-    media: bool = Field(default=True, description="write spectrograms and sound to TensorBoard, not scalars alone")
+    unpaired_augment: Augment | None = Field(
+        default=None, description="augmentation of unpaired excerpts; null for the same as of pairs"
+    )
+    validation_seconds: float = Field(default=30.0, gt=0, description="length of each validation excerpt, seconds")
+    num_workers: int = Field(
+        default=0, ge=0, description="number of data loading processes; 0 loads in the training process"
+    )
+    media: bool = Field(default=True, description="also write spectrograms and audio to TensorBoard")
 
     def as_settings(self) -> dict[str, Any]:
         """Give every setting as plain values, nested by section."""

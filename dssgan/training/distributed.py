@@ -18,7 +18,7 @@ from dssgan.errors import ConfigError, DssganError
 from dssgan.parallel.cluster import ray_running
 from dssgan.training.checkpoint import has_checkpoint
 from dssgan.training.config import TrainConfig
-from dssgan.training.phases import Outcome, Report, train
+from dssgan.training.phases import Report, TrainingResult, train
 from dssgan.training.shared_phases import SharedPhases
 from dssgan.training.store import Store
 from dssgan.training.world import World
@@ -97,7 +97,7 @@ def train_distributed(
     callbacks: Sequence[Any] = (),
     shared_phases: SharedPhases | None = None,
     bring: Bring = where_it_is,
-) -> Outcome:
+) -> TrainingResult:
     """Train in several processes: gloo between processors, NCCL between GPUs.
 
     A group that loses a process starts again from the last checkpoint. One of whose processes meets an error of the
@@ -156,13 +156,13 @@ def train_distributed(
                 result = trainer.fit()
             except ray.train.TrainingFailedError as error:
                 raise DssganError(f"{name}: the processes failed ({str(error).splitlines()[-1]})") from error
-        outcome: Outcome | DssganError = result.return_value
+        outcome: TrainingResult | DssganError = result.return_value
         if isinstance(outcome, DssganError):
             raise outcome
         return outcome
 
 
-def _work(inputs: dict[str, Any]) -> Outcome | DssganError:
+def _work(inputs: dict[str, Any]) -> TrainingResult | DssganError:
     """Train in one of the processes."""
     import ray.train
 

@@ -37,7 +37,7 @@ Report = Callable[[dict[str, float], Path], None]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingResult:
     """What a training gave.
 
     Args:
@@ -68,7 +68,7 @@ def train(
     world: World | None = None,
     resume_from: Path | None = None,
     shared_phases: SharedPhases | None = None,
-) -> Outcome:
+) -> TrainingResult:
     """Train a separator, first on pairs, then also against one critic per source.
 
     The same code runs alone, inside a search's trial and in each of several processes. Source: Stoller, Ewert, Dixon
@@ -130,7 +130,7 @@ class _Training:
                 config.build_separator().to(device), config.self_boost,
                 everything[world.rank % len(everything) :: world.size], folder / "labels" / str(world.rank),
             )  # fmt: skip
-        self.logbook = Logbook(folder / "tensorboard" if world.leads else None)
+        self.logbook = Logbook(folder / "tensorboard" if world.is_main_process else None)
         self.position = Position()
         self.best_weights = self._averaged_weights()
         parents = [parent for parent in (config.start_from, config.self_boost.teacher) if parent is not None]
@@ -151,7 +151,7 @@ class _Training:
         self.shared = shared_phases
         self.key = "" if shared_phases is None else phase_one_key(config, dataset.fingerprint, world.size)
 
-    def run(self, resume_from: Path | None) -> Outcome:
+    def run(self, resume_from: Path | None) -> TrainingResult:
         self._seed()
         if resume_from is not None:
             self._restore(resume_from)
@@ -175,7 +175,7 @@ class _Training:
         if self.boosting is not None:
             self.boosting.end()
         position = self.position
-        return Outcome(
+        return TrainingResult(
             self.folder / BUNDLE, position.best_score, self._best_phase, position.phase_one_score, position.epoch,
             position.separator_steps, position.own_seconds,
         )  # fmt: skip
@@ -220,7 +220,7 @@ class _Training:
         }  # fmt: skip
         position.history.append(metrics)
         self.logbook.scalars({**scores, **means}, position.separator_steps)
-        if self.config.media and self.world.leads:
+        if self.config.media and self.world.is_main_process:
             separator = self.gan.separator
             self.logbook.media(
                 *self.validation.shown(), separator.sources, separator.sample_rate, position.separator_steps
@@ -260,7 +260,7 @@ class _Training:
     def _claimed_phase_one(self) -> Iterator[None]:
         """Hold other trainings off the supervised phase; who comes second waits here and finds the first one's."""
         with ExitStack() as stack:
-            if self.shared is not None and self.world.leads:
+            if self.shared is not None and self.world.is_main_process:
                 stack.enter_context(self.shared.claim(self.key))
             self.world.gather(None)  # nobody looks before the leader may
             yield
@@ -271,7 +271,7 @@ class _Training:
         """Close the supervised phase and leave its result for the trainings that share it."""
         position = self.position
         position.phase_one_score, position.phase, position.epoch = position.best_score, 2, self.config.supervised_epochs
-        if self.shared is not None and self.world.leads:
+        if self.shared is not None and self.world.is_main_process:
             self._share({"best_weights": self.best_weights})
         self._start_phase_two()
 
@@ -340,7 +340,7 @@ class _Training:
         state["settings"], state["data"] = self.origin["config"], self.origin["data"]["fingerprint"]
         if write_bundle:
             self._save_bundle()
-        if not self.world.leads:
+        if not self.world.is_main_process:
             return
         if sharing:
             self._share(state)  # in place of a checkpoint of its own: whoever comes next goes on from there
@@ -348,7 +348,7 @@ class _Training:
             write_checkpoint(self.folder, state, self.position)
 
     def _save_bundle(self) -> None:
-        if not self.world.leads:
+        if not self.world.is_main_process:
             return
         # a copy: fresh weights would be drawn from the generator whose state is part of the checkpoint
         best = copy.deepcopy(self.gan.averaged_separator)

@@ -1,7 +1,7 @@
 """The process group of a training, over the network that Ray itself uses.
 
-Gloo listens where the machine's own name leads. On many a machine that is 127.0.0.1 or 127.0.1.1, where no other
-machine finds it.
+Gloo listens at the address that the machine's own name resolves to. On many machines that is 127.0.0.1 or 127.0.1.1,
+where no other machine can connect.
 """
 
 import os

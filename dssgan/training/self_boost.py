@@ -12,7 +12,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from dssgan.audio.info import Audio
-from dssgan.data.sample import Recording, Sample
+from dssgan.data.audio_file import AudioFile, Recording
 from dssgan.data.track import Track
 from dssgan.errors import ModelError
 from dssgan.inference.stem_files import write_stems
@@ -134,7 +134,7 @@ def label(
                 sample_rate=rate,
                 channels=channels,
             )
-            tracks.append(Track(name, None, tuple(Sample.of(path) for path in written.paths.values())))
+            tracks.append(Track(name, None, tuple(AudioFile.of(path) for path in written.paths.values())))
     everything = np.concatenate([*found, np.array([np.nan])])
     median = float(np.nanmedian(everything)) if np.isfinite(everything).any() else float("nan")
     return Labels(tuple(tracks), sum(track.duration for track in tracks), seconds, median)

@@ -32,6 +32,6 @@ class World:
     gather: Callable[[Any], list[Any]] = _only_mine
 
     @property
-    def leads(self) -> bool:
+    def is_main_process(self) -> bool:
         """Whether this process writes files."""
         return self.rank == 0

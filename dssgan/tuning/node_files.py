@@ -9,8 +9,8 @@ from filelock import FileLock
 
 from dssgan.atomic import replacing
 from dssgan.curation.decoded import DecodedCache
+from dssgan.data.audio_file import AudioFile
 from dssgan.data.dataset import Bring, Dataset, where_it_is
-from dssgan.data.sample import Sample
 from dssgan.errors import AudioError, DataError
 from dssgan.parallel.cluster import require_seen
 from dssgan.training.store import FolderStore, Store
@@ -54,7 +54,7 @@ class SongsInBucket:
                 _brought[key] = dataset.with_files({sample: self._bring(folder, sample) for sample in dataset.files})
         return _brought[key]
 
-    def _bring(self, folder: Path, sample: Sample) -> Sample:
+    def _bring(self, folder: Path, sample: AudioFile) -> AudioFile:
         name = self.names[sample.path]
         original = folder / "originals" / name
         if not original.exists():

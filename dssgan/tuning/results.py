@@ -13,7 +13,7 @@ from dssgan.tuning.attributes import ERROR, FURTHER, LEFT_OUT, PROGRESS, TAKEN_O
 from dssgan.tuning.objectives import FURTHER_OBJECTIVES
 from dssgan.tuning.trial import trial_name
 
-FILE = "trials.csv"
+TRIALS_FILE = "trials.csv"
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def write_table(result: SweepResult) -> None:
     """Write the trials as a table, a line each."""
     rows = [{**asdict(trial), **trial.further, **trial.params} for trial in result.trials]
     frame = pd.DataFrame(rows).drop(columns=["params", "further"], errors="ignore")
-    result.store.write_text(FILE, frame.to_csv(index=False))
+    result.store.write_text(TRIALS_FILE, frame.to_csv(index=False))
 
 
 def _trial_result(store: Store, trial: FrozenTrial) -> TrialResult:

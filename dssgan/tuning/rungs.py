@@ -105,7 +105,8 @@ class Brackets:
         validation = max(config.steps_per_epoch for config in configs)
         supervised = max(config.steps_per_epoch * config.supervised_epochs for config in configs)
         adversarial = max(config.steps_per_epoch * config.adversarial_epochs for config in configs)
-        first = max(validation, supervised // factor**2)
+        # judged earlier, separators that learn slowly and get furthest would be stopped; see benchmarks/sweep.py
+        first = max(validation, supervised // 4)
         self.supervised = Rungs(Rungs.geometric(first, supervised, factor).positions[skipped:], factor)
         self.adversarial = Rungs(Rungs.geometric(validation, adversarial, factor).positions[skipped:], factor)
 

@@ -42,7 +42,7 @@ from dssgan.tuning.results import SweepResult, read_trials, write_table
 from dssgan.tuning.search import PruningScheduler, StudySearch, replay
 from dssgan.tuning.space import SearchSpace
 from dssgan.tuning.storage import default_url, load_study, open_storage
-from dssgan.tuning.trial import GIVEN_UP, Plan, Train, run_trial, trial_name
+from dssgan.tuning.trial import GIVEN_UP, Train, TrialPlan, run_trial, trial_name
 from dssgan.tuning.warm_start import take_over_trials
 
 RECORD = "sweep.json"
@@ -175,7 +175,7 @@ def run_sweep(
             after_write=(lambda: None) if study_url else (lambda: store.publish(STUDY)),
         )  # fmt: skip
         claims = ClaimsKeeper.remote() if options.share_phase_one else None  # type: ignore[attr-defined]
-        plan = Plan(
+        plan = TrialPlan(
             store, learnt, dict(settings), workers, claims, "speed" in options.also,
             Limits(options.min_speed, options.max_parameters), train, bring,
         )  # fmt: skip
@@ -318,8 +318,8 @@ def _alone_with(store: Store) -> Iterator[None]:
 
 
 def _fit(
-    plan: Plan, search: StudySearch, scheduler: PruningScheduler, stop: "_Stop", listener: Listener, concurrent: int,
-    scratch: Path,
+    plan: TrialPlan, search: StudySearch, scheduler: PruningScheduler, stop: "_Stop", listener: Listener,
+    concurrent: int, scratch: Path,
 ) -> None:  # fmt: skip
     # Tune's own notes, which the study makes needless, are not worth their time
     os.environ["TUNE_GLOBAL_CHECKPOINT_S"] = "1000000"
@@ -409,7 +409,7 @@ class _Watch(ray.tune.Callback):  # type: ignore[misc]
         search: knows how many trials are over.
     """
 
-    def __init__(self, plan: Plan, listener: Listener, search: StudySearch) -> None:
+    def __init__(self, plan: TrialPlan, listener: Listener, search: StudySearch) -> None:
         self._plan = plan
         self._listener = listener
         self._search = search

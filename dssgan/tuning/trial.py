@@ -14,7 +14,7 @@ from dssgan.errors import DssganError, WriteError
 from dssgan.training.checkpoint import has_checkpoint, read_checkpoint
 from dssgan.training.config import TrainConfig, make_config
 from dssgan.training.distributed import Workers, train_distributed
-from dssgan.training.phases import Outcome, train
+from dssgan.training.phases import TrainingResult, train
 from dssgan.training.shared_phases import SharedPhases
 from dssgan.training.store import Store
 from dssgan.tuning.claims import TrialClaims
@@ -23,11 +23,11 @@ from dssgan.tuning.space import combine
 
 GIVEN_UP = "given_up.txt"  # in a trial's folder: why nobody shall try again
 
-Train = Callable[..., Outcome]
+Train = Callable[..., TrainingResult]
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrialPlan:
     """What all trials of a sweep share.
 
     Args:
@@ -58,7 +58,7 @@ def trial_name(number: int) -> str:
     return f"trials/{number:04d}"
 
 
-def run_trial(trial: dict[str, Any], *, plan: Plan) -> None:
+def run_trial(trial: dict[str, Any], *, plan: TrialPlan) -> None:
     """Train one trial's separator and report each validation to Tune.
 
     A trial that has a checkpoint goes on from it. A training that diverges, settings that cannot work together, or a
@@ -110,7 +110,7 @@ def _describe_place(workers: Workers) -> str:
     return f"{socket.gethostname()}, {needed}" + (f" (GPU {', '.join(devices)})" if devices else "")
 
 
-def _in_one_process(config: TrainConfig, name: str, plan: Plan, shared: SharedPhases | None) -> Outcome:
+def _in_one_process(config: TrainConfig, name: str, plan: TrialPlan, shared: SharedPhases | None) -> TrainingResult:
     torch.set_num_threads(plan.workers.cpus)
     plan.store.fetch(name)
     folder = plan.store.local(name)
@@ -134,7 +134,7 @@ def _in_one_process(config: TrainConfig, name: str, plan: Plan, shared: SharedPh
     return outcome
 
 
-def _in_several(config: TrainConfig, name: str, plan: Plan, shared: SharedPhases | None) -> Outcome:
+def _in_several(config: TrainConfig, name: str, plan: TrialPlan, shared: SharedPhases | None) -> TrainingResult:
     from ray.tune.integration.ray_train import TuneReportCallback
 
     return train_distributed(

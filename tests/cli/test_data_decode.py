@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from dssgan.curation.decoded import DecodedCache, decode_dataset
+from dssgan.data.audio_file import AudioFile, Recording
 from dssgan.data.bundled import FOLDER, MANIFEST
 from dssgan.data.dataset import Dataset, Track
 from dssgan.data.fingerprint import fingerprint
 from dssgan.data.loading import load_dataset
 from dssgan.data.manifest import save_manifest
-from dssgan.data.sample import Recording, Sample
 from dssgan.errors import ConfigError, DssganError
 
 NUM_FILES = 4
@@ -27,8 +27,8 @@ def songs(bundled: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data set of two songs, four compressed files."""
     folder = Path(shutil.copytree(FOLDER / "valid", tmp_path_factory.mktemp("songs") / "valid")).parent
 
-    def moved(sample: Recording | None) -> Sample:
-        assert isinstance(sample, Sample)
+    def moved(sample: Recording | None) -> AudioFile:
+        assert isinstance(sample, AudioFile)
         return replace(sample, path=folder / sample.path.relative_to(FOLDER))
 
     valid = tuple(Track(track.name, None, tuple(map(moved, track.sources))) for track in bundled.valid)
@@ -86,7 +86,7 @@ def test_a_killed_one_leaves_nothing_half_made_and_is_gone_on_with(tmp_path: Pat
         assert fingerprint(note.with_suffix(".wav")) in note.read_text()
     # going on: what is there is taken, what is not is made
     parts = [part for track in load_dataset(MANIFEST).train_sup for part in track.samples]
-    samples = [part for part in parts if isinstance(part, Sample)]
+    samples = [part for part in parts if isinstance(part, AudioFile)]
     there = [(cache.folder / (key := cache.key(part))[:2] / f"{key[2:]}.json").exists() for part in samples]
     assert any(there)
     missing = there.index(False)

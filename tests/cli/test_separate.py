@@ -127,7 +127,7 @@ def test_tracks_are_never_written_over(run, tmp_path, song):
     stem.write_bytes(content)
     code, _, errors = run(song, stem, "-o", tmp_path)
     assert code == 2
-    assert errors == [f"dssgan: {stem}: a stem would be written over this track; choose another --out"]
+    assert errors == [f"dssgan: {stem}: a stem would be written over this track; choose another --output"]
     assert stem.read_bytes() == content
 
 

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from dssgan.audio import files
 from dssgan.curation.decoded import DecodedCache, decode_dataset
+from dssgan.data.audio_file import AudioFile, Sum
 from dssgan.data.dataset import Dataset, Track, Unpaired
 from dssgan.data.loading import load_dataset
 from dssgan.data.manifest import save_manifest
 from dssgan.data.rights import Rights
-from dssgan.data.sample import Sample, Sum
 from dssgan.errors import ConfigError, DataError, DssganError
 from dssgan.parallel.processes import map_in_processes
 
@@ -42,8 +42,8 @@ def dataset(song: Song, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     subprocess.run([*encode, "-map", "0", "-map", "1", "-map", "2", folder / "song.stem.mp4"], check=True)
     subprocess.run([*encode, "-map", "1", folder / "drums.m4a"], check=True)
 
-    def sample(name: str, stem: int | None = None) -> Sample:
-        return Sample.of(folder / name, stem, with_fingerprint=True)
+    def sample(name: str, stem: int | None = None) -> AudioFile:
+        return AudioFile.of(folder / name, stem, with_fingerprint=True)
 
     stems = [sample("song.stem.mp4", number) for number in range(3)]
     return Dataset(
@@ -71,7 +71,7 @@ def decoded(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Datas
     return result.dataset
 
 
-def files_of(dataset: Dataset) -> list[Sample]:
+def files_of(dataset: Dataset) -> list[AudioFile]:
     tracks = (*dataset.train_sup, *dataset.valid, *dataset.test)
     recordings = [recording for track in tracks for recording in track.samples]
     return [sample for recording in (*recordings, *dataset.train_unsup.samples) for sample in recording.files]
@@ -96,7 +96,7 @@ def test_copies_make_the_same_data_set(dataset: Dataset, decoded: Dataset, tmp_p
     assert load_dataset(tmp_path / "decoded.json") == decoded
 
 
-def pairs_of(decoded: Dataset, dataset: Dataset) -> list[tuple[Sample, Sample]]:
+def pairs_of(decoded: Dataset, dataset: Dataset) -> list[tuple[AudioFile, AudioFile]]:
     return list(zip(files_of(decoded), files_of(dataset), strict=True))
 
 
@@ -114,7 +114,7 @@ def test_copies_sound_as_their_sources(dataset: Dataset, decoded: Dataset) -> No
 def test_wavs_of_the_right_kind_stay_where_they_are(dataset: Dataset, decoded: Dataset, tmp_path: Path) -> None:
     assert decoded.test == dataset.test
     wav = dataset.test[0].sources[0]
-    assert isinstance(wav, Sample)
+    assert isinstance(wav, AudioFile)
     copy, num_bytes = DecodedCache(tmp_path, channels=1).decode(replace(wav, fingerprint=None))
     assert (copy.channels, num_bytes) == (1, copy.path.stat().st_size)
     np.testing.assert_allclose(copy.read(), wav.read(channels=1), rtol=0, atol=1.01 * HALF_BIT)
@@ -128,7 +128,7 @@ def test_a_copy_is_known_again_by_the_guard(dataset: Dataset, decoded: Dataset) 
 
 def test_overshoots_are_kept(song: Song, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "loud.ogg", 4 * song[0][:, :RATE].T, RATE, format="OGG", subtype="VORBIS")
-    sample = Sample.of(tmp_path / "loud.ogg", with_fingerprint=True)
+    sample = AudioFile.of(tmp_path / "loud.ogg", with_fingerprint=True)
     copy, _ = DecodedCache(tmp_path / "cache").decode(sample)
     assert soundfile.info(copy.path).subtype == "FLOAT"
     assert np.abs(copy.read()).max() > 1.5
@@ -148,7 +148,7 @@ def test_what_is_there_is_not_made_again(dataset: Dataset, tmp_path: Path) -> No
     assert copy.path.stat().st_mtime_ns == written
     # another rate, other channels and another stream are other copies
     stem = dataset.train_sup[1].mix
-    assert isinstance(stem, Sample)
+    assert isinstance(stem, AudioFile)
     keys = {cache.key(stem), cache.key(replace(stem, stem=1)), cache.key(sample)}
     keys |= {replace(cache, sample_rate=22050).key(stem), replace(cache, channels=1).key(stem)}
     assert len(keys) == 5

@@ -17,9 +17,9 @@ from dssgan.curation.doctor import Finding, examine, examine_track
 from dssgan.curation.doctor.fix import fix_dataset
 from dssgan.curation.doctor.signal import clips_a_minute, cutoff, level_db, silent_share
 from dssgan.curation.doctor.song import examine_drums, misalignments, percussiveness, shifted
+from dssgan.data.audio_file import AudioFile
 from dssgan.data.dataset import Dataset, Track, Unpaired
 from dssgan.data.manifest import save_manifest
-from dssgan.data.sample import Sample
 from dssgan.parallel.processes import map_in_processes
 
 Audio = NDArray[np.float32]
@@ -36,7 +36,7 @@ def write_track(folder: Path, mix: Audio | None, drums: Audio, other: Audio, nam
             path = folder / name / f"{source}.wav"
             path.parent.mkdir(parents=True, exist_ok=True)
             files.write(path, audio, RATE, "pcm24")
-            samples[source] = Sample.of(path, with_fingerprint=True)
+            samples[source] = AudioFile.of(path, with_fingerprint=True)
     return Track(name, samples.get("mix"), (samples["drums"], samples["other"]))
 
 
@@ -109,7 +109,9 @@ def test_a_file_that_cannot_be_read_is_an_error(song: Song, tmp_path: Path) -> N
 
 def test_a_file_that_changed_since_the_manifest_is_an_error(song: Song, tmp_path: Path) -> None:
     track = write_track(tmp_path, None, *song[1])
-    described = replace(track, sources=tuple(replace(part, fingerprint=part.content()) for part in track.sources))
+    described = replace(
+        track, sources=tuple(replace(part, fingerprint=part.compute_fingerprint()) for part in track.sources)
+    )
     assert not [finding for finding in examine_track(described, SOURCES) if finding.check == "fingerprint"]
     files.write(tmp_path / "song" / "drums.wav", song[1][0] * 0.5, 44100)
     (found,) = [finding for finding in examine_track(described, SOURCES) if finding.check == "fingerprint"]
@@ -120,7 +122,7 @@ def test_a_file_that_changed_since_the_manifest_is_an_error(song: Song, tmp_path
 def test_other_rates_and_channels_are_told(song: Song, tmp_path: Path) -> None:
     write_track(tmp_path, None, *song[1])
     files.write(tmp_path / "song" / "other.wav", song[1][1][:1, ::2], RATE // 2)
-    track = Track("song", None, tuple(Sample.of(tmp_path / "song" / f"{name}.wav") for name in SOURCES))
+    track = Track("song", None, tuple(AudioFile.of(tmp_path / "song" / f"{name}.wav") for name in SOURCES))
     (found,) = [finding for finding in examine_track(track, SOURCES) if finding.check == "format"]
     assert "22050 Hz and 1 channels" in found.message
 
@@ -139,9 +141,9 @@ def test_leakage_under_another_name_and_codec(song: Song, bundled: Dataset, tmp_
     for name in SOURCES:
         wav = tmp_path / "copy" / f"{name}.wav"
         subprocess.run(["ffmpeg", "-v", "error", "-i", wav, "-b:a", "128k", wav.with_suffix(".mp3")], check=True)
-    copy = Track("renamed", None, tuple(Sample.of(tmp_path / "copy" / f"{name}.mp3") for name in SOURCES))
+    copy = Track("renamed", None, tuple(AudioFile.of(tmp_path / "copy" / f"{name}.mp3") for name in SOURCES))
     fine = write_track(tmp_path, None, *song[1], "fine")
-    loop = Sample.of(shutil.copy(tmp_path / "copy" / "drums.mp3", tmp_path / "loop.mp3"))
+    loop = AudioFile.of(shutil.copy(tmp_path / "copy" / "drums.mp3", tmp_path / "loop.mp3"))
     findings = examine(Dataset(SOURCES, (source,), Unpaired((), ((loop,), ())), (fine,), (copy,)))
     leaks = [finding for finding in findings if finding.check == "leakage"]
     assert {(f.partition, f.track) for f in leaks} >= {("train_sup", source.name)}

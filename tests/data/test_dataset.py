@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from dssgan.audio import files
+from dssgan.data.audio_file import AudioFile
 from dssgan.data.dataset import Dataset, Track, Unpaired
-from dssgan.data.sample import Sample
 from dssgan.errors import DataError
 
 RATE = 44100
@@ -25,7 +25,7 @@ def track(tmp_path: Path, song: Song) -> Track:
     names = {"mix": mix, "drums": sources[0], "other": sources[1]}
     for name, audio in names.items():
         files.write(tmp_path / f"{name}.wav", audio, RATE)
-    samples = [Sample.of(tmp_path / f"{name}.wav", with_fingerprint=True) for name in names]
+    samples = [AudioFile.of(tmp_path / f"{name}.wav", with_fingerprint=True) for name in names]
     return Track("song", samples[0], (samples[1], samples[2]))
 
 
@@ -61,12 +61,12 @@ def test_sources_of_unequal_length_are_named(track: Track, tmp_path: Path, song:
     with pytest.raises(
         DataError, match=r"track song: its files differ in length \(.*mix.wav 4.000 s.*short.wav 3.955 s"
     ):
-        replace(track, sources=(track.sources[0], Sample.of(tmp_path / "short.wav")))
+        replace(track, sources=(track.sources[0], AudioFile.of(tmp_path / "short.wav")))
 
 
 def test_a_few_samples_are_no_difference(track: Track, tmp_path: Path, song: Song) -> None:
     files.write(tmp_path / "short.wav", song[0][:, :-100], RATE)
-    mix, sources = replace(track, sources=(track.sources[0], Sample.of(tmp_path / "short.wav"))).load()
+    mix, sources = replace(track, sources=(track.sources[0], AudioFile.of(tmp_path / "short.wav"))).load()
     assert sources.shape[-1] == mix.shape[-1] == 4 * RATE
     assert not sources[1, :, -100:].any()
 
@@ -84,7 +84,7 @@ def test_a_test_song_under_another_name_is_found(track: Track, tmp_path: Path, p
     part = track.sources[0]
     assert part is not None
     copy = Path(shutil.copy(part.path, tmp_path / "PR - Oh No.wav"))
-    other = Sample.of(copy, with_fingerprint=True)
+    other = AudioFile.of(copy, with_fingerprint=True)
     leaked = Track("leaked", None, (other, None))
     unpaired = {
         "mixes": Unpaired((other,), ((), ())),
@@ -110,7 +110,7 @@ def test_silent_stems_have_nothing_in_common(track: Track, tmp_path: Path) -> No
     paths = [tmp_path / "silent-1.wav", tmp_path / "silent-2.wav"]
     for path in paths:
         files.write(path, np.zeros((2, 4 * RATE), np.float32), RATE)
-    silent = [Sample.of(path, with_fingerprint=True) for path in paths]
+    silent = [AudioFile.of(path, with_fingerprint=True) for path in paths]
     assert track.sources[0] is not None
     train = Track("train", None, (track.sources[0], silent[0]))
     test = Track("test", None, (track.sources[1], silent[1]))

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from dssgan.audio import files
+from dssgan.data.audio_file import AudioFile
 from dssgan.data.augment import Augment
 from dssgan.data.cache import AudioCache
 from dssgan.data.dataset import Dataset, Track
 from dssgan.data.excerpts import PairedExcerpts, UnpairedExcerpts
-from dssgan.data.sample import Sample
 from dssgan.errors import DataError
 from dssgan.training.batches import Batches
 from dssgan.training.config import make_config
@@ -91,7 +91,7 @@ def test_unchanged_excerpts_are_of_the_song(bundled: Dataset, cache: AudioCache)
 def _track(folder: Path, **parts: NDArray[np.float32]) -> Track:
     for name, audio in parts.items():
         files.write(folder / f"{name}.wav", audio, RATE, "float32")
-    samples = {name: Sample.of(folder / f"{name}.wav") for name in parts}
+    samples = {name: AudioFile.of(folder / f"{name}.wav") for name in parts}
     return Track(folder.name, samples.get("mix"), (samples.get("drums"), samples.get("other")))
 
 
@@ -221,7 +221,7 @@ def test_other_rates_and_channels(bundled: Dataset) -> None:
     assert sources.shape == (2, 1, round(0.3 * 8192))
 
 
-def _unpaired(samples: list[Sample], **changes: object) -> UnpairedExcerpts:
+def _unpaired(samples: list[AudioFile], **changes: object) -> UnpairedExcerpts:
     arguments = {"segment_seconds": 0.5, "sample_rate": RATE, "channels": 2, "augment": Augment.none(), "seed": 0}
     return UnpairedExcerpts(samples, **(arguments | changes))  # type: ignore[arg-type]
 

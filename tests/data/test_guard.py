@@ -12,12 +12,12 @@ import pytest
 from small_training import config, run
 
 from dssgan.audio import files
+from dssgan.data.audio_file import AudioFile, Sum
 from dssgan.data.dataset import Dataset, Track
 from dssgan.data.guard import guarded, recordings_of
 from dssgan.data.known import Known, examine_recordings
 from dssgan.data.learnt_from import LearntFrom
 from dssgan.data.loading import load_dataset
-from dssgan.data.sample import Sample, Sum
 from dssgan.ensembling.build import build_ensemble
 from dssgan.errors import DataError, ModelError
 from dssgan.evaluation.campaign import run_campaign
@@ -29,14 +29,14 @@ from dssgan.tuning.options import SearchOptions
 from dssgan.tuning.space import SearchSpace
 from dssgan.tuning.sweep import run_sweep
 
-SONG = Sample(Path("song.wav"), 44100, 2, 1.0)
+SONG = AudioFile(Path("song.wav"), 44100, 2, 1.0)
 
 
 def disguised(track: Track, folder: Path, kind: str) -> Track:
     """Give the same song in other files."""
     sources = []
     for name, source in zip(("drums", "other"), track.sources, strict=True):
-        assert isinstance(source, Sample)
+        assert isinstance(source, AudioFile)
         if kind == "without fingerprint":
             shutil.copy(source.path, folder / f"{name}.ogg")
             sources.append(replace(source, path=folder / f"{name}.ogg", fingerprint=None))
@@ -46,7 +46,7 @@ def disguised(track: Track, folder: Path, kind: str) -> Track:
         change = {"mp3": [], "quiet and cut": ["-ss", "1.0", "-af", "volume=-9dB"]}[kind]
         coded = folder / f"{name}.mp3"
         subprocess.run(["ffmpeg", "-v", "error", "-i", wav, *change, "-b:a", "128k", coded], check=True)
-        sources.append(Sample.of(coded, with_fingerprint=True))
+        sources.append(AudioFile.of(coded, with_fingerprint=True))
     return Track("another name", None, tuple(sources))
 
 
@@ -111,8 +111,8 @@ def test_a_replaced_file_is_noticed_behind_its_fingerprint(bundled: Dataset, tmp
     manifest = tmp_path / "songs" / "dataset.json"
     guarded(load_dataset(manifest))
     victim = next(sample for track in load_dataset(manifest).train_sup for sample in track.sources if sample)
-    assert isinstance(victim, Sample)
-    impostor = next(sample for sample in bundled.test[0].sources if isinstance(sample, Sample))
+    assert isinstance(victim, AudioFile)
+    impostor = next(sample for sample in bundled.test[0].sources if isinstance(sample, AudioFile))
     audio = np.resize(impostor.read(), (victim.channels, victim.num_frames))
     files.write(tmp_path / "new.wav", np.clip(audio, -1, 1), victim.sample_rate)
     subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", tmp_path / "new.wav", victim.path], check=True)

@@ -12,10 +12,10 @@ import ray
 from ray.cluster_utils import Cluster
 
 from dssgan.audio import files
+from dssgan.data.audio_file import AudioFile
 from dssgan.data.dataset import Track
 from dssgan.data.learnt_from import LearntFrom
 from dssgan.data.loading import load_dataset
-from dssgan.data.sample import Sample
 from dssgan.errors import ConfigError, DataError, DssganError
 from dssgan.evaluation.bss_eval import evaluate_track
 from dssgan.evaluation.campaign import run_campaign, to_16_bits
@@ -41,7 +41,7 @@ def tracks(tmp_path_factory):
         for source, audio in zip(SOURCES, sources, strict=True):
             path = folder / track.name / f"{source}.wav"
             files.write(path, audio[:, start : start + 2 * RATE], RATE, "float32")
-            samples.append(Sample.of(path, with_fingerprint=True))
+            samples.append(AudioFile.of(path, with_fingerprint=True))
         cut.append(Track(track.name, None, tuple(samples)))
     return tuple(cut)
 

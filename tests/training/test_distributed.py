@@ -11,10 +11,10 @@ import pytest
 
 from dssgan.audio import files
 from dssgan.audio.files import Audio
+from dssgan.data.audio_file import AudioFile
 from dssgan.data.dataset import Dataset, Track
 from dssgan.data.guard import guarded
 from dssgan.data.manifest import save_manifest
-from dssgan.data.sample import Sample
 from dssgan.errors import AudioError, ConfigError, DivergedError, DssganError
 from dssgan.separators.bundle import load_bundle
 from dssgan.training.config import make_config
@@ -75,7 +75,7 @@ def test_the_error_of_one_process_ends_the_others(tmp_path: Path, bundled: Datas
         audio = source.read(channels=1)
         audio[:, audio.shape[1] // 2] = 1e30
         files.write(tmp_path / f"{name}.wav", audio, source.sample_rate, "float32")
-        parts.append(Sample.of(tmp_path / f"{name}.wav"))
+        parts.append(AudioFile.of(tmp_path / f"{name}.wav"))
     broken = replace(bundled, train_sup=(Track("broken", None, tuple(parts)),))
     began = time.monotonic()
     done = subprocess.run(
@@ -104,7 +104,7 @@ def as_overrides(settings: dict[str, object]) -> list[str]:
 def test_a_process_that_gives_up_alone_is_not_waited_for(
     tmp_path: Path, bundled: Dataset, error: Exception, message: str
 ) -> None:
-    class Failing(Sample):
+    class Failing(AudioFile):
         """Fails in the second process."""
 
         def read(self, *place: object, **settings: object) -> Audio:

@@ -11,9 +11,9 @@ from small_training import config, run
 from torch import Tensor
 
 from dssgan.audio import files
+from dssgan.data.audio_file import AudioFile
 from dssgan.data.augment import Augment
 from dssgan.data.dataset import Dataset, Track, Unpaired
-from dssgan.data.sample import Sample
 from dssgan.inference.separator import Separator
 from dssgan.metrics.sdr import usdr
 from dssgan.separators.bundle import load_bundle
@@ -32,9 +32,9 @@ PAIRED_DRUMS, PAIRED_OTHER, MIX, DRUMS, OTHER = 0.125, 0.0625, 0.5, 0.25, 0.375
 def levels(bundled: Dataset, tmp_path: Path) -> Dataset:
     """A data set whose recordings are constants."""
 
-    def recording(name: str, level: float) -> Sample:
+    def recording(name: str, level: float) -> AudioFile:
         files.write(tmp_path / f"{name}.wav", np.full((1, 3 * RATE), level, np.float32), RATE, "float32")
-        return Sample.of(tmp_path / f"{name}.wav")
+        return AudioFile.of(tmp_path / f"{name}.wav")
 
     pair = Track("pair", None, (recording("paired drums", PAIRED_DRUMS), recording("paired other", PAIRED_OTHER)))
     loose = Unpaired((recording("mix", MIX),), ((recording("drums", DRUMS),), (recording("other", OTHER),)))

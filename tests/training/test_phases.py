@@ -12,12 +12,12 @@ from small_training import SETTINGS, config, run, weights
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from dssgan.audio import files
+from dssgan.data.audio_file import AudioFile
 from dssgan.data.dataset import Dataset, Track
 from dssgan.data.rights import Rights
-from dssgan.data.sample import Sample
 from dssgan.errors import ConfigError, DataError, DivergedError, ModelError
 from dssgan.separators.bundle import load_bundle
-from dssgan.training.checkpoint import FILE, PREVIOUS_FILE, Position, read_checkpoint, write_checkpoint
+from dssgan.training.checkpoint import CHECKPOINT_FILE, PREVIOUS_FILE, Position, read_checkpoint, write_checkpoint
 from dssgan.training.config import TrainConfig, make_config
 
 
@@ -139,7 +139,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(
 ) -> None:
     run(tmp_path / "whole", bundled, config())
     run(tmp_path / "parts", bundled, config(), stop_at=3)
-    file = tmp_path / "parts" / FILE
+    file = tmp_path / "parts" / CHECKPOINT_FILE
     file.write_bytes(file.read_bytes()[:-1000])
     _, reports = run(tmp_path / "parts", bundled, config(), resume=True)
     assert [metrics["epoch"] for metrics in reports] == [3, 4]  # the third once more
@@ -151,7 +151,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(
 
 def test_checkpoints_that_are_all_damaged_are_named(tmp_path: Path, bundled: Dataset) -> None:
     run(tmp_path, bundled, config(), stop_at=2)
-    for name in (FILE, PREVIOUS_FILE):
+    for name in (CHECKPOINT_FILE, PREVIOUS_FILE):
         (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:1000])
     with pytest.raises(ModelError, match=r"checkpoint\.pt and checkpoint\.previous\.pt truncated or damaged; delete"):
         run(tmp_path, bundled, config(), resume=True)
@@ -162,7 +162,7 @@ def test_checkpoints_that_are_all_damaged_are_named(tmp_path: Path, bundled: Dat
 def test_no_flipped_byte_changes_a_checkpoint(tmp_path: Path) -> None:
     written = {"weights": torch.arange(1000.0), "rng": torch.get_rng_state()}
     write_checkpoint(tmp_path, written, Position(epoch=3))
-    file, places = tmp_path / FILE, np.random.default_rng(0)
+    file, places = tmp_path / CHECKPOINT_FILE, np.random.default_rng(0)
     original = file.read_bytes()
     for place in places.integers(len(original), size=300):
         changed = bytearray(original)
@@ -247,7 +247,7 @@ def test_silent_drums_leave_the_choice_to_other_sources(tmp_path: Path, bundled:
 
 def test_validation_on_nothing_but_silence_is_refused(tmp_path: Path, bundled: Dataset) -> None:
     files.write(tmp_path / "silence.wav", np.zeros((1, 44100), np.float32), 44100)
-    silence = Sample.of(tmp_path / "silence.wav")
+    silence = AudioFile.of(tmp_path / "silence.wav")
     silent = replace(bundled, valid=(Track("silent", None, (silence, silence)),))
     with pytest.raises(DataError, match="nothing can be scored"):
         run(tmp_path / "run", silent, config())

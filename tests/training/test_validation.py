@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from dssgan.audio import files
+from dssgan.data.audio_file import AudioFile
 from dssgan.data.dataset import Dataset
-from dssgan.data.sample import Sample
 from dssgan.data.track import Track
 from dssgan.inference.separator import Separator
 from dssgan.metrics.sdr import usdr
@@ -48,7 +48,7 @@ def test_validation_begins_where_drums_do(tmp_path: Path, bundled: Dataset) -> N
     other = 0.1 * np.random.default_rng(1).standard_normal(10 * RATE).astype(np.float32)[None]
     for name, audio in (("drums", drums), ("other", other)):
         files.write(tmp_path / f"{name}.wav", audio, RATE)
-    track = Track("late", None, (Sample.of(tmp_path / "drums.wav"), Sample.of(tmp_path / "other.wav")))
+    track = Track("late", None, (AudioFile.of(tmp_path / "drums.wav"), AudioFile.of(tmp_path / "other.wav")))
     model = independent(0)
     for seconds, start in ((2.0, 7.0), (5.0, 5.0), (8.0, 0.0)):
         validation = Validation(replace(bundled, valid=(track,)), model, seconds)

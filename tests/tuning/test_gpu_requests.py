@@ -17,7 +17,7 @@ from small_training import ONE_STEP
 from dssgan.data.dataset import Dataset
 from dssgan.errors import ConfigError
 from dssgan.training.config import TrainConfig
-from dssgan.training.phases import Outcome, train
+from dssgan.training.phases import TrainingResult, train
 from dssgan.training.store import FolderStore
 from dssgan.tuning.attributes import PLACE
 from dssgan.tuning.options import SearchOptions
@@ -43,7 +43,7 @@ def address() -> Iterator[str]:
     cluster.shutdown()
 
 
-def train_and_note(config: TrainConfig, dataset: Dataset, folder: Path, **further: Any) -> Outcome:
+def train_and_note(config: TrainConfig, dataset: Dataset, folder: Path, **further: Any) -> TrainingResult:
     """Train, and note what the process was given."""
     seen = {"visible": os.environ.get("CUDA_VISIBLE_DEVICES"), "device": str(config.device)}
     (folder / "seen.json").write_text(json.dumps(seen))

@@ -65,7 +65,7 @@ def test_median_stopping() -> None:
 
 def test_hyperbands_brackets() -> None:
     band = Hyperband(CONFIGS, 3)
-    assert [bracket.supervised.positions for bracket in band.brackets] == [(10, 30), (30,), ()]
+    assert [bracket.supervised.positions for bracket in band.brackets] == [(22, 66), (66,), ()]
     assert [bracket.adversarial.positions for bracket in band.brackets] == [(10, 30), (30,), ()]
     # shares of 3^2 / 3, 3 / 2 and 1 / 1
     counts = Counter(band.bracket_of(trial) for trial in range(1100))

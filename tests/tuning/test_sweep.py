@@ -19,7 +19,7 @@ from dssgan.data.dataset import Dataset
 from dssgan.errors import ConfigError
 from dssgan.separators.bundle import load_bundle
 from dssgan.training.config import TrainConfig
-from dssgan.training.phases import Outcome, Report, train
+from dssgan.training.phases import Report, TrainingResult, train
 from dssgan.tuning.options import SearchOptions
 from dssgan.tuning.results import pareto_front
 from dssgan.tuning.space import SearchSpace
@@ -112,7 +112,7 @@ def optuna_study(folder: Path) -> Iterator[optuna.Study]:
 
 def dies_after_its_first_epoch(
     config: TrainConfig, dataset: Dataset, folder: Path, *, report: Report, resume_from: Path | None, **further: Any
-) -> Outcome:
+) -> TrainingResult:
     """Train one epoch, and die whenever there is more to do."""
     if resume_from is not None:
         os._exit(1)

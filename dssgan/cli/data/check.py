@@ -20,7 +20,9 @@ from dssgan.cli.options import quiet_option
     type=click.Path(path_type=Path),
     help="Manifest of the fixed data set; dataset.json in the --fix folder by default.",
 )
-@click.option("-j", "--jobs", type=click.IntRange(1), help="Songs examined at a time; one for each core by default.")
+@click.option(
+    "-j", "--jobs", type=click.IntRange(1), help="Number of songs examined in parallel; the number of cores by default."
+)
 @quiet_option
 def command(
     dataset: Path | None, as_json: bool, fix: Path | None, output: Path | None, jobs: int | None, quiet: bool

@@ -10,14 +10,16 @@ from dssgan.cli.options import quiet_option
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The archive, NAME.dssgan.zip.")
-@click.option("--licence", required=True, help="SPDX identifier, such as CC-BY-4.0.")
-@click.option("--holder", required=True, help="Who holds the rights.")
-@click.option("--source", required=True, help="Where the tracks come from: an address, an album, a shelf mark.")
-@click.option("--consent", required=True, help="What the holder agreed to, in one line.")
-@click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="When; today by default.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, help="Archive to write, NAME.dssgan.zip."
+)
+@click.option("--licence", required=True, help="SPDX identifier of the licence, such as CC-BY-4.0.")
+@click.option("--holder", required=True, help="Name of the rights holder.")
+@click.option("--source", required=True, help="Origin of the tracks, such as a URL or an album.")
+@click.option("--consent", required=True, help="What the rights holder agreed to, in one line.")
+@click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="Date of the consent; today by default.")
 @click.option("--sources", default="drums,other", show_default=True, help="Names of the sources in FOLDER.")
-@click.option("--yes", is_flag=True, help="Do not ask whether the terms are right.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation of the terms.")
 @quiet_option
 def command(
     folder: Path, output: Path, licence: str, holder: str, source: str, consent: str, day: datetime | None,
@@ -40,4 +42,4 @@ def command(
         tracks, names, output, licence=licence, holder=holder, source=source, consent=consent,
         day=day.date() if day else None,
     )  # fmt: skip
-    terminal.say(f"Wrote {output}. Next, where it is to be learnt from: dssgan data merge {output} -o dataset.json")
+    terminal.say(f"Wrote {output}. To use it: dssgan data merge {output} -o dataset.json")

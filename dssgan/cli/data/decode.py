@@ -9,17 +9,23 @@ from dssgan.cli.options import quiet_option
 
 @click.command()
 @click.argument("dataset", type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The manifest of the copies.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Manifest of the copies to write.")
 @click.option(
     "--cache",
     required=True,
     type=click.Path(path_type=Path),
-    help="Folder of the copies, some 10 MB a minute of stereo; many data sets may share it.",
+    help="Folder for the copies, about 10 MB per minute of stereo; data sets may share it.",
 )
-@click.option("--sample-rate", default=44100, show_default=True, type=click.IntRange(1), help="Of the copies, Hz.")
-@click.option("--channels", default=2, show_default=True, type=click.IntRange(1), help="The most a copy has.")
-@click.option("-j", "--jobs", type=click.IntRange(1), help="Files decoded at a time; one for each core by default.")
-@click.option("--address", help="Of a running Ray cluster that does the work; by default this machine does.")
+@click.option(
+    "--sample-rate", default=44100, show_default=True, type=click.IntRange(1), help="AudioFile rate of the copies, Hz."
+)
+@click.option(
+    "--channels", default=2, show_default=True, type=click.IntRange(1), help="Maximum number of channels of a copy."
+)
+@click.option(
+    "-j", "--jobs", type=click.IntRange(1), help="Number of files decoded in parallel; the number of cores by default."
+)
+@click.option("--address", help="Address of a running Ray cluster to compute on; this machine by default.")
 @quiet_option
 def command(
     dataset: Path,

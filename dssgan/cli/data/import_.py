@@ -10,26 +10,30 @@ from dssgan.cli.options import quiet_option
 @click.command("import")
 @click.argument("kind")
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="The manifest; dataset.json in PATH by default.")
-@click.option("--name", help="What reports call the data set; the folder's name by default.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Manifest to write; dataset.json in PATH by default."
+)
+@click.option("--name", help="Name of the data set; the folder's name by default.")
 @click.option("--sources", default="drums,other", show_default=True, help="Names of the sources, in order.")
-@click.option("--drums", help="Which stem is the drums, by name or number, where the names do not tell.")
-@click.option("--licence", help="Licence of the audio; it travels into every model trained on it.")
+@click.option("--drums", help="Name or number of the drum stem, if the file names do not say.")
+@click.option("--licence", help="Licence of the audio, which is recorded in every model trained on it.")
 @click.option(
     "--valid",
     default=0.1,
     show_default=True,
     type=click.FloatRange(0, 0.9),
-    help="Share that validates, where the set names none.",
+    help="Share of songs for validation, if the data set does not define one.",
 )
 @click.option(
     "--test",
     default=0.0,
     show_default=True,
     type=click.FloatRange(0, 0.9),
-    help="Share that tests, where the set names none.",
+    help="Share of songs for testing, if the data set does not define one.",
 )
-@click.option("-j", "--jobs", type=click.IntRange(1), help="Files read at a time; one for each core by default.")
+@click.option(
+    "-j", "--jobs", type=click.IntRange(1), help="Number of files read in parallel; the number of cores by default."
+)
 @quiet_option
 def command(
     kind: str,

@@ -9,14 +9,18 @@ from dssgan.cli.options import quiet_option
 
 @click.command()
 @click.argument("archives", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The manifest to add to.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Manifest to add the tracks to.")
 @click.option(
-    "--into", type=click.Path(path_type=Path), help="Folder for the audio; contributions, beside it, by default."
+    "--into",
+    type=click.Path(path_type=Path),
+    help="Folder for the audio; 'contributions' beside the manifest by default.",
 )
-@click.option("--partition", default="train_sup", show_default=True, help="train_sup, valid or test.")
+@click.option(
+    "--partition", default="train_sup", show_default=True, help="Partition to add to: train_sup, valid or test."
+)
 @click.option(
     "--max-gib", type=click.FloatRange(min=0, min_open=True), default=32.0, show_default=True,
-    help="The most an archive may hold, unpacked and decoded.",
+    help="Maximum size of an archive, unpacked and decoded, in GiB.",
 )  # fmt: skip
 @quiet_option
 def command(
@@ -29,7 +33,7 @@ def command(
     from dssgan.cli.terminal import Terminal
     from dssgan.curation.contributions.merge import merge
 
-    merged = merge(archives, output, into=into, partition=partition, most_gib=max_gib)
+    merged = merge(archives, output, into=into, partition=partition, max_gib=max_gib)
     terminal = Terminal(quiet=quiet)
     for name, same in merged.duplicates:
         terminal.say(f"left out: {name} is the same audio as {same}")

@@ -9,12 +9,18 @@ from dssgan.cli.options import quiet_option
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--songs", default=100, show_default=True, type=click.IntRange(1), help="How many.")
-@click.option("--seconds", default=30.0, show_default=True, type=click.FloatRange(1), help="Length of each.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Another seed, other songs.")
-@click.option("--genre", help="Of all songs; every genre by default.")
-@click.option("--valid", default=0.1, show_default=True, type=click.FloatRange(0, 0.9), help="Share for validation.")
-@click.option("-j", "--jobs", type=click.IntRange(1), help="Songs made at a time; one for each core by default.")
+@click.option("--songs", default=100, show_default=True, type=click.IntRange(1), help="Number of songs.")
+@click.option(
+    "--seconds", default=30.0, show_default=True, type=click.FloatRange(1), help="Length of each song, seconds."
+)
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Random seed of the songs.")
+@click.option("--genre", help="Genre of all songs; all genres by default.")
+@click.option(
+    "--valid", default=0.1, show_default=True, type=click.FloatRange(0, 0.9), help="Share of songs for validation."
+)
+@click.option(
+    "-j", "--jobs", type=click.IntRange(1), help="Number of songs rendered in parallel; the number of cores by default."
+)
 @quiet_option
 def command(
     folder: Path, songs: int, seconds: float, seed: int, genre: str | None, valid: float, jobs: int | None, quiet: bool

@@ -12,9 +12,17 @@ from dssgan.cli.sweep.options import place_option, resource_options, study_optio
 @click.command()
 @click.argument("name")
 @data_option
-@click.option("--top", default=3, show_default=True, type=click.IntRange(1), help="Trials to train again.")
-@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1), help="Of each, 3 or more.")
-@click.option("--resume", is_flag=True, help="Go on with finalists that were cut short.")
+@click.option(
+    "--top", default=3, show_default=True, type=click.IntRange(1), help="Number of best trials to train again."
+)
+@click.option(
+    "--seeds",
+    default=3,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Number of seeds for each of them, at least 3.",
+)
+@click.option("--resume", is_flag=True, help="Resume finalists that were interrupted.")
 @place_option
 @study_option
 @resource_options

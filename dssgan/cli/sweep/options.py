@@ -10,23 +10,35 @@ Command = Callable[..., Any]
 
 place_option = click.option(
     "-o", "--storage-path", "place", default="sweeps", show_default=True, metavar="PLACE",
-    help="Folder that all machines see, s3://BUCKET/FOLDER or gs://BUCKET/FOLDER.",
+    help="Where sweeps are stored: a folder that all machines see, s3://BUCKET/FOLDER or gs://...",
 )  # fmt: skip
 study_option = click.option(
-    "--study", metavar="URL", help="Optuna storage, without a password; by default a SQLite file in the sweep's folder."
+    "--study",
+    metavar="URL",
+    help="Optuna storage URL without a password; a SQLite file in the sweep's folder by default.",
 )
 _RESOURCES = (
-    click.option("--address", help="Of a running Ray cluster; by default Ray is started on this machine."),
-    click.option("--workers-per-trial", default=1, show_default=True, type=click.IntRange(1), help="Processes."),
-    click.option("--cpus-per-worker", default=1, show_default=True, type=click.IntRange(1), help="Processor cores."),
+    click.option("--address", help="Address of a running Ray cluster; Ray is started on this machine by default."),
     click.option(
-        "--gpus-per-worker", type=click.FloatRange(0), help="GPUs, may be a fraction; by default 1 where there are any."
+        "--workers-per-trial", default=1, show_default=True, type=click.IntRange(1), help="Processes per trial."
     ),
-    click.option("--max-concurrent", type=click.IntRange(1), help="Trials at a time; by default all that find room."),
+    click.option(
+        "--cpus-per-worker", default=1, show_default=True, type=click.IntRange(1), help="CPU cores per process."
+    ),
+    click.option(
+        "--gpus-per-worker",
+        type=click.FloatRange(0),
+        help="GPUs per process, e.g. 0.5; 1 by default where there are GPUs.",
+    ),
+    click.option(
+        "--max-concurrent",
+        type=click.IntRange(1),
+        help="Maximum number of trials at a time; as many as fit by default.",
+    ),
     click.option(
         "--max-hours",
         type=click.FloatRange(0, min_open=True),
-        help="Stop then; --resume goes on with the rest.",
+        help="Stop after so many hours; --resume continues.",
     ),
 )
 

@@ -26,24 +26,30 @@ SHOWN_SETTINGS = 6
 @settings_argument
 @config_option
 @data_option
-@click.option("--trials", type=click.IntRange(1), help=f"In all; by default {DEFAULT_TRIALS}, or what it began with.")
-@click.option("--name", help="Of the sweep and its study; the space's name by default.")
+@click.option(
+    "--trials",
+    type=click.IntRange(1),
+    help=f"Total number of trials; {DEFAULT_TRIALS} by default, or as before with --resume.",
+)
+@click.option("--name", help="Name of the sweep and its study; the name of SPACE by default.")
 @place_option
-@click.option("--resume", is_flag=True, help="Go on with a sweep that was cut short.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the search.")
-@click.option("--sampler", default="tpe", show_default=True, help="tpe, gp, cmaes, nsgaii, qmc, random or brute_force.")
-@click.option("--pruner", default="asha", show_default=True, help="asha, hyperband, median or none.")
+@click.option("--resume", is_flag=True, help="Resume a sweep that was interrupted.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Random seed of the search.")
+@click.option(
+    "--sampler", default="tpe", show_default=True, help="Sampler: tpe, gp, cmaes, nsgaii, qmc, random or brute_force."
+)
+@click.option("--pruner", default="asha", show_default=True, help="Early stopping: asha, hyperband, median or none.")
 @click.option("--reduction-factor", default=3, show_default=True, type=click.IntRange(2),
-              help="One trial in so many goes on at each rung of asha and hyperband.")  # fmt: skip
+              help="asha and hyperband continue one trial in N at each rung.")  # fmt: skip
 @click.option("--min-speed", type=click.FloatRange(0, min_open=True), metavar="X",
-              help="Leave out separators slower than X times real time on one of the sweep's processors.")  # fmt: skip
+              help="Skip separators slower than X times real time on a CPU of the sweep.")  # fmt: skip
 @click.option("--max-parameters", type=click.FloatRange(1), metavar="N",
-              help="Leave out separators of more than N parameters.")  # fmt: skip
+              help="Skip separators with more than N parameters.")  # fmt: skip
 @click.option("--also", multiple=True, metavar="OBJECTIVE",
-              help="Also search for onset_sdr (drums' SDR around onsets) or speed; may be given twice.")  # fmt: skip
-@click.option("--own-phase-one", is_flag=True, help="Have every trial train its own supervised phase.")
+              help="Further objective: onset_sdr (SDR around drum onsets) or speed; repeatable.")  # fmt: skip
+@click.option("--own-phase-one", is_flag=True, help="Train the supervised phase in every trial instead of sharing it.")
 @click.option("--warm-start", metavar="NAME", multiple=True,
-              help="Learn from this earlier sweep in the same place; may be given several times.")  # fmt: skip
+              help="Earlier sweep in the same place to learn from; repeatable.")  # fmt: skip
 @study_option
 @resource_options
 @quiet_option

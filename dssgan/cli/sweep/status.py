@@ -20,7 +20,7 @@ SECONDS_BETWEEN_LOOKS = 5.0
 @place_option
 @study_option
 @click.option("--top", default=10, show_default=True, type=click.IntRange(1), help="Number of trials to show.")
-@click.option("--watch", is_flag=True, help="Show it again every few seconds until the sweep is done.")
+@click.option("--watch", is_flag=True, help="Refresh every few seconds until the sweep has ended.")
 @quiet_option
 def command(name: str, place: str, study: str | None, top: int, watch: bool, quiet: bool) -> None:
     """Show the best trials of the sweep NAME, what runs where, which settings matter, and the hours spent and saved.

@@ -13,14 +13,14 @@ from typing import IO
 import soundfile
 
 from dssgan.audio import files
-from dssgan.curation.contributions.record import MOST_RECORD_BYTES, RECORD_NAME, Contribution, FileRecord, decode
+from dssgan.curation.contributions.record import MAX_RECORD_BYTES, RECORD_NAME, Contribution, FileRecord, decode
 from dssgan.data.fingerprint import fingerprint
 from dssgan.errors import AudioError, DataError, DssganError
 
-DEFAULT_MOST_GIB = 32.0
+DEFAULT_MAX_GIB = 32.0
 _COPY_BYTES = 1 << 20
 # zipfile reads the whole directory at once; ten thousand tracks of three files need 4 MB
-_MOST_DIRECTORY_BYTES = 16 << 20
+_MAX_DIRECTORY_BYTES = 16 << 20
 _END = struct.Struct("<4s4H2LH")  # the last bytes of a zip; the sixth field is the directory's size
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR64_BYTES = 20
@@ -51,20 +51,20 @@ class Unpacked:
     folder: Path
 
 
-def unpack(archive: Path, folder: Path, most_gib: float = DEFAULT_MOST_GIB) -> Unpacked:
+def unpack(archive: Path, folder: Path, max_gib: float = DEFAULT_MAX_GIB) -> Unpacked:
     """Verify an archive and extract it.
 
     Args:
         archive: NAME.dssgan.zip.
         folder: an empty folder; what lies there after an error is worthless.
-        most_gib: the most its files may hold together, and the most they may hold once decoded to 16 bits.
+        max_gib: the most its files may hold together, and the most they may hold once decoded to 16 bits.
 
     Raises:
         DataError: it is not what `contribute` writes, down to every name, size, hash and sample.
         DssganError: the files cannot be written.
     """
     archive = Path(archive)
-    most_bytes = int(most_gib * 2**30)
+    most_bytes = int(max_gib * 2**30)
     with _refusing(archive), archive.open("rb") as stream:
         size = archive.stat().st_size
         _check_end(stream, size)
@@ -78,7 +78,7 @@ def unpack(archive: Path, folder: Path, most_gib: float = DEFAULT_MOST_GIB) -> U
         with _refusing(archive):
             decoded_bytes += _check_header(folder / path, file)
             if decoded_bytes > most_bytes:
-                raise _TooLargeError(f"holds more audio than {most_gib:g} GiB")
+                raise _TooLargeError(f"holds more audio than {max_gib:g} GiB")
     for path, file in contribution.files.items():
         with _refusing(archive):
             if fingerprint(folder / path) != file.fingerprint:
@@ -118,7 +118,7 @@ def _check_end(stream: IO[bytes], size: int) -> None:
         record, locator = stream.read(_END64.size), stream.read(_LOCATOR64_BYTES)
         if locator[:4] == b"PK\6\7":
             directory_bytes = _END64.unpack(record)[8]
-    if directory_bytes > _MOST_DIRECTORY_BYTES:
+    if directory_bytes > _MAX_DIRECTORY_BYTES:
         raise ValueError("lists more files than a contribution can hold")
     stream.seek(0)
 
@@ -142,8 +142,8 @@ def _read_record(
     if RECORD_NAME not in entries:
         raise ValueError(f"has no {RECORD_NAME}, so it is no contribution")
     with opened.open(entries[RECORD_NAME]) as stream:
-        content = stream.read(MOST_RECORD_BYTES + 1)
-    if len(content) > MOST_RECORD_BYTES:
+        content = stream.read(MAX_RECORD_BYTES + 1)
+    if len(content) > MAX_RECORD_BYTES:
         raise ValueError(f"{RECORD_NAME} is too long")
     try:
         contribution = decode(content)

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from dssgan.data.acoustic import Landmarks, landmarks, matches
+from dssgan.data.audio_file import Recording
 from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Track
 from dssgan.data.fingerprint import SILENCE
-from dssgan.data.sample import Recording
 
 
 class KnownAudio:
@@ -63,5 +63,5 @@ def _contents(recordings: Iterable[Recording]) -> list[str]:
     """Fingerprints of recordings and of the files they are made of; silence is nobody's."""
     found = []
     for recording in recordings:
-        found += [recording.content(), *(file.content() for file in recording.files)]
+        found += [recording.compute_fingerprint(), *(file.compute_fingerprint() for file in recording.files)]
     return [content for content in found if content != SILENCE]

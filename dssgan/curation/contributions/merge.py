@@ -11,15 +11,15 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from dssgan.atomic import write_text
-from dssgan.curation.contributions.archive import DEFAULT_MOST_GIB, Unpacked, unpack
+from dssgan.curation.contributions.archive import DEFAULT_MAX_GIB, Unpacked, unpack
 from dssgan.curation.contributions.known import KnownAudio
 from dssgan.curation.contributions.record import MIX, TrackRecord, folded
 from dssgan.curation.doctor import examine_track
+from dssgan.data.audio_file import AudioFile
 from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Track
 from dssgan.data.loading import load_dataset
 from dssgan.data.manifest import save_manifest
 from dssgan.data.rights import Rights
-from dssgan.data.sample import Sample
 from dssgan.errors import DataError, DssganError, unknown
 
 QUARANTINE = "quarantine"
@@ -28,7 +28,7 @@ _ALIVE = "alive.lock"
 
 
 @dataclass(frozen=True)
-class Merged:
+class MergeReport:
     """What became of the tracks.
 
     Attributes:
@@ -48,8 +48,8 @@ def merge(
     *,
     into: Path | None = None,
     partition: str = "train_sup",
-    most_gib: float = DEFAULT_MOST_GIB,
-) -> Merged:
+    max_gib: float = DEFAULT_MAX_GIB,
+) -> MergeReport:
     """Verify archives and add their tracks to a data set.
 
     Every archive is verified before anything is written; the manifest, written last and at once, is what makes the
@@ -60,7 +60,7 @@ def merge(
         output: the manifest; made where it is missing.
         into: folder for the audio; "contributions" beside the manifest by default.
         partition: "train_sup", "valid" or "test".
-        most_gib: the most each archive may hold.
+        max_gib: the most each archive may hold.
 
     Raises:
         DataError: an archive is refused, or does not fit the data set.
@@ -79,7 +79,7 @@ def merge(
             for index, archive in enumerate(archives):
                 place = staging / str(index)
                 place.mkdir()
-                unpacked.append(unpack(archive, place, most_gib))
+                unpacked.append(unpack(archive, place, max_gib))
             before = _load(output, unpacked)  # refuses what does not fit before anything is made
             _check_sources(before, unpacked)
             output.parent.mkdir(parents=True, exist_ok=True)
@@ -137,7 +137,7 @@ class _Merging:
         self.duplicates: list[tuple[str, str]] = []
         self.quarantined: list[tuple[str, str]] = []
 
-    def run(self, unpacked: Sequence[Unpacked], output: Path) -> Merged:
+    def run(self, unpacked: Sequence[Unpacked], output: Path) -> MergeReport:
         dataset = self.dataset
         for one in unpacked:
             tracks = [added for record in one.contribution.tracks if (added := self._add(one, record)) is not None]
@@ -145,7 +145,7 @@ class _Merging:
                 dataset = _extended(dataset, self.partition, one, tracks)
         if self.added:
             save_manifest(dataset, output)
-        return Merged(tuple(self.added), tuple(self.duplicates), tuple(self.quarantined))
+        return MergeReport(tuple(self.added), tuple(self.duplicates), tuple(self.quarantined))
 
     def _add(self, one: Unpacked, record: TrackRecord) -> Track | None:
         try:
@@ -176,7 +176,7 @@ class _Merging:
         samples = {}
         for part, file in record.files.items():
             path = folder / file.path if folder == one.folder else folder / f"{part}.flac"
-            samples[part] = replace(Sample.of(path), fingerprint=file.fingerprint)
+            samples[part] = replace(AudioFile.of(path), fingerprint=file.fingerprint)
         return Track(name, samples.get(MIX), tuple(samples.get(source) for source in self.dataset.sources))
 
     def _quarantine(self, one: Unpacked, record: TrackRecord, reason: str) -> None:

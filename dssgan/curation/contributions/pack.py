@@ -25,10 +25,10 @@ from dssgan.curation.contributions.record import (
 )
 from dssgan.curation.importers.base import Options
 from dssgan.curation.importers.folders import tracks_under
+from dssgan.data.audio_file import AudioFile, Recording
 from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Track
 from dssgan.data.fingerprint import fingerprint
 from dssgan.data.loading import load_dataset
-from dssgan.data.sample import Recording, Sample
 from dssgan.errors import DataError
 
 SUFFIX = ".dssgan.zip"
@@ -185,7 +185,7 @@ def _write(parts: dict[str, Recording], paths: dict[str, Path], subtype: str, ga
     return peak
 
 
-def _is_fine(sample: Sample) -> bool:
+def _is_fine(sample: AudioFile) -> bool:
     try:
         return soundfile.info(sample.path).subtype in _FINE_SUBTYPES
     except soundfile.LibsndfileError:

@@ -16,9 +16,9 @@ from dssgan.errors import DataError
 RECORD_NAME = "contribution.json"
 MIX = "mix"
 # ten thousand tracks of three files need some 10 MB
-MOST_RECORD_BYTES = 16 << 20
-_MOST_TRACKS = 10_000
-_MOST_NAME_BYTES = 120
+MAX_RECORD_BYTES = 16 << 20
+_MAX_TRACKS = 10_000
+_MAX_NAME_BYTES = 120
 _SOURCE = re.compile(r"[a-z][a-z0-9_-]{0,39}", re.ASCII)
 # Windows opens a device under these names, whatever the suffix
 _DEVICES = frozenset(
@@ -69,7 +69,7 @@ def _track_name(name: str) -> str:
         raise ValueError(str(error)) from error
     if name[0] in ".-~ " or name[-1] in ". " or any(letter in '<>:"|?*' for letter in name):
         raise ValueError(f"track {name!r}: not every system takes this name for a folder; choose plain words")
-    if len(name.encode()) > _MOST_NAME_BYTES or folded(name).split(".")[0] in _DEVICES:
+    if len(name.encode()) > _MAX_NAME_BYTES or folded(name).split(".")[0] in _DEVICES:
         raise ValueError(f"track {name!r}: not every system takes this name for a folder; choose another")
     return name
 
@@ -141,7 +141,7 @@ class Contribution(_Strict):
     consent: _Line
     date: datetime.date
     sources: list[Annotated[str, AfterValidator(_source_name)]] = Field(min_length=2, max_length=32)
-    tracks: list[TrackRecord] = Field(min_length=1, max_length=_MOST_TRACKS)
+    tracks: list[TrackRecord] = Field(min_length=1, max_length=_MAX_TRACKS)
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Contribution":

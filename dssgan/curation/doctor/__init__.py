@@ -12,8 +12,8 @@ from dssgan.curation.doctor.finding import Finding
 from dssgan.curation.doctor.signal import examine_signal
 from dssgan.curation.doctor.song import examine_drums, examine_sum
 from dssgan.data.acoustic import Landmarks, landmarks, matches
+from dssgan.data.audio_file import Recording
 from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Track
-from dssgan.data.sample import Recording
 from dssgan.errors import AudioError
 from dssgan.parallel.processes import MapUnordered
 
@@ -136,7 +136,7 @@ def _examine(sources: tuple[str, ...], item: _Item) -> _Report:
 def _changed(recording: Recording) -> Iterator[Finding]:
     """Find files that hold other audio than the manifest says."""
     for file in recording.files:
-        if file.fingerprint not in (None, replace(file, fingerprint=None).content()):
+        if file.fingerprint not in (None, replace(file, fingerprint=None).compute_fingerprint()):
             yield Finding(
                 "error", "fingerprint", "does not hold the audio that the manifest describes",
                 "restore the file, or make the manifest again", file=file.label,

@@ -11,8 +11,8 @@ from dssgan.audio import files
 from dssgan.audio.files import Audio
 from dssgan.curation.doctor import Finding, examine_track
 from dssgan.curation.doctor.song import misalignments, shifted
+from dssgan.data.audio_file import AudioFile
 from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Track
-from dssgan.data.sample import Sample
 
 _FIXABLE = frozenset({"dc", "alignment", "format"})
 _LEFT_OUT_OF = ("train_sup", "valid")  # a test song stays, unless nobody can read it
@@ -107,7 +107,7 @@ def _write(track: Track, sources: tuple[str, ...], folder: Path) -> Track:
             if np.any(wave):
                 files.write(temporary / f"{name}.wav", wave * np.float32(gain), rate, "pcm24")
     there = {
-        name: Sample.of(folder / f"{name}.wav", with_fingerprint=True)
+        name: AudioFile.of(folder / f"{name}.wav", with_fingerprint=True)
         for name in (*sources, "mix")
         if (folder / f"{name}.wav").exists()
     }

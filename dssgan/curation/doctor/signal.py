@@ -9,11 +9,11 @@ from dssgan.audio.files import Audio
 from dssgan.curation.doctor.finding import Finding
 
 _SILENT_DB = -60.0
-_MOST_SILENT = 0.9
+_MAX_SILENT = 0.9
 _FULL_SCALE = 0.985
 _CLIPPED_SAMPLES = 3
-_MOST_CLIPS_A_MINUTE = 10.0
-_MOST_DC = 0.005
+_MAX_CLIPS_A_MINUTE = 10.0
+_MAX_DC = 0.005
 _LEAST_CUTOFF_HZ = 15500.0
 _CODEC_DROP_DB = 25.0
 _N_FFT = 4096
@@ -42,19 +42,19 @@ def examine_signal(audio: Audio, sample_rate: int, label: str) -> Iterator[Findi
             value=1.0,
         )  # fmt: skip
         return
-    if silent > _MOST_SILENT:
+    if silent > _MAX_SILENT:
         yield Finding(
             "warning", "silence", f"is silent for {silent:.0%} of its length", "cut the song to where it plays",
             file=label, value=silent,
         )  # fmt: skip
     clips = clips_a_minute(audio, sample_rate)
-    if clips > _MOST_CLIPS_A_MINUTE:
+    if clips > _MAX_CLIPS_A_MINUTE:
         yield Finding(
             "warning", "clipping", f"clips {clips:.0f} times a minute", "export it again at a lower level", file=label,
             value=clips,
         )  # fmt: skip
     dc = float(np.abs(audio.mean(axis=1, dtype=np.float64)).max())
-    if dc > _MOST_DC:
+    if dc > _MAX_DC:
         yield Finding("warning", "dc", f"has a DC offset of {dc:.3f}", "--fix takes it away", file=label, value=dc)
     cutoff_hz = cutoff(audio, sample_rate)
     if cutoff_hz < min(_LEAST_CUTOFF_HZ, 0.4 * sample_rate):

@@ -10,7 +10,7 @@ from dssgan.curation.doctor.signal import level_db
 
 _GOOD_DB = -30.0
 _BAD_DB = -10.0
-_MOST_LAG_SECONDS = 1.0
+_MAX_LAG_SECONDS = 1.0
 _LAG_BETTER_DB = 3.0
 _LEAST_PERCUSSIVE = 0.55
 _CERTAIN_GAP = 0.15
@@ -63,7 +63,7 @@ def misalignments(mix: Audio, sources: Audio, sample_rate: int) -> list[int]:
         sample_rate: Hz.
     """
     total = sources.sum(axis=0)
-    most = round(_MOST_LAG_SECONDS * sample_rate)
+    most = round(_MAX_LAG_SECONDS * sample_rate)
     alone = [_lag(source, mix - (total - source), most) if np.any(source) else 0 for source in sources]
     together = [_lag(total, mix, most)] * len(sources)
 

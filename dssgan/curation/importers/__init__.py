@@ -18,9 +18,9 @@ from dssgan.curation.importers import (
     stem_files,
     unpaired,
 )
-from dssgan.curation.importers.base import Found, Importer, Options, split
+from dssgan.curation.importers.base import Importer, ImportResult, Options, split
+from dssgan.data.audio_file import AudioFile
 from dssgan.data.dataset import Dataset
-from dssgan.data.sample import Sample
 from dssgan.errors import DataError, unknown
 from dssgan.parallel.processes import MapUnordered
 
@@ -100,7 +100,7 @@ def import_dataset(
     return fingerprinted(dataset, map_unordered=map_unordered, progress=progress), found.notes
 
 
-def _split(found: Found, valid_share: float, test_share: float) -> None:
+def _split(found: ImportResult, valid_share: float, test_share: float) -> None:
     if not found.test and test_share:
         found.train, found.test = split(found.train, test_share)
     if not found.valid and valid_share and found.train:
@@ -125,7 +125,7 @@ def fingerprinted(
         DataError: a test song turns out to be in another partition.
     """
     samples = dataset.files
-    known: dict[Sample, Sample] = {}
+    known: dict[AudioFile, AudioFile] = {}
     for done, (sample, content) in enumerate(map_unordered(_content, samples), 1):
         known[sample] = replace(sample, fingerprint=content)
         if progress is not None:
@@ -133,5 +133,5 @@ def fingerprinted(
     return dataset.with_files(known)
 
 
-def _content(sample: Sample) -> tuple[Sample, str]:
-    return sample, sample.content()
+def _content(sample: AudioFile) -> tuple[AudioFile, str]:
+    return sample, sample.compute_fingerprint()

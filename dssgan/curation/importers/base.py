@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from dssgan.audio import files
+from dssgan.data.audio_file import AudioFile, Recording, Sum
 from dssgan.data.dataset import Dataset, Track, Unpaired
-from dssgan.data.sample import Recording, Sample, Sum
 from dssgan.data.track import LENGTH_TOLERANCE_SECONDS
 from dssgan.errors import DataError
 
@@ -27,7 +27,7 @@ _DRUM_WORDS = re.compile(
 _DRUMLESS_WORDS = re.compile(r"drum-?less|(no|without|minus)[ _-]?drums?|steel ?drum")
 _MIX_WORDS = ("mix", "mixture", "mixdown", "master", "full")
 _UNCLEAR_WORDS = re.compile(r"instrumental|accompaniment|backing|karaoke|acapella|stem ?mix|submix")
-_MOST_METADATA_BYTES = 1 << 22
+_MAX_METADATA_BYTES = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Options:
 
 
 @dataclass
-class Found:
+class ImportResult:
     """What an importer found.
 
     Attributes:
@@ -80,7 +80,7 @@ class Importer:
 
     title: str
     layout: str
-    read: Callable[[Path, Options], Found]
+    read: Callable[[Path, Options], ImportResult]
     licence: str | None = None
     is_file: bool | None = False
 
@@ -123,7 +123,7 @@ def read_metadata(path: Path) -> Any:
         DataError: it cannot be read.
     """
     try:
-        if path.stat().st_size > _MOST_METADATA_BYTES:
+        if path.stat().st_size > _MAX_METADATA_BYTES:
             raise DataError(f"{path}: is larger than any metadata should be; replace it by an intact copy")
         return yaml.safe_load(path.read_text(encoding="utf-8"))  # JSON is YAML
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
@@ -157,7 +157,7 @@ def kind_of(name: str, song: str = "") -> str:
 
 
 def make_track(
-    name: str, mix: Path | Sample | None, stems: Sequence[tuple[str, Path | Sample]], options: Options
+    name: str, mix: Path | AudioFile | None, stems: Sequence[tuple[str, Path | AudioFile]], options: Options
 ) -> Track:
     """Sort a song's stems into the sources.
 
@@ -174,13 +174,13 @@ def make_track(
         DataError: a stem belongs to no source, or the files differ in length.
         AudioError: a file cannot be read.
     """
-    taken: dict[str, list[Sample]] = {source: [] for source in options.sources}
+    taken: dict[str, list[AudioFile]] = {source: [] for source in options.sources}
     for kind, path in stems:
         source = kind if kind in taken else OTHER
         if source not in taken:
             raise DataError(f"song {name}: stem {kind!r} belongs to no source; name it, or add other to --sources")
-        taken[source].append(path if isinstance(path, Sample) else Sample.of(path))
-    mixture = Sample.of(mix) if isinstance(mix, Path) else mix
+        taken[source].append(path if isinstance(path, AudioFile) else AudioFile.of(path))
+    mixture = AudioFile.of(mix) if isinstance(mix, Path) else mix
     parts: dict[str, Recording | None] = {source: _sum_of(samples) for source, samples in taken.items()}
     rest = [sample for source, samples in taken.items() if source != OTHER for sample in samples]
     if mixture is not None and parts.get(OTHER, mixture) is None and rest:
@@ -197,7 +197,7 @@ def _as_long_as(whole: Recording, part: Recording | None) -> Recording | None:
     return Sum((*terms, (whole.files[0], 0.0)))
 
 
-def _sum_of(samples: Sequence[Sample]) -> Recording | None:
+def _sum_of(samples: Sequence[AudioFile]) -> Recording | None:
     if len(samples) > 1:
         return Sum(tuple((sample, 1.0) for sample in samples))
     return samples[0] if samples else None

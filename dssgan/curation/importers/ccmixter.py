@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from dssgan.curation.importers.base import Found, Importer, Options, folders, only
-from dssgan.data.sample import Sample
+from dssgan.curation.importers.base import Importer, ImportResult, Options, folders, only
+from dssgan.data.audio_file import AudioFile
 from dssgan.data.track import Unpaired
 
 _NOTE = "the set tells voice from the rest, not drums: its songs train as unpaired mixes"
 
 
-def _read(root: Path, _options: Options) -> Found:
+def _read(root: Path, _options: Options) -> ImportResult:
     songs = [folder for folder in folders(root) if (folder / "source-01.wav").exists()]
-    return Found(unpaired=Unpaired(tuple(Sample.of(only(folder, "mix")) for folder in songs)), notes=[_NOTE])
+    return ImportResult(unpaired=Unpaired(tuple(AudioFile.of(only(folder, "mix")) for folder in songs)), notes=[_NOTE])
 
 
 CCMIXTER = Importer("ccMixter", "SONG/{mix,source-01,source-02}.wav", _read)

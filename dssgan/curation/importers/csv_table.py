@@ -3,9 +3,9 @@
 import csv
 from pathlib import Path
 
-from dssgan.curation.importers.base import Found, Importer, Options, make_track
+from dssgan.curation.importers.base import Importer, ImportResult, Options, make_track
+from dssgan.data.audio_file import AudioFile
 from dssgan.data.dataset import PAIRED_PARTITIONS
-from dssgan.data.sample import Sample
 from dssgan.data.track import Unpaired
 from dssgan.errors import DataError, unknown
 
@@ -13,7 +13,7 @@ _UNPAIRED = "train_unsup"
 _MIX = "mix"
 
 
-def _read(path: Path, options: Options) -> Found:
+def _read(path: Path, options: Options) -> ImportResult:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
@@ -22,9 +22,9 @@ def _read(path: Path, options: Options) -> Found:
     columns = (_MIX, *options.sources)
     if not rows or not any(column in rows[0] for column in columns):
         raise DataError(f"{path}: has no column {' or '.join(columns)}; name the columns in the first row")
-    found = Found()
+    found = ImportResult()
     parts = dict(zip(PAIRED_PARTITIONS, (found.train, found.valid, found.test), strict=True))
-    loose: dict[str, list[Sample]] = {column: [] for column in columns}
+    loose: dict[str, list[AudioFile]] = {column: [] for column in columns}
     for number, row in enumerate(rows, 2):
         cells = {column: (row.get(column) or "").strip() for column in columns}
         given = {column: path.parent / cell for column, cell in cells.items() if cell}
@@ -35,7 +35,7 @@ def _read(path: Path, options: Options) -> Found:
             raise DataError(f"{path}, line {number}: names no file; fill in {' or '.join(columns)}")
         if partition == _UNPAIRED:
             for column, file_path in given.items():
-                loose[column].append(Sample.of(file_path))
+                loose[column].append(AudioFile.of(file_path))
             continue
         name = (row.get("name") or "").strip() or next(iter(given.values())).stem
         stems = [(column, file_path) for column, file_path in given.items() if column != _MIX]

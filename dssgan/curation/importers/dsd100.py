@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from dssgan.curation.importers.base import Found, Importer, Options, folders, make_track, only
+from dssgan.curation.importers.base import Importer, ImportResult, Options, folders, make_track, only
 from dssgan.data.track import Track
 
 _STEMS = ("bass", "drums", "other", "vocals")
 
 
-def _read(root: Path, options: Options) -> Found:
-    return Found(train=_songs(root, "Dev", options), test=_songs(root, "Test", options))
+def _read(root: Path, options: Options) -> ImportResult:
+    return ImportResult(train=_songs(root, "Dev", options), test=_songs(root, "Test", options))
 
 
 def _songs(root: Path, part: str, options: Options) -> list[Track]:

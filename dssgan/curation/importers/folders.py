@@ -2,7 +2,16 @@
 
 from pathlib import Path
 
-from dssgan.curation.importers.base import DRUMS, Found, Importer, Options, audio_files, folders, kind_of, make_track
+from dssgan.curation.importers.base import (
+    DRUMS,
+    Importer,
+    ImportResult,
+    Options,
+    audio_files,
+    folders,
+    kind_of,
+    make_track,
+)
 from dssgan.curation.importers.unpaired import read_unpaired
 from dssgan.data.track import Track
 from dssgan.errors import DataError
@@ -11,9 +20,9 @@ _PARTS = {"train": ("train_sup", "train"), "valid": ("valid", "validation"), "te
 _UNPAIRED = "train_unsup"
 
 
-def _read(root: Path, options: Options) -> Found:
+def _read(root: Path, options: Options) -> ImportResult:
     parts = {part: [root / name for name in names if (root / name).is_dir()] for part, names in _PARTS.items()}
-    found = Found()
+    found = ImportResult()
     if any(parts.values()) or (root / _UNPAIRED).is_dir():
         found.train, found.valid, found.test = (
             [song for place in places for song in tracks_under(place, options)] for places in parts.values()

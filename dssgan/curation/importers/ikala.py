@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from dssgan.curation.importers.base import Found, Importer, Options, audio_files
-from dssgan.data.sample import Sample
+from dssgan.curation.importers.base import Importer, ImportResult, Options, audio_files
+from dssgan.data.audio_file import AudioFile
 from dssgan.data.track import Unpaired
 from dssgan.errors import DataError
 
@@ -13,12 +13,12 @@ _NOTE = (
 )
 
 
-def _read(root: Path, _options: Options) -> Found:
-    clips = tuple(Sample.of(path) for path in audio_files(root / "Wavfile"))
+def _read(root: Path, _options: Options) -> ImportResult:
+    clips = tuple(AudioFile.of(path) for path in audio_files(root / "Wavfile"))
     for clip in clips:
         if clip.channels != 2:
             raise DataError(f"{clip.label}: has {clip.channels} channels, where iKala has music left and voice right")
-    return Found(unpaired=Unpaired(clips), notes=[_NOTE])
+    return ImportResult(unpaired=Unpaired(clips), notes=[_NOTE])
 
 
 IKALA = Importer("iKala", "Wavfile/*.wav", _read)

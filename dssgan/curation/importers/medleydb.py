@@ -3,7 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-from dssgan.curation.importers.base import DRUMS, OTHER, Found, Importer, Options, make_track, read_metadata, walk
+from dssgan.curation.importers.base import (
+    DRUMS,
+    OTHER,
+    Importer,
+    ImportResult,
+    Options,
+    make_track,
+    read_metadata,
+    walk,
+)
 from dssgan.errors import DataError
 
 _SUFFIX = "_METADATA.yaml"
@@ -19,8 +28,8 @@ _DRUMS = frozenset(
 )  # fmt: skip
 
 
-def _read(root: Path, options: Options) -> Found:
-    found = Found()
+def _read(root: Path, options: Options) -> ImportResult:
+    found = ImportResult()
     bleeding = []
     for path in walk(root, f"*{_SUFFIX}"):
         name = path.name.removesuffix(_SUFFIX)

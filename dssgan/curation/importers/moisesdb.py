@@ -3,14 +3,23 @@
 from pathlib import Path
 from typing import Any
 
-from dssgan.curation.importers.base import DRUMS, Found, Importer, Options, audio_files, make_track, read_metadata, walk
+from dssgan.curation.importers.base import (
+    DRUMS,
+    Importer,
+    ImportResult,
+    Options,
+    audio_files,
+    make_track,
+    read_metadata,
+    walk,
+)
 from dssgan.errors import DataError
 
 _DRUM_STEMS = ("drums", "percussion")
 
 
-def _read(root: Path, options: Options) -> Found:
-    found = Found()
+def _read(root: Path, options: Options) -> ImportResult:
+    found = ImportResult()
     names: set[str] = set()
     for path in walk(root, "data.json"):
         song = read_metadata(path)

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from dssgan.curation.importers.base import Found, Importer, Options, make_track, only, walk
-from dssgan.data.sample import Sample
+from dssgan.curation.importers.base import Importer, ImportResult, Options, make_track, only, walk
+from dssgan.data.audio_file import AudioFile
 from dssgan.data.track import Track
 from dssgan.errors import DataError
 
@@ -22,8 +22,8 @@ VALIDATION = frozenset(
 )  # fmt: skip
 
 
-def _read(root: Path, options: Options, pattern: str, track: Callable[[Path, Options], Track]) -> Found:
-    found = Found()
+def _read(root: Path, options: Options, pattern: str, track: Callable[[Path, Options], Track]) -> ImportResult:
+    found = ImportResult()
     for path in walk(root / "train", pattern):
         song = track(path, options)
         (found.valid if song.name in VALIDATION else found.train).append(song)
@@ -32,8 +32,8 @@ def _read(root: Path, options: Options, pattern: str, track: Callable[[Path, Opt
 
 
 def _compressed(path: Path, options: Options) -> Track:
-    mix = Sample.of(path, 0)
-    stems = [(name, Sample.of(path, number)) for number, name in enumerate(STEMS, 1)]
+    mix = AudioFile.of(path, 0)
+    stems = [(name, AudioFile.of(path, number)) for number, name in enumerate(STEMS, 1)]
     return make_track(path.name.removesuffix(".stem.mp4"), mix, stems, options)
 
 
@@ -42,7 +42,7 @@ def _uncompressed(path: Path, options: Options) -> Track:
     return make_track(folder.name, path, [(name, only(folder, name)) for name in STEMS], options)
 
 
-def _read_compressed(root: Path, options: Options) -> Found:
+def _read_compressed(root: Path, options: Options) -> ImportResult:
     if next(walk(root, "mixture.wav"), None) is not None and next(walk(root, "*.stem.mp4"), None) is None:
         raise DataError(f"{root}: holds wav files, which is MUSDB18-HQ; import it as musdb18-hq")
     return _read(root, options, "*.stem.mp4", _compressed)

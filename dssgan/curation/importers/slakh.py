@@ -4,8 +4,8 @@ from pathlib import Path
 
 from dssgan.curation.importers.base import (
     DRUMS,
-    Found,
     Importer,
+    ImportResult,
     Options,
     audio_files,
     make_track,
@@ -17,8 +17,8 @@ from dssgan.data.track import Track
 from dssgan.errors import DataError
 
 
-def _read(root: Path, options: Options) -> Found:
-    found = Found()
+def _read(root: Path, options: Options) -> ImportResult:
+    found = ImportResult()
     parts = {"train": found.train, "validation": found.valid, "test": found.test}
     for path in walk(root, "metadata.yaml"):
         part = next((name for name in reversed(path.parts[:-2]) if name in (*parts, "omitted")), "train")

@@ -3,15 +3,15 @@
 from pathlib import Path
 
 from dssgan.audio.stems import stem_names
-from dssgan.curation.importers.base import DRUMS, OTHER, Found, Importer, Options, kind_of, make_track, walk
-from dssgan.data.sample import Sample
+from dssgan.curation.importers.base import DRUMS, OTHER, Importer, ImportResult, Options, kind_of, make_track, walk
+from dssgan.data.audio_file import AudioFile
 from dssgan.data.track import Track
 from dssgan.errors import DataError
 
 
-def _read(root: Path, options: Options) -> Found:
+def _read(root: Path, options: Options) -> ImportResult:
     paths = [root] if root.is_file() else list(walk(root, "*.stem.mp4"))
-    found = Found()
+    found = ImportResult()
     for path in paths:
         found.train.append(_track(path, options))
     return found
@@ -20,10 +20,10 @@ def _read(root: Path, options: Options) -> Found:
 def _track(path: Path, options: Options) -> Track:
     names = stem_names(path)[1:]
     stems = [
-        (DRUMS if number in _drums(path, names, options) else _kind(name, options), Sample.of(path, number))
+        (DRUMS if number in _drums(path, names, options) else _kind(name, options), AudioFile.of(path, number))
         for number, name in enumerate(names, 1)
     ]
-    return make_track(path.name.removesuffix(".stem.mp4"), Sample.of(path, 0), stems, options)
+    return make_track(path.name.removesuffix(".stem.mp4"), AudioFile.of(path, 0), stems, options)
 
 
 def _kind(name: str, options: Options) -> str:

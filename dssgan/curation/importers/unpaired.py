@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from dssgan.curation.importers.base import Found, Importer, Options, audio_files, folders
-from dssgan.data.sample import Sample
+from dssgan.curation.importers.base import Importer, ImportResult, Options, audio_files, folders
+from dssgan.data.audio_file import AudioFile
 from dssgan.data.track import Unpaired
 
 _MIXES = "mixes"
@@ -19,8 +19,8 @@ def read_unpaired(root: Path, options: Options) -> Unpaired:
     return Unpaired(mixes, tuple(sources))
 
 
-def _recordings(folder: Path) -> list[Sample]:
-    samples = [Sample.of(path) for path in audio_files(folder)]
+def _recordings(folder: Path) -> list[AudioFile]:
+    samples = [AudioFile.of(path) for path in audio_files(folder)]
     for inner in folders(folder):
         samples += _recordings(inner)
     return samples
@@ -29,5 +29,5 @@ def _recordings(folder: Path) -> list[Sample]:
 UNPAIRED = Importer(
     "a folder of unpaired music",
     "{mixes,drums,other}/**/*.wav",
-    lambda root, options: Found(unpaired=read_unpaired(root, options)),
+    lambda root, options: ImportResult(unpaired=read_unpaired(root, options)),
 )

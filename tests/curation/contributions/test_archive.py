@@ -124,7 +124,7 @@ def test_a_bomb_is_refused_for_being_compressed(entries: Entries, tmp_path: Path
 
 def test_sizes_have_a_limit(archive: Path, tmp_path: Path) -> None:
     path = Path(shutil.copy(archive, tmp_path))
-    refuse(path, "unpacks to more than .* GiB; where you trust its sender, allow more with --max-gib", most_gib=0.0001)
+    refuse(path, "unpacks to more than .* GiB; where you trust its sender, allow more with --max-gib", max_gib=0.0001)
 
 
 def test_audio_that_decodes_to_much_more_than_it_is(entries: Entries, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_audio_that_decodes_to_much_more_than_it_is(entries: Entries, tmp_path: 
 
     path = write(tmp_path / "a.zip", {**changed(entries, change), DRUMS: content})
     assert path.stat().st_size < 2 << 20
-    refuse(path, "holds more audio than 0.005 GiB", most_gib=0.005)
+    refuse(path, "holds more audio than 0.005 GiB", max_gib=0.005)
 
 
 def test_a_header_that_promises_more_than_there_is(archive: Path, tmp_path: Path) -> None:

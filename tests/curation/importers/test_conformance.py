@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from dssgan.audio import files
 from dssgan.curation.importers import KINDS, Options, import_dataset
+from dssgan.data.audio_file import Recording
 from dssgan.data.dataset import Dataset, Track
 from dssgan.data.loading import load_dataset
 from dssgan.data.manifest import save_manifest
-from dssgan.data.sample import Recording
 from dssgan.errors import DataError
 from dssgan.parallel.processes import map_in_processes
 

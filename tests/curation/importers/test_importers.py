@@ -13,8 +13,8 @@ from dssgan.audio import files
 from dssgan.curation.importers import Options, import_dataset
 from dssgan.curation.importers.base import kind_of, make_track, read_metadata, split
 from dssgan.curation.importers.musdb18 import VALIDATION
+from dssgan.data.audio_file import Sum
 from dssgan.data.loading import load_dataset
-from dssgan.data.sample import Sum
 from dssgan.errors import AudioError, DataError
 
 Song = tuple[NDArray[np.float32], NDArray[np.float32]]

@@ -14,7 +14,7 @@ from dssgan.errors import DataError
 
 
 @dataclass(frozen=True)
-class Sample:
+class AudioFile:
     """An audio file, or one stream of it.
 
     Attributes:
@@ -34,7 +34,7 @@ class Sample:
     fingerprint: str | None = None
 
     @classmethod
-    def of(cls, path: Path | str, stem: int | None = None, *, with_fingerprint: bool = False) -> "Sample":
+    def of(cls, path: Path | str, stem: int | None = None, *, with_fingerprint: bool = False) -> "AudioFile":
         """Describe a file from its header.
 
         Args:
@@ -51,7 +51,7 @@ class Sample:
         return cls(path, info.sample_rate, info.channels, info.seconds, stem, content)
 
     @property
-    def files(self) -> "tuple[Sample, ...]":
+    def files(self) -> "tuple[AudioFile, ...]":
         """The files it is made of: itself."""
         return (self,)
 
@@ -73,7 +73,7 @@ class Sample:
         place = f"{self.path.absolute()}#{self.stem or 0}"
         return frozenset({place} if self.fingerprint is None else {place, self.fingerprint})
 
-    def content(self) -> str:
+    def compute_fingerprint(self) -> str:
         """Give the fingerprint, decoding the file where nobody did before.
 
         Raises:
@@ -131,7 +131,7 @@ class Sum:
         DataError: there is no term, or a factor is not a finite number.
     """
 
-    terms: tuple[tuple[Sample, float], ...]
+    terms: tuple[tuple[AudioFile, float], ...]
 
     def __post_init__(self) -> None:
         if not self.terms:
@@ -141,7 +141,7 @@ class Sum:
                 raise DataError(f"{sample.label}: factor {factor} is not a finite number; give one")
 
     @property
-    def files(self) -> tuple[Sample, ...]:
+    def files(self) -> tuple[AudioFile, ...]:
         """The files it is made of."""
         return tuple(sample for sample, _ in self.terms)
 
@@ -171,7 +171,7 @@ class Sum:
     @property
     def fingerprint(self) -> str | None:
         """Hash of the files' fingerprints and factors; None where one of them is not known."""
-        return self.content() if all(sample.fingerprint for sample in self.files) else None
+        return self.compute_fingerprint() if all(sample.fingerprint for sample in self.files) else None
 
     @property
     def identities(self) -> frozenset[str]:
@@ -179,13 +179,13 @@ class Sum:
         own = self.fingerprint
         return frozenset().union(*(sample.identities for sample in self.files), () if own is None else (own,))
 
-    def content(self) -> str:
+    def compute_fingerprint(self) -> str:
         """Give the fingerprint, decoding files where nobody did before.
 
         Raises:
             AudioError: a file cannot be read.
         """
-        lines = [f"{factor!r} {sample.content()}" for sample, factor in self.terms]
+        lines = [f"{factor!r} {sample.compute_fingerprint()}" for sample, factor in self.terms]
         return hashlib.sha256("\n".join(["sum", *lines]).encode()).hexdigest()
 
     def read(
@@ -195,7 +195,7 @@ class Sum:
         sample_rate: int | None = None,
         channels: int | None = None,
     ) -> Audio:
-        """Read an excerpt of every file and add them up; see `Sample.read`."""
+        """Read an excerpt of every file and add them up; see `AudioFile.read`."""
         rate, count = sample_rate or self.sample_rate, channels or self.channels
         total: Audio | None = None
         for sample, factor in self.terms:
@@ -211,7 +211,7 @@ class Sum:
         return total
 
 
-Recording = Sample | Sum
+Recording = AudioFile | Sum
 
 
 def fit_length(audio: Audio, num_samples: int) -> Audio:
