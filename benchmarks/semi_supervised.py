@@ -33,7 +33,7 @@ from dssgan.training.phases import train
 from dssgan.training.shared_phases import SharedPhases
 
 PAPER = {"alpha": 0.001, "critic_augment": {"loudness": False, "augment": False, "silence_db": -400.0}}
-BALANCED = {"alpha": 0.5, "alpha_as": "gradient_ratio"}
+BALANCED = {"alpha": 0.5, "alpha_mode": "gradient_ratio"}
 MODERN = {
     **BALANCED, "alpha_ramp_steps": 100, "critic_steps": 1, "feature_matching": 1.0,
     "critic": {"name": "multi_resolution", "preset": "tiny"}, "adversarial_loss": {"name": "hinge"},

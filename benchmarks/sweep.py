@@ -54,7 +54,7 @@ LEARNING_RATES = (3e-4, 1e-3, 3e-3, 1e-2)
 ALPHAS = (0.03, 0.2, 1.0)
 ADVERSARIAL_LEARNING_RATES = (3e-4, 2e-3)
 SETTINGS = {
-    "alpha_as": "gradient_ratio", "segment_seconds": 2.0, "batch_size": 4, "steps_per_epoch": 8,
+    "alpha_mode": "gradient_ratio", "segment_seconds": 2.0, "batch_size": 4, "steps_per_epoch": 8,
     "supervised_epochs": SUPERVISED_EPOCHS, "adversarial_epochs": ADVERSARIAL_EPOCHS, "patience": 100,
     "critic_steps": 1, "ema_decay": 0.97, "validation_seconds": 20.0, "media": False,
 }  # fmt: skip

@@ -12,7 +12,7 @@ _SIZES = {
 
 
 def space(trial: optuna.Trial) -> dict[str, object]:
-    """AugmentParams the whole of a training."""
+    """Draw the whole of a training."""
     trial.suggest_float("alpha", 0.01, 1.0, log=True)  # a ratio, or each critic would need a range of its own
     trial.suggest_categorical("init", ["warm", "scratch"])
     trial.suggest_int("critic_steps", 1, 5)
@@ -36,7 +36,7 @@ def space(trial: optuna.Trial) -> dict[str, object]:
     # estimates that sum to the mix by construction leave nothing to additivity
     beta = trial.suggest_float("beta", 1e-5, 1e-1, log=True) if heads == "independent" else 0.0
     return {
-        "alpha_as": "gradient_ratio",
+        "alpha_mode": "gradient_ratio",
         "beta": beta,
         "critic.preset": "tiny",
         "separator.hop_samples": n_fft // 4,

@@ -4,7 +4,7 @@ import optuna
 
 
 def space(trial: optuna.Trial) -> dict[str, object]:
-    """AugmentParams the architecture and how it is trained, then the weights of phase two."""
+    """Draw the architecture and how it is trained, then the weights of phase two."""
     name = trial.suggest_categorical("separator.name", ["band_split", "sc_lite", "tdf_unet"])
     if name == "tdf_unet":
         # short windows for attacks, long ones for tone
@@ -19,7 +19,7 @@ def space(trial: optuna.Trial) -> dict[str, object]:
     trial.suggest_categorical("adversarial_loss.name", ["hinge", "lsgan"])
     return {
         **architecture,
-        "alpha_as": "gradient_ratio",
+        "alpha_mode": "gradient_ratio",
         "critic.name": "multi_resolution",
         "critic.preset": "base",
         "optimizer": "adamw",

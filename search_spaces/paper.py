@@ -4,7 +4,7 @@ import optuna
 
 
 def space(trial: optuna.Trial) -> dict[str, object]:
-    """AugmentParams the adversarial and additivity weights."""
+    """Draw the adversarial and additivity weights."""
     trial.suggest_float("alpha", 1e-5, 1e-1, log=True)
     trial.suggest_float("beta", 1e-5, 1e-1, log=True)
     return {

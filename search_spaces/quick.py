@@ -4,7 +4,7 @@ import optuna
 
 
 def space(trial: optuna.Trial) -> dict[str, object]:
-    """AugmentParams the adversarial and additivity weights and the architecture."""
+    """Draw the adversarial and additivity weights and the architecture."""
     trial.suggest_float("alpha", 0.01, 1.0, log=True)
     name = trial.suggest_categorical("separator.name", ["tdf_unet", "unet"])
     if name == "tdf_unet":
@@ -16,7 +16,7 @@ def space(trial: optuna.Trial) -> dict[str, object]:
         architecture = {"separator.preset": "tiny"}
     return {
         **architecture,
-        "alpha_as": "gradient_ratio",
+        "alpha_mode": "gradient_ratio",
         "segment_seconds": 2.0,
         "batch_size": 4,
         "steps_per_epoch": 16,

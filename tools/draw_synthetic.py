@@ -22,7 +22,7 @@ SONGS = ((8, "rock"), (3, "jazz"), (11, "house"), (5, "metal"))
 
 
 def main() -> None:
-    """AugmentParams two real songs and four synthetic ones."""
+    """Draw two real songs and four synthetic ones."""
     rows: list[tuple[str, Audio, Audio]] = []
     bundled = load_dataset()
     for track in (bundled.train_sup[1], bundled.valid[1]):

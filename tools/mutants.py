@@ -162,7 +162,7 @@ def survives(mutant: Mutant) -> bool:
 
 
 def main() -> None:
-    """AugmentParams mutants, test them, print the survivors."""
+    """Draw mutants, test them, print the survivors."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="*", help="of the targets; all by default", default=list(TARGETS))
     parser.add_argument("--num", type=int, default=60, help="mutants in all")

@@ -48,7 +48,7 @@ class CriticAugment:
     silence_db: float = -60.0
 
     def sample_params(self, batch: int, sources: int, device: torch.device | None = None) -> AugmentParams | None:
-        """AugmentParams changes from torch's own generator.
+        """Draw changes from torch's own generator.
 
         Args:
             batch: items.

@@ -84,8 +84,8 @@ class FfmpegDecoder:
             raise UnrecognisedError("its audio stream has no sample rate")
         self.info = AudioInfo(rate, channels, 0)
         self._seeks_exactly = stream.get("format_name", "").startswith(_EXACT_FORMAT)
-        told = stream["duration"]
-        num_frames = None if told == "N/A" else round(float(told) * rate)
+        stated = stream["duration"]
+        num_frames = None if stated == "N/A" else round(float(stated) * rate)
         if num_frames is None or num_frames > path.stat().st_size * MAX_FRAMES_PER_BYTE:
             num_frames = sum(block.shape[1] for block in self.blocks(0, _COUNTING_FRAMES))
         self.info = AudioInfo(rate, channels, num_frames)

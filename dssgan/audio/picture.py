@@ -46,7 +46,7 @@ def spectrogram_image(mono: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.u
 
 
 def draw_spectrograms(path: Path, waves: Mapping[str, Tensor], sample_rate: int, *, title: str) -> None:
-    """AugmentParams spectrograms under one another with axes, on one scale of colour.
+    """Draw spectrograms under one another with axes, on one scale of colour.
 
     Args:
         path: the picture's file, such as a PNG.

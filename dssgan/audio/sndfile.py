@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from dssgan.audio import vorbis
 from dssgan.audio.info import MAX_FRAMES_PER_BYTE, Audio, AudioInfo, UnrecognisedError
 from dssgan.errors import AudioError
 
@@ -72,10 +71,10 @@ class SoundFileDecoder:
     def _seek_before(self, frame: int) -> int:
         """Go to a place from which decoding is exact, and tell how many frames before the wanted one it is."""
         if self._handle.subtype == "VORBIS":
-            self._handle.close()
-            spliced = vorbis.open_before(self._path, self.info.num_frames, frame)
-            self._handle, begins = spliced if spliced is not None else (soundfile.SoundFile(self._path), 0)
-            return frame - begins
+            # libsndfile 1.2.2 seeks up to some hundred samples off in files of other encoders, and two stems of one
+            # song would drift apart; so they are decoded from the beginning
+            self._handle.seek(0)
+            return frame
         reach = _MP3_PREROLL_FRAMES if self._handle.format == "MP3" else 0
         self._handle.seek(max(0, frame - reach))
         return min(frame, reach)

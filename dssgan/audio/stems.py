@@ -57,11 +57,11 @@ def stem_names(path: Path) -> tuple[str, ...]:
         titles = list(stempeg.Info(str(path)).title_streams)
     except (OSError, UnrecognisedError) as error:
         raise AudioError(f"{path}: is no readable stem file ({error}); replace it by an intact copy") from error
-    told = _native_instruments_names(path)
+    tagged_names = _native_instruments_names(path)
     names = []
     for number in range(1, num_streams):
         title = str(titles[number] or "") if number < len(titles) else ""
-        names.append(told[number - 1] if number <= len(told) else title or f"stem {number}")
+        names.append(tagged_names[number - 1] if number <= len(tagged_names) else title or f"stem {number}")
     return ("mix", *names)
 
 

@@ -20,7 +20,7 @@ from dssgan.cli.options import data_option, device_option, precision_option, qui
     "-j", "--jobs", type=click.IntRange(1), help="Number of songs scored in parallel; the number of cores by default."
 )
 @click.option(
-    "--sample-rate", type=click.IntRange(1), help="AudioFile rate to score at, Hz; the first track's by default."
+    "--sample-rate", type=click.IntRange(1), help="Sample rate to score at, Hz; the first track's by default."
 )
 @click.option("--resume", is_flag=True, help="Reuse the scores that are already in the output folder.")
 @click.option("--write-estimates", is_flag=True, help="Also write the estimates as wav files.")

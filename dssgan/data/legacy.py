@@ -122,10 +122,10 @@ class _Reader:
         except AudioError as error:
             raise DataError(f"{self.path}: {error}, or {_ADVICE}") from error
         for key, tolerance in (("sample_rate", 0.0), ("channels", 0.0), ("duration", _DURATION_TOLERANCE_SECONDS)):
-            told, found = attributes.get(key), getattr(sample, key)
-            if told is None:
+            stored, found = attributes.get(key), getattr(sample, key)
+            if stored is None:
                 continue
-            if not _agrees(told, found, tolerance):
+            if not _agrees(stored, found, tolerance):
                 raise DataError(
                     f"{self.path}: {sample.path} has {key} {found:g}, which is not what the pickle says; "
                     f"put the right file back, or {_ADVICE}"
@@ -150,9 +150,9 @@ class _Reader:
         return DataError(f"{self.path}: {where} is a {type(found).__name__}{size} where {wanted} should be; {_ADVICE}")
 
 
-def _agrees(told: Any, found: float, tolerance: float) -> bool:
+def _agrees(stored: Any, found: float, tolerance: float) -> bool:
     try:
-        return isinstance(told, int | float) and abs(float(told) - found) <= tolerance  # false for NaN
+        return isinstance(stored, int | float) and abs(float(stored) - found) <= tolerance  # false for NaN
     except OverflowError:  # an integer beyond every float
         return False
 

@@ -24,7 +24,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-class _File(_Strict):
+class _FileEntry(_Strict):
     path: str = Field(min_length=1)
     sample_rate: int = Field(gt=0)
     channels: int = Field(gt=0)
@@ -33,11 +33,11 @@ class _File(_Strict):
     stem: int | None = Field(default=None, ge=0)
 
 
-class _Term(_File):
+class _Term(_FileEntry):
     factor: float = 1.0
 
 
-class _Sum(_Strict):
+class _SumEntry(_Strict):
     sum: list[_Term] = Field(min_length=1)
 
 
@@ -45,25 +45,27 @@ _TAGS = ("<file>", "<sum>")
 
 
 def _kind(stored: Any) -> str:
-    holds_sum = "sum" in stored if isinstance(stored, dict) else isinstance(stored, _Sum)
+    holds_sum = "sum" in stored if isinstance(stored, dict) else isinstance(stored, _SumEntry)
     return _TAGS[holds_sum]
 
 
-_Recording = Annotated[Annotated[_File, Tag(_TAGS[0])] | Annotated[_Sum, Tag(_TAGS[1])], Discriminator(_kind)]
+_RecordingEntry = Annotated[
+    Annotated[_FileEntry, Tag(_TAGS[0])] | Annotated[_SumEntry, Tag(_TAGS[1])], Discriminator(_kind)
+]
 
 
-class _Track(_Strict):
+class _TrackEntry(_Strict):
     name: str = Field(min_length=1)
-    mix: _Recording | None = None
-    sources: dict[str, _Recording | None]
+    mix: _RecordingEntry | None = None
+    sources: dict[str, _RecordingEntry | None]
 
 
 class _Unpaired(_Strict):
-    mixes: list[_Recording] = []
-    sources: dict[str, list[_Recording]] = {}
+    mixes: list[_RecordingEntry] = []
+    sources: dict[str, list[_RecordingEntry]] = {}
 
 
-class _Rights(_Strict):
+class _RightsEntry(_Strict):
     tracks: list[str]
     licence: str = Field(min_length=1)
     holder: str = Field(min_length=1)
@@ -78,11 +80,11 @@ class _Manifest(_Strict):
     licence: str | None = None
     credits: list[str] = []
     sources: list[str]
-    train_sup: list[_Track] = []
+    train_sup: list[_TrackEntry] = []
     train_unsup: _Unpaired = _Unpaired()
-    valid: list[_Track] = []
-    test: list[_Track] = []
-    rights: list[_Rights] = []
+    valid: list[_TrackEntry] = []
+    test: list[_TrackEntry] = []
+    rights: list[_RightsEntry] = []
 
 
 def load_manifest(path: Path) -> Dataset:
@@ -140,7 +142,7 @@ def _check_names(path: Path, names: list[str], used: Iterable[str], where: str) 
             raise DataError(f"{path}: {where} has a source {name!r}, which is not among {', '.join(names)}; fix one")
 
 
-def _tracks(path: Path, names: list[str], tracks: list[_Track]) -> tuple[Track, ...]:
+def _tracks(path: Path, names: list[str], tracks: list[_TrackEntry]) -> tuple[Track, ...]:
     built = []
     for track in tracks:
         _check_names(path, names, track.sources, f"track {track.name}")
@@ -150,13 +152,13 @@ def _tracks(path: Path, names: list[str], tracks: list[_Track]) -> tuple[Track, 
     return tuple(built)
 
 
-def _recording(manifest: Path, stored: _Recording) -> Recording:
-    if isinstance(stored, _Sum):
+def _recording(manifest: Path, stored: _RecordingEntry) -> Recording:
+    if isinstance(stored, _SumEntry):
         return Sum(tuple((_sample(manifest, term), term.factor) for term in stored.sum))
     return _sample(manifest, stored)
 
 
-def _sample(manifest: Path, file: _File) -> AudioFile:
+def _sample(manifest: Path, file: _FileEntry) -> AudioFile:
     path = Path(os.path.normpath(manifest.parent / file.path))
     try:
         info = files.probe(path, file.stem)
@@ -204,14 +206,14 @@ def save_manifest(dataset: Dataset, path: Path | str) -> None:
             "stem": sample.stem,
         }
 
-    def described(recording: Recording) -> _Recording:
+    def described(recording: Recording) -> _RecordingEntry:
         if isinstance(recording, Sum):
-            return _Sum(sum=[_Term(**facts(sample), factor=factor) for sample, factor in recording.terms])
-        return _File(**facts(recording))
+            return _SumEntry(sum=[_Term(**facts(sample), factor=factor) for sample, factor in recording.terms])
+        return _FileEntry(**facts(recording))
 
-    def tracks(partition: str) -> list[_Track]:
+    def tracks(partition: str) -> list[_TrackEntry]:
         return [
-            _Track(
+            _TrackEntry(
                 name=track.name,
                 mix=None if track.mix is None else described(track.mix),
                 sources={
@@ -239,6 +241,6 @@ def save_manifest(dataset: Dataset, path: Path | str) -> None:
         ),
         valid=tracks("valid"),
         test=tracks("test"),
-        rights=[_Rights(**asdict(rights)) for rights in dataset.rights],
+        rights=[_RightsEntry(**asdict(rights)) for rights in dataset.rights],
     )
     atomic.write_text(path, content.model_dump_json(indent=1) + "\n")

@@ -43,8 +43,8 @@ class Track:
             raise DataError(f"track {self.name}: all its sources are silent; give it at least one")
         lengths = {sample.label: sample.duration for sample in self.samples}
         if max(lengths.values()) - min(lengths.values()) > LENGTH_TOLERANCE_SECONDS:
-            told = ", ".join(f"{path} {seconds:.3f} s" for path, seconds in lengths.items())
-            raise DataError(f"track {self.name}: its files differ in length ({told}); cut them to the same length")
+            listed = ", ".join(f"{path} {seconds:.3f} s" for path, seconds in lengths.items())
+            raise DataError(f"track {self.name}: its files differ in length ({listed}); cut them to the same length")
 
     @property
     def samples(self) -> tuple[Recording, ...]:

@@ -179,7 +179,7 @@ class Separator:
 
         def reporting() -> Iterator[tuple[Audio, Audio]]:
             num_frames = 0
-            blocks = read_blocks(path, _BLOCK_SAMPLES, on_truncated=lambda _there, told: promised.append(told))
+            blocks = read_blocks(path, _BLOCK_SAMPLES, on_truncated=lambda _there, stated: promised.append(stated))
             stems = separate_stream(
                 self.model, blocks, sample_rate=info.sample_rate, channels=info.channels, settings=self.settings
             )

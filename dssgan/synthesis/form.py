@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dssgan.synthesis.genres import Genre
-from dssgan.synthesis.score import Section
+from dssgan.synthesis.score import SongSection
 
 STEPS_A_QUARTER = 4
 
@@ -100,7 +100,7 @@ class Pulse:
 
 
 def choose_pulse(genre: Genre, generator: np.random.Generator) -> Pulse:
-    """AugmentParams tempo, metre and swing."""
+    """Draw tempo, metre and swing."""
     tempo = float(generator.uniform(*genre.tempo))
     metre = genre.metres[int(generator.integers(len(genre.metres)))]
     return Pulse(tempo, metre, float(generator.uniform(*genre.swing)))
@@ -156,12 +156,12 @@ def _sections(form: tuple[TrialPlan, ...], generator: np.random.Generator) -> It
         place = (place + 1) % len(form)
 
 
-def sections(bars: list[Bar], seconds: float) -> tuple[Section, ...]:
+def sections(bars: list[Bar], seconds: float) -> tuple[SongSection, ...]:
     """Name the stretches of a song; they fill it without gaps."""
     starts = [number for number, bar in enumerate(bars) if number == 0 or bar.place == 0]
     ends = [bars[number].start_seconds for number in starts[1:]] + [seconds]
     return tuple(
-        Section(bars[number].plan.name, bars[number].start_seconds, end - bars[number].start_seconds,
+        SongSection(bars[number].plan.name, bars[number].start_seconds, end - bars[number].start_seconds,
                 bars[number].plan.energy)
         for number, end in zip(starts, ends, strict=True)
     )  # fmt: skip

@@ -46,7 +46,7 @@ def through(audio: Audio, *effects: Any) -> Audio:
 
 
 def strip(role: str, generator: np.random.Generator) -> list[Any]:
-    """AugmentParams the effects of one part: equaliser, movement, echo."""
+    """Draw the effects of one part: equaliser, movement, echo."""
     import pedalboard
 
     effects: list[Any] = [
@@ -79,7 +79,7 @@ def without_bass() -> Any:
 
 
 def amplifier(generator: np.random.Generator) -> list[Any]:
-    """AugmentParams a distorting guitar amplifier with its loudspeaker."""
+    """Draw a distorting guitar amplifier with its loudspeaker."""
     import pedalboard
 
     return [

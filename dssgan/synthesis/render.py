@@ -42,7 +42,7 @@ _TALKED = ("hip_hop", "trap", "techno")
 
 
 @dataclass(frozen=True)
-class Recording:
+class RenderedSong:
     """A song that can be heard.
 
     Attributes:
@@ -60,7 +60,7 @@ class Recording:
     coded: bool
 
 
-def render(song: Song, *, codec: bool = True) -> Recording:
+def render(song: Song, *, codec: bool = True) -> RenderedSong:
     """Play a song on this machine's instruments and mix it, the same for the same song and instruments.
 
     Args:
@@ -90,7 +90,7 @@ def render(song: Song, *, codec: bool = True) -> Recording:
     coded = codec and generator.random() < 0.1
     if coded:
         mix = mixing.through(mix, pedalboard.MP3Compressor(generator.uniform(2, 7)))
-    return Recording(mix, drums, other, tuple(sorted(thanks)), coded)
+    return RenderedSong(mix, drums, other, tuple(sorted(thanks)), coded)
 
 
 def _balance(song: Song, drums: Audio, other: Audio, generator: np.random.Generator) -> tuple[Audio, Audio]:

@@ -59,7 +59,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Section:
+class SongSection:
     """A stretch of the song.
 
     Attributes:
@@ -97,6 +97,6 @@ class Song:
     tempo: float
     metre: tuple[int, int]
     swing: float
-    sections: tuple[Section, ...]
+    sections: tuple[SongSection, ...]
     hits: tuple[Hit, ...]
     parts: tuple[Part, ...]

@@ -24,19 +24,23 @@ from dssgan.separators.bundle import read_description, weights_fingerprint
 
 # What the supervised phase does not depend on, to the last bit; see `phase_one_key`.
 PHASE_TWO_SETTINGS = {
-    "alpha", "alpha_as", "alpha_ramp_steps", "feature_matching", "beta", "init", "critic", "adversarial_loss",
+    "alpha", "alpha_mode", "alpha_ramp_steps", "feature_matching", "beta", "init", "critic", "adversarial_loss",
     "critic_augment", "additivity_loss", "adversarial_epochs", "critic_steps", "adversarial_learning_rate",
     "critic_learning_rate", "self_boost", "unpaired_augment", "device", "num_workers", "media",
 }  # fmt: skip
 
 
-class Section(BaseModel):
+# Settings of earlier versions, by the names that they had.
+_RENAMED = {"hearing": "critic_augment", "alpha_as": "alpha_mode"}
+
+
+class SettingsGroup(BaseModel):
     """A part of the configuration: unknown keys are refused and values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Component(BaseModel):
+class NamedComponent(BaseModel):
     """A component by name; every other key is a setting of its constructor."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -50,7 +54,7 @@ class Component(BaseModel):
         return dict(self.model_extra or {})
 
 
-class SelfBoost(Section):
+class SelfBoost(SettingsGroup):
     """How a teacher's labels of unlabelled mixes become pairs."""
 
     share: float = Field(
@@ -65,12 +69,12 @@ class SelfBoost(Section):
     )
 
 
-class TrainConfig(Section):
+class TrainConfig(SettingsGroup):
     """Every setting of one training."""
 
     seed: int = Field(default=0, ge=0, description="random seed of weights, excerpts and augmentation")
     alpha: float = Field(default=0.0, ge=0, description="weight of the adversarial loss; 0 trains without critics")
-    alpha_as: Literal["weight", "gradient_ratio"] = Field(
+    alpha_mode: Literal["weight", "gradient_ratio"] = Field(
         default="weight",
         description="alpha is a weight, or the ratio of the adversarial to the supervised gradient norm",
     )
@@ -86,12 +90,12 @@ class TrainConfig(Section):
     )
 
     start_from: str | None = Field(default=None, description="bundle to fine-tune; it also defines the separator")
-    separator: Component = Component(name="tdf_unet", preset="tiny")
-    critic: Component = Component(name="strided", preset="tiny")
-    adversarial_loss: Component = Component(name="wgan_gp")
+    separator: NamedComponent = NamedComponent(name="tdf_unet", preset="tiny")
+    critic: NamedComponent = NamedComponent(name="strided", preset="tiny")
+    adversarial_loss: NamedComponent = NamedComponent(name="wgan_gp")
     critic_augment: CriticAugment = CriticAugment()
-    supervised_loss: Component = Component(name="wave_stft")
-    additivity_loss: Component = Component(name="additivity")
+    supervised_loss: NamedComponent = NamedComponent(name="wave_stft")
+    additivity_loss: NamedComponent = NamedComponent(name="additivity")
 
     segment_seconds: float = Field(default=3.0, gt=0, description="length of a training excerpt, seconds")
     batch_size: int = Field(default=4, ge=1, description="excerpts per step and process")
@@ -318,6 +322,8 @@ def make_config(*layers: Mapping[str, Any]) -> TrainConfig:
         first = error.errors()[0]
         path = [str(part) for part in first["loc"]]
         if first["type"] == "extra_forbidden":
+            if path[0] in _RENAMED:
+                raise ConfigError(f"setting {path[0]!r}: is called {_RENAMED[path[0]]} now") from error
             section = SelfBoost if path[0] == "self_boost" and len(path) > 1 else TrainConfig
             raise ConfigError(unknown("setting", path[-1], section.model_fields)) from error
         if first["type"] == "unexpected_keyword_argument":

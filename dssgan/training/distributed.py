@@ -201,14 +201,14 @@ def _work(inputs: dict[str, Any]) -> TrainingResult | DssganError:
         if rank == 0:
             job.store.publish(job.name)
     except (DssganError, MemoryError) as error:
-        told = (
+        reported = (
             error
             if isinstance(error, DssganError)
             else DssganError(
                 f"{job.name}: process {rank} ran out of memory; set accumulate=2 or more, or use fewer workers"
             )
         )
-        ray.get(job.failure.put.remote(told))
+        ray.get(job.failure.put.remote(reported))
         # Ray ends the group when one process fails; those that wait in a collective could not end by themselves
         raise
     finally:
@@ -237,13 +237,13 @@ def _forwarding(report: Report | None, store: Store, name: str) -> Iterator[Any]
     from ray.util.queue import Queue
 
     messages = Queue(actor_options={"num_cpus": 0})
-    told = threading.Thread(target=_listen, args=(messages, report, store.local(name)), daemon=True)
-    told.start()
+    listener = threading.Thread(target=_listen, args=(messages, report, store.local(name)), daemon=True)
+    listener.start()
     try:
         yield messages
     finally:
         messages.put(_END)
-        told.join(timeout=10)
+        listener.join(timeout=10)
 
 
 def _listen(messages: Any, report: Callable[[dict[str, float], Any], None], folder: Any) -> None:

@@ -208,7 +208,7 @@ class GAN:
                     _require_finite(adversarial, "adversarial")
                     (adversarial_grad,) = torch.autograd.grad(adversarial, estimates)
                 losses["gradient_ratio"] = adversarial_grad.norm() / gradient.norm().clamp(min=1e-12)  # unscaled
-                if self.config.alpha_as == "gradient_ratio":
+                if self.config.alpha_mode == "gradient_ratio":
                     step = int(self.average.n_averaged) if part.start == 0 else None
                     adversarial_grad = self.balancer.scale(adversarial_grad, gradient, both, step=step)
                 gradient = gradient + alpha * adversarial_grad

@@ -72,5 +72,5 @@ def require_agreement(what: str, recorded: Mapping[str, Any], given: Mapping[str
     """
     for key, before, after in differences(recorded, given):
         if after is not None:
-            told = "its own" if before is None else f"{before}"
-            raise ConfigError(f"{what}: was begun with {key}={told}, not {after}; leave it out, or start another")
+            began_with = "its own" if before is None else f"{before}"
+            raise ConfigError(f"{what}: was begun with {key}={began_with}, not {after}; leave it out, or start another")

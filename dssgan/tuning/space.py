@@ -70,7 +70,7 @@ class SearchSpace:
         return self._function()(trial) or {}
 
     def draw(self, trial: optuna.Trial) -> dict[str, Any]:
-        """AugmentParams a trial's settings, again the same ones where it has some already.
+        """Draw a trial's settings, again the same ones where it has some already.
 
         Args:
             trial: of a study.
@@ -92,7 +92,7 @@ class SearchSpace:
         return {key: value for key, value in drawn.items() if not key.startswith("_")}
 
     def check(self, settings: Mapping[str, Any]) -> list[TrainConfig]:
-        """AugmentParams some trials and make a configuration of each, before any is trained.
+        """Draw some trials and make a configuration of each, before any is trained.
 
         Args:
             settings: nested settings that the trials start from.

@@ -116,7 +116,7 @@ def patiently(function: Callable[[], Result], *, say: Callable[[str], None] = la
         StorageInternalError: the database is away for a quarter of an hour.
     """
     deadline = time.monotonic() + SECONDS_TO_WAIT_FOR_A_DATABASE
-    pause, told = 0.2, False
+    pause, announced = 0.2, False
     while True:
         try:
             result = function()
@@ -126,12 +126,12 @@ def patiently(function: Callable[[], Result], *, say: Callable[[str], None] = la
                 raise WriteError("the study's file cannot be written; make space") from error
             if time.monotonic() > deadline:
                 raise
-            if not told:
+            if not announced:
                 say("the study's database does not answer; waiting for it")
-                told = True
+                announced = True
             time.sleep(pause)
             pause = min(pause * 2, 5.0)
         else:
-            if told:
+            if announced:
                 say("the study's database answers again")
             return result

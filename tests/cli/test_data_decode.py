@@ -17,7 +17,7 @@ from dssgan.data.dataset import Dataset, Track
 from dssgan.data.fingerprint import fingerprint
 from dssgan.data.loading import load_dataset
 from dssgan.data.manifest import save_manifest
-from dssgan.errors import ConfigError, DssganError
+from dssgan.errors import DssganError
 
 NUM_FILES = 4
 
@@ -145,11 +145,3 @@ def test_a_cluster_does_the_same(tmp_path: Path, songs: Path, cluster: str) -> N
         assert result.dataset.fingerprint == dataset.fingerprint
         with pytest.raises(DssganError, match="cannot make this folder"):
             decode_dataset(dataset, DecodedCache(tmp_path / "file"), map_unordered=map_unordered)
-
-
-def test_no_cluster_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    from dssgan.parallel.cluster import cluster_map
-
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    with pytest.raises(ConfigError, match="nowhere: is no address of a Ray cluster"), cluster_map("nowhere"):
-        pass

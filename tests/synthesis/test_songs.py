@@ -15,7 +15,7 @@ from dssgan.errors import ConfigError, DataError
 from dssgan.parallel.processes import map_in_processes
 from dssgan.synthesis import stream as stream_module
 from dssgan.synthesis.compose import compose
-from dssgan.synthesis.render import Recording, render
+from dssgan.synthesis.render import RenderedSong, render
 from dssgan.synthesis.soundfont import SAMPLE_RATE
 from dssgan.synthesis.stream import SyntheticExcerpts
 from dssgan.synthesis.write import write_dataset
@@ -102,9 +102,9 @@ def test_pairs_are_of_one_song_and_remixes_never(monkeypatch: pytest.MonkeyPatch
     def numbered(seed: int, seconds: float) -> int:  # noqa: ARG001
         return seed
 
-    def tell(seed: int) -> Recording:
+    def tell(seed: int) -> RenderedSong:
         ramp = (1 + np.arange(24 * SAMPLE_RATE) + seed % 1000 / 1000)[None].astype(np.float64)
-        return Recording(2 * ramp, ramp, ramp, credits=(), coded=False)  # type: ignore[arg-type]
+        return RenderedSong(2 * ramp, ramp, ramp, credits=(), coded=False)  # type: ignore[arg-type]
 
     monkeypatch.setattr(stream_module, "compose", numbered)
     monkeypatch.setattr(stream_module, "render", tell)

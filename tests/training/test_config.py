@@ -104,7 +104,7 @@ def test_phase_one_key_ignores_what_acts_in_phase_two_alone() -> None:
 
 # Settings that the key of phase one leaves out, each with another value than the default's.
 LEFT_OUT = {
-    "alpha": 0.5, "alpha_as": "gradient_ratio", "alpha_ramp_steps": 5, "feature_matching": 1.0, "beta": 0.5,
+    "alpha": 0.5, "alpha_mode": "gradient_ratio", "alpha_ramp_steps": 5, "feature_matching": 1.0, "beta": 0.5,
     "init": "scratch", "critic": {"num_initial_filters": 8}, "adversarial_loss": {"name": "hinge"},
     "critic_augment": {"loudness": False}, "additivity_loss": {"domain": "magnitude"}, "adversarial_epochs": 1,
     "critic_steps": 1, "adversarial_learning_rate": 0.1, "critic_learning_rate": 0.1, "self_boost": {"share": 0.5},
@@ -152,3 +152,11 @@ def test_settings_without_a_name_are_for_whatever_name_comes() -> None:
     assert merge(other, named) == named
     # what a space draws is never dropped in silence
     assert combine(named, {"separator.num_layers": 5}) == {"separator": {"name": "unet", "num_layers": 5}}
+
+
+@pytest.mark.parametrize(
+    ("settings", "now"), [({"hearing": {"loudness": False}}, "critic_augment"), ({"alpha_as": "weight"}, "alpha_mode")]
+)
+def test_a_setting_of_an_earlier_version_says_what_it_is_called_now(settings: dict[str, object], now: str) -> None:
+    with pytest.raises(ConfigError, match=f"setting '{next(iter(settings))}': is called {now} now"):
+        make_config(settings)

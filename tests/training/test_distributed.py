@@ -27,7 +27,7 @@ SMALL = {
     "separator": {"name": "unet", "num_layers": 2, "num_initial_filters": 2, "n_fft": 512, "hop_samples": 256,
                   "sample_rate": 8192, "channels": 1},
     "critic": {"name": "strided", "n_fft": 256, "hop_samples": 128, "num_frames": 16, "num_initial_filters": 2},
-    "supervised_loss": {"name": "log_magnitude"}, "alpha": 0.3, "alpha_as": "gradient_ratio", "beta": 0.001,
+    "supervised_loss": {"name": "log_magnitude"}, "alpha": 0.3, "alpha_mode": "gradient_ratio", "beta": 0.001,
     "precision": "float32", "segment_seconds": 1.0, "batch_size": 1, "steps_per_epoch": 2, "supervised_epochs": 1,
     "adversarial_epochs": 1, "critic_steps": 1, "validation_seconds": 2.0, "media": False, "device": "cpu",
 }  # fmt: skip

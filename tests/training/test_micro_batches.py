@@ -76,7 +76,7 @@ def test_alpha_as_ratio_holds_whatever_the_critics_slope() -> None:
     mix, sources, unpaired_mix, real = batch()
     moves = []
     for slope in (1.0, 100.0):
-        gan = make_gan(config(alpha=0.3, alpha_as="gradient_ratio"))
+        gan = make_gan(config(alpha=0.3, alpha_mode="gradient_ratio"))
         with torch.no_grad():
             for critic in gan.critics.critics:
                 list(critic.parameters())[-1].mul_(slope)
@@ -89,7 +89,7 @@ def test_alpha_as_ratio_holds_whatever_the_critics_slope() -> None:
 def test_alpha_as_ratio_is_of_norms_at_the_weights() -> None:
     found = []
     for alpha in (0.0, 0.3):
-        gan = make_gan(config(alpha=alpha, alpha_as="gradient_ratio"))
+        gan = make_gan(config(alpha=alpha, alpha_mode="gradient_ratio"))
         gan.semi_supervised_step(*batch())
         found.append(gradients(gan.separator))
     pairs, both = found

@@ -17,7 +17,7 @@ from dssgan.cli.options import quiet_option
     help="Folder for the copies, about 10 MB per minute of stereo; data sets may share it.",
 )
 @click.option(
-    "--sample-rate", default=44100, show_default=True, type=click.IntRange(1), help="AudioFile rate of the copies, Hz."
+    "--sample-rate", default=44100, show_default=True, type=click.IntRange(1), help="Sample rate of the copies, Hz."
 )
 @click.option(
     "--channels", default=2, show_default=True, type=click.IntRange(1), help="Maximum number of channels of a copy."

@@ -39,5 +39,5 @@ def command(
         terminal.say(f"left out: {name} is the same audio as {same}")
     for name, reason in merged.quarantined:
         terminal.say(f"quarantined: {name}: {reason}")
-    told = f"Added {len(merged.added)} tracks to {output}" if merged.added else f"{output} has nothing to add"
-    terminal.say(told)
+    summary = f"Added {len(merged.added)} tracks to {output}" if merged.added else f"{output} has nothing to add"
+    terminal.say(summary)

@@ -69,9 +69,9 @@ def show_status(terminal: "Terminal", status: "Status", top: int) -> None:
         ]
         terminal.table("Running", ["trial", "steps", "trained for", "on"], rows, num_left=1)
     reasons = [(trial.number, trial.error or trial.left_out) for trial in status.result.trials]
-    told = [[str(number), reason] for number, reason in reasons if reason]
-    if told:
-        terminal.table("Failed or left out", ["trial", "reason"], told, num_left=2)
+    rows_with_reason = [[str(number), reason] for number, reason in reasons if reason]
+    if rows_with_reason:
+        terminal.table("Failed or left out", ["trial", "reason"], rows_with_reason, num_left=2)
     if status.importances:
         rows = [[key, f"{share:.0%}"] for key, share in status.importances.items()]
         terminal.table("Settings that tell the better trials from the others", ["", "share"], rows)

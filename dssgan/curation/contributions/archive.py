@@ -13,7 +13,7 @@ from typing import IO
 import soundfile
 
 from dssgan.audio import files
-from dssgan.curation.contributions.record import MAX_RECORD_BYTES, RECORD_NAME, Contribution, FileRecord, decode
+from dssgan.curation.contributions.record import MAX_RECORD_BYTES, RECORD_NAME, Contribution, FileEntry, decode
 from dssgan.data.fingerprint import fingerprint
 from dssgan.errors import AudioError, DataError, DssganError
 
@@ -97,8 +97,8 @@ def _refusing(archive: Path) -> Iterator[None]:
     except _TooLargeError as error:
         raise DataError(f"{archive}: {error}; where you trust its sender, allow more with --max-gib") from error
     except _BROKEN as error:
-        told = "".join(letter if letter.isprintable() else "?" for letter in str(error))[:400]
-        raise DataError(f"{archive}: {told}; refused, ask its sender for an intact copy") from error
+        printable = "".join(letter if letter.isprintable() else "?" for letter in str(error))[:400]
+        raise DataError(f"{archive}: {printable}; refused, ask its sender for an intact copy") from error
     except OSError as error:
         reason = error.strerror or error
         raise DssganError(f"{archive}: cannot be unpacked ({reason}); name an archive, and make space") from error
@@ -170,7 +170,7 @@ def _check_entry(entry: zipfile.ZipInfo) -> None:
         raise ValueError(f"{name!r} is compressed, which no contribution is")
 
 
-def _extract(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, file: FileRecord, target: Path) -> None:
+def _extract(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, file: FileEntry, target: Path) -> None:
     """Copy one file, counting what really comes."""
     if entry.file_size != file.bytes:
         raise ValueError(f"{file.path}: has {entry.file_size} bytes, not the {file.bytes} of {RECORD_NAME}")
@@ -187,7 +187,7 @@ def _extract(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, file: FileRecord, 
         raise ValueError(f"{file.path}: does not have the SHA-256 that {RECORD_NAME} tells")
 
 
-def _check_header(path: Path, file: FileRecord) -> int:
+def _check_header(path: Path, file: FileEntry) -> int:
     """Compare a file's header with the record; give the size of its audio at 16 bits, bytes."""
     with path.open("rb") as stream:
         is_flac = stream.read(4) == b"fLaC"
@@ -200,7 +200,7 @@ def _check_header(path: Path, file: FileRecord) -> int:
         raise ValueError(f"{file.path}: is no flac")
     info = files.probe(path)
     found = (info.sample_rate, info.channels)
-    told = (file.sample_rate, file.channels)
-    if found != told or abs(info.seconds - file.duration) > _DURATION_TOLERANCE_SECONDS:
+    stated = (file.sample_rate, file.channels)
+    if found != stated or abs(info.seconds - file.duration) > _DURATION_TOLERANCE_SECONDS:
         raise ValueError(f"{file.path}: its rate, channels or length are not those of {RECORD_NAME}")
     return info.num_frames * info.channels * 2

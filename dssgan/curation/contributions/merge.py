@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 from dssgan.atomic import write_text
 from dssgan.curation.contributions.archive import DEFAULT_MAX_GIB, Unpacked, unpack
 from dssgan.curation.contributions.known import KnownAudio
-from dssgan.curation.contributions.record import MIX, TrackRecord, folded
+from dssgan.curation.contributions.record import MIX, TrackEntry, folded
 from dssgan.curation.doctor import examine_track
 from dssgan.data.audio_file import AudioFile
 from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Track
@@ -147,7 +147,7 @@ class _Merging:
             save_manifest(dataset, output)
         return MergeReport(tuple(self.added), tuple(self.duplicates), tuple(self.quarantined))
 
-    def _add(self, one: Unpacked, record: TrackRecord) -> Track | None:
+    def _add(self, one: Unpacked, record: TrackEntry) -> Track | None:
         try:
             track = self._track(one, record, record.name, one.folder)
             reasons = []
@@ -172,14 +172,14 @@ class _Merging:
         self.known.add(placed)
         return placed
 
-    def _track(self, one: Unpacked, record: TrackRecord, name: str, folder: Path) -> Track:
+    def _track(self, one: Unpacked, record: TrackEntry, name: str, folder: Path) -> Track:
         samples = {}
         for part, file in record.files.items():
             path = folder / file.path if folder == one.folder else folder / f"{part}.flac"
             samples[part] = replace(AudioFile.of(path), fingerprint=file.fingerprint)
         return Track(name, samples.get(MIX), tuple(samples.get(source) for source in self.dataset.sources))
 
-    def _quarantine(self, one: Unpacked, record: TrackRecord, reason: str) -> None:
+    def _quarantine(self, one: Unpacked, record: TrackEntry, reason: str) -> None:
         self.quarantined.append((record.name, reason))
         terms = one.contribution
         text = f"{reason}\narchive: {one.sha256}\nholder: {terms.holder}\nlicence: {terms.licence}\n"
@@ -190,7 +190,7 @@ class _Merging:
         _place(one, record, target, reason=text)
 
 
-def _place(one: Unpacked, record: TrackRecord, target: Path, reason: str | None = None) -> None:
+def _place(one: Unpacked, record: TrackEntry, target: Path, reason: str | None = None) -> None:
     """Move a track's files to their place in one step; what is there already, and right, stays."""
     parts = {f"{part}.flac": one.folder / file.path for part, file in record.files.items()}
     if all((target / name).is_file() and _same_bytes(target / name, path) for name, path in parts.items()):

@@ -17,8 +17,8 @@ from dssgan.curation.contributions.record import (
     MIX,
     RECORD_NAME,
     Contribution,
-    FileRecord,
-    TrackRecord,
+    FileEntry,
+    TrackEntry,
     check_licence,
     entry_name,
     first_fault,
@@ -147,22 +147,22 @@ def _entry(name: str) -> zipfile.ZipInfo:
 
 
 def _check_terms(tracks: Sequence[Track], sources: Sequence[str], terms: dict[str, str | date]) -> None:
-    def placeholder(index: int) -> FileRecord:
-        return FileRecord(
+    def placeholder(index: int) -> FileEntry:
+        return FileEntry(
             path=entry_name(index, sources[0]), sha256="0" * 64, bytes=1, sample_rate=1, channels=1, duration=1.0,
             fingerprint="silence",
         )  # fmt: skip
 
     try:
         named = [
-            TrackRecord(name=track.name, files={sources[0]: placeholder(index)}) for index, track in enumerate(tracks)
+            TrackEntry(name=track.name, files={sources[0]: placeholder(index)}) for index, track in enumerate(tracks)
         ]
         Contribution.model_validate({**terms, "sources": list(sources), "tracks": named})
     except ValidationError as error:
         raise DataError(f"contribution: {first_fault(error)}; fix it") from error
 
 
-def _encode(track: Track, sources: Sequence[str], index: int, folder: Path) -> TrackRecord:
+def _encode(track: Track, sources: Sequence[str], index: int, folder: Path) -> TrackEntry:
     parts = {name: part for name, part in zip((MIX, *sources), (track.mix, *track.sources), strict=True) if part}
     subtype = "pcm24" if any(_is_fine(file) for part in parts.values() for file in part.files) else "pcm16"
     paths = {name: folder / entry_name(index, name) for name in parts}
@@ -172,7 +172,7 @@ def _encode(track: Track, sources: Sequence[str], index: int, folder: Path) -> T
         gain = most / peak
         _write(parts, paths, subtype, gain)
     records = {name: _describe(path, entry_name(index, name)) for name, path in paths.items()}
-    return TrackRecord(name=track.name, gain_db=round(20 * float(np.log10(gain)), 3), files=records)
+    return TrackEntry(name=track.name, gain_db=round(20 * float(np.log10(gain)), 3), files=records)
 
 
 def _write(parts: dict[str, Recording], paths: dict[str, Path], subtype: str, gain: float) -> float:
@@ -192,11 +192,11 @@ def _is_fine(sample: AudioFile) -> bool:
         return False  # what ffmpeg alone reads is coded with loss, as good as always
 
 
-def _describe(path: Path, name: str) -> FileRecord:
+def _describe(path: Path, name: str) -> FileEntry:
     info = files.probe(path)
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return FileRecord(
+    return FileEntry(
         path=name,
         sha256=digest,
         bytes=path.stat().st_size,

@@ -88,7 +88,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 
 
-class FileRecord(_Strict):
+class FileEntry(_Strict):
     """One file of the archive.
 
     Attributes:
@@ -110,12 +110,12 @@ class FileRecord(_Strict):
     fingerprint: str = Field(pattern=r"^([0-9a-f]{64}|silence)$")
 
 
-class TrackRecord(_Strict):
+class TrackEntry(_Strict):
     """One track: its name, the gain its files were given so that none clips, and the files by mix and source."""
 
     name: Annotated[str, AfterValidator(_track_name)]
     gain_db: float = Field(default=0.0, le=0.0, ge=-200.0)
-    files: dict[str, FileRecord]
+    files: dict[str, FileEntry]
 
 
 class Contribution(_Strict):
@@ -141,7 +141,7 @@ class Contribution(_Strict):
     consent: _Line
     date: datetime.date
     sources: list[Annotated[str, AfterValidator(_source_name)]] = Field(min_length=2, max_length=32)
-    tracks: list[TrackRecord] = Field(min_length=1, max_length=_MAX_TRACKS)
+    tracks: list[TrackEntry] = Field(min_length=1, max_length=_MAX_TRACKS)
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Contribution":
@@ -159,7 +159,7 @@ class Contribution(_Strict):
         return self
 
     @property
-    def files(self) -> dict[str, FileRecord]:
+    def files(self) -> dict[str, FileEntry]:
         """Every file by its name in the archive."""
         return {file.path: file for track in self.tracks for file in track.files.values()}
 
@@ -178,8 +178,8 @@ def first_fault(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(str(part) for part in first["loc"])[:80]
     message = first["msg"].removeprefix("Value error, ")
-    told = f"{place}: {message}" if place else message
-    return "".join(letter if letter.isprintable() else "?" for letter in told)[:300]
+    text = f"{place}: {message}" if place else message
+    return "".join(letter if letter.isprintable() else "?" for letter in text)[:300]
 
 
 def decode(content: bytes) -> Contribution:

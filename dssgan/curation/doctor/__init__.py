@@ -112,8 +112,8 @@ def _examine(sources: tuple[str, ...], item: _Item) -> _Report:
         try:
             audio = part.read()
         except AudioError as error:
-            told = str(error).removeprefix(f"{part.label}: ")
-            findings.append(Finding("error", "reading", told, "replace it by an intact copy", file=part.label))
+            message = str(error).removeprefix(f"{part.label}: ")
+            findings.append(Finding("error", "reading", message, "replace it by an intact copy", file=part.label))
             continue
         spent += time.perf_counter() - began
         findings += _changed(part)
@@ -121,9 +121,9 @@ def _examine(sources: tuple[str, ...], item: _Item) -> _Report:
         findings += examine_signal(audio, part.sample_rate, part.label)
         channels = next((wave.shape[0] for wave in waves.values()), audio.shape[0])
         if (part.sample_rate, audio.shape[0]) != (rate, channels):
-            told = f"has {part.sample_rate} Hz and {audio.shape[0]} channels, unlike the others"
+            message = f"has {part.sample_rate} Hz and {audio.shape[0]} channels, unlike the others"
             advice = "training converts it; --fix makes them alike"
-            findings.append(Finding("warning", "format", told, advice, file=part.label))
+            findings.append(Finding("warning", "format", message, advice, file=part.label))
             audio = part.read(sample_rate=rate, channels=channels)
         waves[role] = audio
     if item.paired and not any(finding.check == "reading" for finding in findings):
@@ -171,10 +171,10 @@ def _slow(reports: list[_Report]) -> Iterator[Finding]:
     slow = [report for report in reports if report.speed < _SLOW]
     if slow:
         names = [report.item.name for report in slow]
-        told = ", ".join(names[:_FEW_NAMES]) + (", ..." if len(names) > _FEW_NAMES else "")
+        listed = ", ".join(names[:_FEW_NAMES]) + (", ..." if len(names) > _FEW_NAMES else "")
         slowest = min(report.speed for report in slow)
         yield Finding(
-            "warning", "speed", f"{len(slow)} songs decode at {slowest:.1f}x to {_SLOW:.0f}x real time ({told})",
+            "warning", "speed", f"{len(slow)} songs decode at {slowest:.1f}x to {_SLOW:.0f}x real time ({listed})",
             "dssgan data decode makes copies that read at once", value=slowest,
         )  # fmt: skip
 
@@ -182,14 +182,14 @@ def _slow(reports: list[_Report]) -> Iterator[Finding]:
 def _common(reports: list[_Report]) -> Iterator[Finding]:
     """Songs that share audio: leakage between partitions, duplicates within one."""
     roles = dict.fromkeys(role for report in reports for role in report.marks)
-    told: set[tuple[int, int]] = set()
+    reported: set[tuple[int, int]] = set()
     for role in roles:
         numbers = [number for number, report in enumerate(reports) if role in report.marks]
         for match in matches([reports[number].marks[role] for number in numbers]):
             pair = numbers[match.first], numbers[match.second]
-            if pair in told:
+            if pair in reported:
                 continue
-            told.add(pair)
+            reported.add(pair)
             one, other = (reports[number].item for number in pair)
             apart = one.partition != other.partition
             leaks = apart and not {one.partition, other.partition} <= {"train_sup", _UNPAIRED}

@@ -42,9 +42,9 @@ def fix_dataset(
     Raises:
         DssganError: the folder cannot be written.
     """
-    told: dict[tuple[str, str], list[Finding]] = {}
+    by_track: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
-        told.setdefault((finding.partition, finding.track), []).append(finding)
+        by_track.setdefault((finding.partition, finding.track), []).append(finding)
     lines: list[str] = []
     kept: dict[str, list[Track]] = {}
     total = sum(len(dataset.partition(name)) for name in PAIRED_PARTITIONS)
@@ -52,7 +52,7 @@ def fix_dataset(
     for partition in PAIRED_PARTITIONS:
         kept[partition] = []
         for track in dataset.partition(partition):
-            fixed = _track(track, dataset.sources, told.get((partition, track.name), []), folder / partition, lines)
+            fixed = _track(track, dataset.sources, by_track.get((partition, track.name), []), folder / partition, lines)
             if fixed is not None:
                 kept[partition].append(fixed)
             done += 1

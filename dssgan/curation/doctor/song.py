@@ -38,9 +38,9 @@ def examine_sum(mix: Audio, sources: Audio, names: Sequence[str], sample_rate: i
     lags = misalignments(mix, sources, sample_rate)
     late = {name: lag for name, lag in zip(names, lags, strict=True) if lag}
     if late:
-        told = ", ".join(f"{name} {lag / sample_rate * 1000:+.1f} ms" for name, lag in late.items())
+        lags_of = ", ".join(f"{name} {lag / sample_rate * 1000:+.1f} ms" for name, lag in late.items())
         yield Finding(
-            "error", "alignment", f"does not start with its mix: {told}", "--fix shifts it into place",
+            "error", "alignment", f"does not start with its mix: {lags_of}", "--fix shifts it into place",
             value=max(late.values(), key=abs) / sample_rate,
         )  # fmt: skip
         return

@@ -111,8 +111,8 @@ def only(folder: Path, name: str) -> Path:
     """
     found = [path for path in audio_files(folder) if path.stem == name]
     if len(found) != 1:
-        told = "none is there" if not found else f"{' and '.join(path.name for path in found)} are there"
-        raise DataError(f"{folder}: should hold one {name}.wav, but {told}; complete the set or take this song out")
+        present = "none is there" if not found else f"{' and '.join(path.name for path in found)} are there"
+        raise DataError(f"{folder}: should hold one {name}.wav, but {present}; complete the set or take this song out")
     return found[0]
 
 

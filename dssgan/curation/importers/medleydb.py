@@ -77,8 +77,8 @@ def _audio_folder(root: Path, metadata: Path, name: str) -> Path | None:
 
 
 def _kind(stem: dict[str, Any]) -> str:
-    told = stem.get("instrument")
-    instruments = told if isinstance(told, list) else [told]
+    instrument = stem.get("instrument")
+    instruments = instrument if isinstance(instrument, list) else [instrument]
     return DRUMS if instruments and all(str(kind).lower() in _DRUMS for kind in instruments) else OTHER
 
 

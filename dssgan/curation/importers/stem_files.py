@@ -32,14 +32,16 @@ def _kind(name: str, options: Options) -> str:
 
 def _drums(path: Path, names: tuple[str, ...], options: Options) -> set[int]:
     """Numbers of the stems that are drums: those the user says, or those whose names say so."""
-    told = options.drums
-    if told is None:
+    given = options.drums
+    if given is None:
         chosen = {number for number, name in enumerate(names, 1) if _named_drums(name)}
     else:
-        chosen = {number for number, name in enumerate(names, 1) if told.lower() == name.lower() or told == str(number)}
+        chosen = {
+            number for number, name in enumerate(names, 1) if given.lower() == name.lower() or given == str(number)
+        }
     if not chosen:
         listed = ", ".join(f"{number} {name!r}" for number, name in enumerate(names, 1))
-        wanted = "none is called drums" if told is None else f"none is {told!r}"
+        wanted = "none is called drums" if given is None else f"none is {given!r}"
         raise DataError(f"{path}: its stems are {listed}, and {wanted}; say which it is with --drums NAME or NUMBER")
     return chosen
 

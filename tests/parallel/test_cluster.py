@@ -1,0 +1,46 @@
+"""Tasks on a cluster: all of them, once each, and one line where a task fails or its worker dies."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from dssgan.errors import ConfigError, DataError, DssganError
+from dssgan.parallel.cluster import cluster_map, require_seen
+
+pytestmark = pytest.mark.xdist_group("ray")  # one Ray at a time
+
+
+def square(number: int) -> int:
+    return number**2
+
+
+def fail(number: int) -> int:
+    raise DataError(f"song {number}: is no song")
+
+
+def die(_number: int) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
+
+
+def test_a_cluster_works_like_map(cluster: str, tmp_path: Path) -> None:
+    import ray
+
+    ray.cloudpickle.register_pickle_by_value(__import__("sys").modules[__name__])
+    with cluster_map(cluster, label=lambda number: f"song {number}", advice="buy memory") as map_unordered:
+        assert sorted(map_unordered(square, range(10))) == [number**2 for number in range(10)]
+        assert list(map_unordered(square, [])) == []
+        with pytest.raises(DataError, match=r"^song 3: is no song$"):
+            list(map_unordered(fail, [3]))
+        with pytest.raises(DssganError, match=r"^song 7: its worker died, perhaps for want of memory; buy memory$"):
+            list(map_unordered(die, [7]))
+        require_seen([tmp_path / "nowhere"])  # one machine sees what it sees
+    assert not ray.is_initialized()
+
+
+def test_no_cluster_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with pytest.raises(ConfigError, match="nowhere: is no address of a Ray cluster"), cluster_map("nowhere"):
+        pass
