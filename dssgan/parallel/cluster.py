@@ -14,6 +14,8 @@ from dssgan.errors import ConfigError, DssganError
 from dssgan.parallel.joining import require_cluster
 from dssgan.parallel.processes import MapUnordered
 
+STARTS = 3  # of Ray on this machine, before that is given up
+
 
 @contextmanager
 def ray_running(address: str | None = None, **settings: Any) -> Iterator[None]:
@@ -26,6 +28,7 @@ def ray_running(address: str | None = None, **settings: Any) -> Iterator[None]:
 
     Raises:
         ConfigError: there is no cluster at this address, or it wants a token that this process does not have.
+        DssganError: Ray does not start on this machine.
     """
     for logger in ("ray", "ray.tune", "ray.train"):
         logging.getLogger(logger).setLevel(logging.ERROR)
@@ -38,13 +41,30 @@ def ray_running(address: str | None = None, **settings: Any) -> Iterator[None]:
     if address is not None:
         require_cluster(address)
     try:
-        local = settings if address is None else {}
-        ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **local)
+        if address is None:
+            _start(settings)
+        else:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         yield
     finally:
         ray.shutdown()
         if kept is not None:
             os.environ["RAY_ADDRESS"] = kept
+
+
+def _start(settings: dict[str, Any]) -> None:
+    for attempt in range(STARTS):
+        try:
+            ray.init(address="local", log_to_driver=False, logging_level=logging.ERROR, **settings)
+        except Exception as error:  # Ray's own are plain ones: a machine that is busy takes longer than it waits
+            ray.shutdown()
+            if attempt == STARTS - 1:
+                reason = " ".join(str(error).split())[:200]
+                raise DssganError(
+                    f"Ray does not start on this machine ({reason}); try again when it is less busy"
+                ) from error
+        else:
+            return
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dssgan.errors import ConfigError, DataError, DssganError
-from dssgan.parallel.cluster import cluster_map, require_seen
+from dssgan.parallel.cluster import STARTS, cluster_map, ray_running, require_seen
 
 pytestmark = pytest.mark.xdist_group("ray")  # one Ray at a time
 
@@ -37,6 +37,33 @@ def test_a_cluster_works_like_map(cluster: str, tmp_path: Path) -> None:
         with pytest.raises(DssganError, match=r"^song 7: its worker died, perhaps for want of memory; buy memory$"):
             list(map_unordered(die, [7]))
         require_seen([tmp_path / "nowhere"])  # one machine sees what it sees
+    assert not ray.is_initialized()
+
+
+def test_a_busy_machine_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    start, calls = ray.init, []
+
+    def times_out(num_failures: int) -> None:
+        def init(**settings: object) -> None:
+            calls.append(settings)
+            if len(calls) <= num_failures:
+                raise Exception("The current node timed out\nduring startup.")
+            start(**settings)
+
+        calls.clear()
+        monkeypatch.setattr(ray, "init", init)
+
+    times_out(1)
+    with ray_running(num_cpus=1, include_dashboard=False, object_store_memory=100_000_000):
+        assert ray.is_initialized()
+    assert len(calls) == 2
+    times_out(STARTS)
+    message = r"^Ray does not start on this machine \(The current node timed out during startup\.\); try again"
+    with pytest.raises(DssganError, match=message), ray_running():
+        pass
+    assert len(calls) == STARTS
     assert not ray.is_initialized()
 
 
