@@ -93,6 +93,7 @@ def run_sweep(
     warm_start: Sequence[optuna.Study] = (),
     resume: bool = False,
     address: str | None = None,
+    parent: Store | None = None,
     listener: Listener = lambda _: None,
     say: Callable[[str], None] = lambda _: None,
     train: Train = train,
@@ -115,6 +116,7 @@ def run_sweep(
         warm_start: earlier studies to learn from.
         resume: go on with the sweep in the folder.
         address: of a running Ray cluster; None starts Ray on this machine.
+        parent: the sweep that this one belongs to and whose songs in a bucket it uses; None for none.
         listener: told of every validation and every trial's end.
         say: told what a person should know meanwhile.
         train: what a trial of one process does; only benchmarks do something else.
@@ -157,7 +159,7 @@ def run_sweep(
         if wait is not None:
             say(wait)
         learnt = replace(dataset, test=())
-        bring = share_songs(learnt, store, say)
+        bring = share_songs(learnt, parent or store, say)
         study = _open_study(store, name, study_url, options, resume=resume)
         pruner = make_pruner(options.pruner, configs, options.reduction_factor)
         if pruner is not None:

@@ -5,9 +5,11 @@ import time
 from dataclasses import replace
 
 import pytest
+from click.testing import CliRunner
 from moto.server import ThreadedMotoServer
 from small_training import ONE_STEP
 
+from dssgan.cli.sweep.finalists import command as finalists
 from dssgan.data.dataset import Dataset
 from dssgan.errors import ConfigError, WriteError
 from dssgan.separators.bundle import load_bundle
@@ -124,3 +126,10 @@ def test_a_sweep_lives_in_a_bucket(place: str, bundled: Dataset, monkeypatch: py
     candidates = find_candidates(sweep, 20)
     assert len(candidates) == 2
     assert all(load_bundle(candidate).sources == bundled.sources for candidate in candidates)
+    # its finalists are trained there, too, from the same songs
+    done = CliRunner().invoke(finalists, ["mine", "-o", place, "--top", "1", "--seeds", "3"])
+    assert done.exit_code == 0, done.output
+    assert "promoted" in done.stderr
+    finals = read_status(open_store(join(sweep, "finalists")), "mine-finalists").result.trials
+    assert [trial.state for trial in finals] == ["complete"] * 3
+    assert BucketStore(beside(join(sweep, "finalists"), "songs")).list_names() == []

@@ -63,7 +63,7 @@ def command(
     trained = run_and_show(
         terminal, space, load_again(data, recorded, name), join(str(store), "finalists"), settings=settings,
         options=options, name=f"{name}-finalists", data_path=absolute(data, recorded),
-        study_url=study or recorded["study_url"], resume=resume, address=address,
+        study_url=study or recorded["study_url"], resume=resume, address=address, parent=store,
     )  # fmt: skip
     require_success(trained)
     finalists = compare(searched.result, trained, top)
