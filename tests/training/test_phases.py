@@ -272,3 +272,15 @@ def test_missing_partitions_are_named(tmp_path: Path, bundled: Dataset) -> None:
         run(tmp_path, without(valid=()), config())
     with pytest.raises(DataError, match="adversarial_epochs=0"):
         run(tmp_path, without(train_unsup=type(bundled.train_unsup)()), config())
+
+
+def test_a_training_that_takes_over_all_it_needs_leaves_the_same_separator(tmp_path: Path, bundled: Dataset) -> None:
+    settings = config(adversarial_epochs=0)
+    first, _ = run(tmp_path / "first", bundled, settings, phase_one_folder=tmp_path)
+    second, reports = run(tmp_path / "second", bundled, settings, phase_one_folder=tmp_path)
+    assert first is not None
+    assert second is not None
+    assert all("reused_until" in metrics for metrics in reports)  # it has taken no step of its own
+    assert second.bundle == tmp_path / "second" / "bundle"
+    one, other = (load_bundle(outcome.bundle).state_dict() for outcome in (first, second))
+    assert all(torch.equal(one[name], other[name]) for name in one)
