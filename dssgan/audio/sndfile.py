@@ -70,12 +70,11 @@ class SoundFileDecoder:
 
     def _seek_before(self, frame: int) -> int:
         """Go to a place from which decoding is exact, and tell how many frames before the wanted one it is."""
+        reach = _MP3_PREROLL_FRAMES if self._handle.format == "MP3" else 0
         if self._handle.subtype == "VORBIS":
             # libsndfile 1.2.2 seeks up to some hundred samples off in files of other encoders, and two stems of one
             # song would drift apart; so they are decoded from the beginning
-            self._handle.seek(0)
-            return frame
-        reach = _MP3_PREROLL_FRAMES if self._handle.format == "MP3" else 0
+            reach = frame
         self._handle.seek(max(0, frame - reach))
         return min(frame, reach)
 

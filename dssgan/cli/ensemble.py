@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from dssgan.cli.options import data_option, device_option, precision_option, quiet_option
+from dssgan.cli.options import address_option, data_option, device_option, precision_option, quiet_option
 
 
 @click.command()
@@ -22,7 +22,7 @@ from dssgan.cli.options import data_option, device_option, precision_option, qui
 )
 @click.option("--max-members", default=3, show_default=True, type=click.IntRange(1), help="Maximum number of members.")
 @click.option("--plain", is_flag=True, help="Average the members instead of fitting weights per band and a bleed gate.")
-@click.option("--address", help="Address of a running Ray cluster to compute on; this machine by default.")
+@address_option
 @device_option
 @precision_option
 @quiet_option

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from dssgan.cli.options import data_option, device_option, precision_option, quiet_option
+from dssgan.cli.options import address_option, data_option, device_option, precision_option, quiet_option
 
 
 @click.command()
@@ -24,7 +24,7 @@ from dssgan.cli.options import data_option, device_option, precision_option, qui
 )
 @click.option("--resume", is_flag=True, help="Reuse the scores that are already in the output folder.")
 @click.option("--write-estimates", is_flag=True, help="Also write the estimates as wav files.")
-@click.option("--address", help="Address of a running Ray cluster to compute on; this machine by default.")
+@address_option
 @device_option
 @precision_option
 @quiet_option

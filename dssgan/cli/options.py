@@ -10,6 +10,9 @@ data_option = click.option(
     help="Data set: a manifest (.json), its folder, or a dataset.pkl; the bundled songs by default.",
 )
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
+address_option = click.option(
+    "--address", help="Address of a running Ray cluster to compute on; this machine by default."
+)
 device_option = click.option(
     "-d", "--device", default="auto", show_default=True, help="Device to compute on: auto, cpu, cuda or mps."
 )

@@ -1,6 +1,7 @@
 """Which audio a file holds, whatever the file is called and whatever holds it."""
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from dssgan.audio import files
@@ -27,9 +28,21 @@ def fingerprint(path: Path, stem: int | None = None) -> str:
     Raises:
         AudioError: the file cannot be decoded to its end.
     """
+    return fingerprint_of(files.read_blocks(path, _BLOCK_FRAMES, stem=stem))
+
+
+def fingerprint_of(blocks: Iterable[files.Audio]) -> str:
+    """Hash audio that is decoded already, as `fingerprint` does.
+
+    Args:
+        blocks: (channels, any number of samples) each, float32, all of the audio in order.
+
+    Returns:
+        As `fingerprint` gives.
+    """
     digest = hashlib.sha256()
     silent = True
-    for block in files.read_blocks(path, _BLOCK_FRAMES, stem=stem):
+    for block in blocks:
         rounded = files.quantise(block, _BITS).astype("<i2")
         silent = silent and not rounded.any()
         digest.update(rounded.T.tobytes())  # (samples, channels), so that the length of a block does not matter

@@ -240,9 +240,7 @@ def run_campaign(
     begin()
     report(len(results), len(units), "")
     todo = [unit for unit in units if unit.path not in results]
-    with_ray = todo and (address is not None or num_workers != 1)
-    scored = _score_with_ray(todo, num_workers, address) if with_ray else _score_here(todo)
-    with closing(scored):
+    with closing(_score_all(todo, num_workers, address)) as scored:
         for unit, text in scored:
             results[unit.path] = text
             report(len(results), len(units), unit.label)
@@ -326,24 +324,20 @@ def _finished(unit: _ScoringJob) -> str | None:
         return None
 
 
-def _score_here(units: Sequence[_ScoringJob]) -> Generator[tuple[_ScoringJob, str], None, None]:
-    for unit in units:
-        yield unit, _score(unit)
-
-
-def _score_with_ray(
+def _score_all(
     units: Sequence[_ScoringJob], num_workers: int | None, address: str | None
 ) -> Generator[tuple[_ScoringJob, str], None, None]:
+    if not units or (address is None and num_workers == 1):
+        yield from map(_scored, units)
+        return
     from dssgan.parallel.cluster import cluster_map, require_seen  # Ray takes seconds to import
 
-    by_label = {unit.label: unit for unit in units}
     advice = "resume with fewer workers"
     with cluster_map(address, num_workers, label=lambda unit: unit.label, advice=advice) as map_unordered:
         if address is not None:
             require_seen(list(dict.fromkeys(path for unit in units for path in unit.needed)))
-        for label, text in map_unordered(_labelled_score, units):
-            yield by_label[label], text
+        yield from map_unordered(_scored, units)
 
 
-def _labelled_score(unit: _ScoringJob) -> tuple[str, str]:
-    return unit.label, _score(unit)
+def _scored(unit: _ScoringJob) -> tuple[_ScoringJob, str]:
+    return unit, _score(unit)

@@ -124,7 +124,7 @@ class BucketStore:
             state = (path.stat().st_mtime_ns, path.stat().st_size)
             if path.name.startswith(".") or _published.get(path) == state:
                 continue
-            self._write(name if path == local else f"{name}/{path.relative_to(local).as_posix()}", path.read_bytes())
+            self.upload(path, name if path == local else f"{name}/{path.relative_to(local).as_posix()}")
             _published[path] = state
 
     def forget(self, name: str) -> None:
@@ -176,20 +176,22 @@ class BucketStore:
     def upload(self, path: Path, name: str) -> None:
         """Copy a file of this machine into the bucket, whole or not at all, a part in memory at a time."""
 
-        def upload() -> None:
-            files, root = self._open()
-            with path.open("rb") as file, files.open_output_stream(f"{root}/{name}") as stream:
-                shutil.copyfileobj(file, stream, _COPIED_BYTES)
+        with path.open("rb") as file:  # a file that cannot be read here is not the bucket's fault
 
-        self._patiently(upload)
+            def upload() -> None:
+                files, root = self._open()
+                file.seek(0)
+                with files.open_output_stream(f"{root}/{name}") as stream:
+                    shutil.copyfileobj(file, stream, _COPIED_BYTES)
+
+            self._patiently(upload)
 
     def download(self, name: str, path: Path) -> None:
         """Copy a file of the bucket to this machine, a part in memory at a time."""
 
         def download() -> None:
             files, root = self._open()
-            with files.open_input_stream(f"{root}/{name}") as stream, path.open("wb") as file:
-                shutil.copyfileobj(stream, file, _COPIED_BYTES)
+            _copy_out(files, f"{root}/{name}", path)
 
         self._patiently(download)
 
@@ -247,9 +249,13 @@ def _scratch(url: str) -> Path:
     return Path(_scratches[key].name)
 
 
+def _copy_out(files: pyarrow.fs.FileSystem, source: str, target: Path) -> None:
+    with files.open_input_stream(source) as stream, target.open("wb") as file:
+        shutil.copyfileobj(stream, file, _COPIED_BYTES)
+
+
 def _download(files: pyarrow.fs.FileSystem, source: str, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    with files.open_input_stream(source) as stream:
-        target.write_bytes(bytes(stream.read()))
+    _copy_out(files, source, target)
     stat = target.stat()
     _published[target] = (stat.st_mtime_ns, stat.st_size)

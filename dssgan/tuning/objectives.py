@@ -1,6 +1,6 @@
 """What a sweep may search for beside the score that its trainings monitor."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,7 +35,7 @@ FURTHER_OBJECTIVES: dict[str, Objective] = {
 }
 
 
-def in_order(names: Iterable[str]) -> tuple[str, ...]:
+def in_order(names: Collection[str]) -> tuple[str, ...]:
     """Bring names of further objectives into the order in which studies hold them.
 
     Args:
@@ -49,4 +49,4 @@ def in_order(names: Iterable[str]) -> tuple[str, ...]:
     """
     for name in names:
         lookup("objective", FURTHER_OBJECTIVES, name)
-    return tuple(name for name in FURTHER_OBJECTIVES if name in set(names))
+    return tuple(name for name in FURTHER_OBJECTIVES if name in names)

@@ -60,10 +60,8 @@ def test_what_did_not_change_is_not_sent_again(place: str, monkeypatch: pytest.M
     for name in ("checkpoint.pt", "log.txt"):
         (store.local("run") / name).write_text(name)
     sent: list[str] = []
-    write = BucketStore._write
-    monkeypatch.setattr(
-        BucketStore, "_write", lambda self, name, content: (sent.append(name), write(self, name, content))
-    )
+    upload = BucketStore.upload
+    monkeypatch.setattr(BucketStore, "upload", lambda self, path, name: (sent.append(name), upload(self, path, name)))
     store.publish("run")
     assert sent == ["run/log.txt", "run/checkpoint.pt"]  # the checkpoint last: whoever finds it finds the rest
     (store.local("run") / "log.txt").write_text("more than before")

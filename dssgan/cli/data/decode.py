@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from dssgan.cli.options import quiet_option
+from dssgan.cli.options import address_option, quiet_option
 
 
 @click.command()
@@ -25,7 +25,7 @@ from dssgan.cli.options import quiet_option
 @click.option(
     "-j", "--jobs", type=click.IntRange(1), help="Number of files decoded in parallel; the number of cores by default."
 )
-@click.option("--address", help="Address of a running Ray cluster to compute on; this machine by default.")
+@address_option
 @quiet_option
 def command(
     dataset: Path,

@@ -14,6 +14,7 @@ from dssgan.curation.doctor.song import examine_drums, examine_sum
 from dssgan.data.acoustic import Landmarks, landmarks, matches
 from dssgan.data.audio_file import Recording
 from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Track
+from dssgan.data.fingerprint import fingerprint, fingerprint_of
 from dssgan.errors import AudioError
 from dssgan.parallel.processes import MapUnordered
 
@@ -116,7 +117,7 @@ def _examine(sources: tuple[str, ...], item: _Item) -> _Report:
             findings.append(Finding("error", "reading", message, "replace it by an intact copy", file=part.label))
             continue
         spent += time.perf_counter() - began
-        findings += _changed(part)
+        findings += _changed(part, audio)
         seconds += part.duration * len(part.files)
         findings += examine_signal(audio, part.sample_rate, part.label)
         channels = next((wave.shape[0] for wave in waves.values()), audio.shape[0])
@@ -133,10 +134,14 @@ def _examine(sources: tuple[str, ...], item: _Item) -> _Report:
     return _Report(item, tuple(findings), marks, seconds / spent if spent > 0 else np.inf)
 
 
-def _changed(recording: Recording) -> Iterator[Finding]:
-    """Find files that hold other audio than the manifest says."""
+def _changed(recording: Recording, audio: Audio) -> Iterator[Finding]:
+    """Find files that hold other audio than the manifest says; `audio` is the whole recording, decoded."""
     for file in recording.files:
-        if file.fingerprint not in (None, replace(file, fingerprint=None).compute_fingerprint()):
+        if file.fingerprint is None:
+            continue
+        # the files of a sum are decoded each for itself
+        content = fingerprint_of([audio]) if file is recording else fingerprint(file.path, file.stem)
+        if content != file.fingerprint:
             yield Finding(
                 "error", "fingerprint", "does not hold the audio that the manifest describes",
                 "restore the file, or make the manifest again", file=file.label,
