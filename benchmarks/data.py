@@ -31,8 +31,8 @@ from dssgan.data.cache import AudioCache
 from dssgan.data.loading import load_dataset
 from dssgan.inference.device import choose_device, uses_bf16
 from dssgan.training.batches import Batches
-from dssgan.training.config import make_config
 from dssgan.training.gan import GAN
+from dssgan.training.settings import make_config
 from dssgan.training.world import World
 
 RATE = 44100
@@ -108,7 +108,7 @@ def make_steps() -> dict[str, Callable[[], int]]:
     steps: dict[str, Callable[[], int]] = {}
     for preset in PRESETS:
         config = make_config({"separator": {"name": "unet", "preset": preset}, "segment_seconds": SECONDS})
-        gan = GAN(config, World(), device, bf16=uses_bf16(config.precision, device))
+        gan = GAN(config, World(), device, bf16=uses_bf16(config.phase_one.precision, device))
         pair = next(Batches(config, dataset, gan.separator, 0, device).pairs(1))
 
         def step(gan: GAN = gan, pair: tuple[torch.Tensor, torch.Tensor] = pair) -> int:

@@ -33,9 +33,10 @@ from dssgan.inference.device import choose_device, uses_bf16
 from dssgan.losses import SUPERVISED_LOSSES
 from dssgan.separators import SEPARATORS
 from dssgan.training.batches import Batches
-from dssgan.training.config import TrainConfig, make_config, parse_overrides
+from dssgan.training.config import TrainConfig
 from dssgan.training.gan import GAN
 from dssgan.training.phases import train
+from dssgan.training.settings import make_config, parse_overrides
 from dssgan.training.world import World
 
 EPOCH_SECONDS = 40
@@ -72,8 +73,8 @@ def main() -> None:
             lines.append(f"{name:14} is left out: pip install --no-deps --target peers {' '.join(missing)}")
             continue
         config = make_config(
-            {"separator": {"name": name}, "alpha": 0.0, "beta": 0.0, "adversarial_epochs": 0, "media": False,
-             "supervised_epochs": 100_000, "patience": 100_000},
+            {"separator": {"name": name}, "alpha": 0.0, "beta": 0.0, "phase_two.epochs": 0, "media": False,
+             "phase_one.epochs": 100_000, "patience": 100_000},
             own, parse_overrides(arguments.settings),
         )  # fmt: skip
         folder = arguments.output / f"{name}-{arguments.minutes:g}"
@@ -116,7 +117,7 @@ def step_seconds(gan: GAN, pair: tuple[torch.Tensor, torch.Tensor]) -> float:
 def run(name: str, config: TrainConfig, dataset: Dataset, folder: Path, minutes: float) -> dict[str, Any]:
     """Train one network for some minutes and tell what it took."""
     device = choose_device(config.device)
-    gan = GAN(config, World(), device, bf16=uses_bf16(config.precision, device))
+    gan = GAN(config, World(), device, bf16=uses_bf16(config.phase_one.precision, device))
     pairs = Batches(config, dataset, gan.separator, 0, device).pairs(0)
     seconds = statistics.median(step_seconds(gan, next(pairs)) for _ in range(7))
     # validations as often for the slow as for the fast
@@ -137,7 +138,7 @@ def run(name: str, config: TrainConfig, dataset: Dataset, folder: Path, minutes:
     before = sum(os.times()[:4])  # of this process and those it waited for
     with suppress(TimeIsUpError):
         train(config, dataset, folder, report=report)
-    music_seconds = last["separator_steps"] * config.batch_size * config.segment_seconds
+    music_seconds = last["separator_steps"] * config.phase_one.batch_size * config.phase_one.segment_seconds
     return {
         "parameters": sum(parameter.numel() for parameter in gan.separator.parameters()),
         "steps": last["separator_steps"],

@@ -28,8 +28,8 @@ from dssgan.evaluation import statistics
 from dssgan.inference.separator import Separator
 from dssgan.metrics.drums import score_drums
 from dssgan.metrics.sdr import csdr, usdr
-from dssgan.training.config import make_config, parse_overrides
 from dssgan.training.phases import train
+from dssgan.training.settings import make_config, parse_overrides
 from dssgan.training.shared_phases import SharedPhases
 
 PAPER = {"alpha": 0.001, "critic_augment": {"loudness": False, "augment": False, "silence_db": -400.0}}
@@ -41,7 +41,7 @@ MODERN = {
 }  # fmt: skip
 BOOST = {"self_boost": {"share": 0.3}}
 ARMS: dict[str, Mapping[str, Any]] = {
-    "supervised": {"adversarial_epochs": 0},
+    "supervised": {"phase_two.epochs": 0},
     "continued": {},
     "paper": PAPER,
     "modern": MODERN,
@@ -52,7 +52,7 @@ ARMS: dict[str, Mapping[str, Any]] = {
 BASELINE = "continued"
 SETTINGS = {
     "separator": {"name": "tdf_unet", "preset": "tiny"}, "alpha": 0.0, "beta": 0.0, "patience": 1000, "media": False,
-    "steps_per_epoch": 100, "supervised_epochs": 12, "adversarial_epochs": 4,
+    "steps_per_epoch": 100, "phase_one.epochs": 12, "phase_two.epochs": 4,
 }  # fmt: skip
 MEASURES = ("csdr", "usdr", "onset_sdr_db", "bleed_db", "kick", "snare", "cymbals")
 

@@ -35,8 +35,9 @@ from dssgan.atomic import write_text
 from dssgan.data.dataset import Dataset
 from dssgan.data.loading import load_dataset
 from dssgan.parallel.cluster import ray_running
-from dssgan.training.config import TrainConfig, make_config
+from dssgan.training.config import TrainConfig
 from dssgan.training.phases import Report, TrainingResult, train
+from dssgan.training.settings import make_config
 from dssgan.training.shared_phases import SharedPhases
 from dssgan.tuning.options import SearchOptions
 from dssgan.tuning.space import SearchSpace
@@ -55,7 +56,7 @@ ALPHAS = (0.03, 0.2, 1.0)
 ADVERSARIAL_LEARNING_RATES = (3e-4, 2e-3)
 SETTINGS = {
     "alpha_mode": "gradient_ratio", "segment_seconds": 2.0, "batch_size": 4, "steps_per_epoch": 8,
-    "supervised_epochs": SUPERVISED_EPOCHS, "adversarial_epochs": ADVERSARIAL_EPOCHS, "patience": 100,
+    "phase_one.epochs": SUPERVISED_EPOCHS, "phase_two.epochs": ADVERSARIAL_EPOCHS, "patience": 100,
     "critic_steps": 1, "ema_decay": 0.97, "validation_seconds": 20.0, "media": False,
 }  # fmt: skip
 SPACE = f"""
@@ -64,7 +65,7 @@ def space(trial):
     separator = separators[trial.suggest_categorical("_separator", list(separators))]
     trial.suggest_categorical("learning_rate", {list(LEARNING_RATES)!r})
     trial.suggest_categorical("alpha", {list(ALPHAS)!r})
-    trial.suggest_categorical("adversarial_learning_rate", {list(ADVERSARIAL_LEARNING_RATES)!r})
+    trial.suggest_categorical("phase_two.learning_rate", {list(ADVERSARIAL_LEARNING_RATES)!r})
     return {{f"separator.{{key}}": value for key, value in separator.items()}}
 """
 # Sampler, pruner, shared supervised phase.
@@ -105,7 +106,7 @@ def grid() -> Iterator[tuple[str, str, dict[str, Any]]]:
     for (alpha, adversarial_rate), separator, rate in itertools.product(rest, SEPARATORS, LEARNING_RATES):
         first = f"{separator}, {rate:g}"
         drawn = {"_separator": separator, "separator": SEPARATORS[separator], "learning_rate": rate, "alpha": alpha,
-                 "adversarial_learning_rate": adversarial_rate}  # fmt: skip
+                 "phase_two.learning_rate": adversarial_rate}  # fmt: skip
         yield first, f"{first}, {alpha:g}, {adversarial_rate:g}", drawn
 
 
@@ -170,11 +171,12 @@ class LookedUp:
         shared_phases: SharedPhases | None, **_: Any,
     ) -> TrainingResult:  # fmt: skip
         """Report a training's epochs; those of a supervised phase that an earlier trial has come to cost nothing."""
+        wanted = config.phase_one.separator
         separator = next(
-            name for name, one in SEPARATORS.items() if make_config({"separator": one}).separator == config.separator
+            name for name, one in SEPARATORS.items() if make_config({"separator": one}).phase_one.separator == wanted
         )
-        first = f"{separator}, {config.learning_rate:g}"
-        key = f"{first}, {config.alpha:g}, {config.adversarial_learning_rate:g}"
+        first = f"{separator}, {config.phase_one.learning_rate:g}"
+        key = f"{first}, {config.phase_two.alpha:g}, {config.phase_two.learning_rate:g}"
         cost = self._curves["seconds of an epoch"][separator]
         curve = [
             (score, cost[phase])
@@ -184,6 +186,7 @@ class LookedUp:
         known = folder.parents[1] / "known.json"  # epochs of supervised phases that were reported
         reached: dict[str, int] = json.loads(known.read_text(encoding="utf-8")) if known.exists() else {}
         num_reused = reached.get(first, 0) if shared_phases is not None else 0
+        steps_per_epoch = config.phase_one.steps_per_epoch
         spent = reused = 0.0
         best = -np.inf
         for epoch, (score, seconds) in enumerate(curve, 1):
@@ -196,10 +199,10 @@ class LookedUp:
                 write_text(known, json.dumps(reached | {first: epoch}))
             report(
                 {"epoch": epoch, "phase": 1 if epoch <= SUPERVISED_EPOCHS else 2, "score": score, "best_score": best,
-                 "separator_steps": epoch * config.steps_per_epoch, "seconds": spent, "reused_seconds": reused}
+                 "separator_steps": epoch * steps_per_epoch, "seconds": spent, "reused_seconds": reused}
                 | ({"reused_until": num_reused} if epoch <= num_reused else {}), folder,
             )  # fmt: skip
-        steps = len(curve) * config.steps_per_epoch
+        steps = len(curve) * steps_per_epoch
         return TrainingResult(folder, best, 2, best, len(curve), steps, spent)
 
 
@@ -256,7 +259,7 @@ def _cost_to(goal: float, trials: list[tuple[float, float]]) -> tuple[float, int
 
 def instant(config: TrainConfig, _dataset: Dataset, folder: Path, *, report: Report, **_: Any) -> TrainingResult:
     """Report one validation of a made-up score."""
-    score = -float(np.log10(config.alpha / 0.1) ** 2)
+    score = -float(np.log10(config.phase_two.alpha / 0.1) ** 2)
     report({"epoch": 1, "phase": 1, "score": score, "best_score": score, "separator_steps": 1, "seconds": 0.0,
             "reused_seconds": 0.0}, folder)  # fmt: skip
     return TrainingResult(folder, score, 1, score, 1, 1, 0.0)
@@ -264,7 +267,7 @@ def instant(config: TrainConfig, _dataset: Dataset, folder: Path, *, report: Rep
 
 def measure_large_study(num_trials: int) -> None:
     """Print what trials cost that do nothing, and how a study of many of them behaves."""
-    one_epoch = {"supervised_epochs": 1, "adversarial_epochs": 0}
+    one_epoch = {"phase_one.epochs": 1, "phase_two.epochs": 0}
     print(f"\nA sweep of {num_trials} trials that do nothing\n")
     print(
         "| Sampler | Seconds a trial: the first 100 | the last 100 | Memory of the sweep [MiB] | `sweep status` [s] |"

@@ -17,8 +17,8 @@ from dssgan.data.loading import load_dataset
 from dssgan.inference.separator import Separator
 from dssgan.metrics.scores import score_tracks
 from dssgan.training.checkpoint import CHECKPOINT_FILE
-from dssgan.training.config import make_config, parse_overrides
 from dssgan.training.phases import train
+from dssgan.training.settings import make_config, parse_overrides
 
 SHARES = {"real": 0.0, "synthetic": 1.0, "both": 0.5}
 
@@ -41,7 +41,7 @@ def main() -> None:
     for name in arguments.only or SHARES:
         config = make_config(
             {
-                "synthetic": SHARES[name], "adversarial_epochs": 0, "supervised_epochs": arguments.epochs,
+                "synthetic": SHARES[name], "phase_two.epochs": 0, "phase_one.epochs": arguments.epochs,
                 "patience": arguments.epochs, "media": False,
             },
             parse_overrides(arguments.settings),

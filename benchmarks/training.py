@@ -26,8 +26,8 @@ from dssgan.data.dataset import Dataset
 from dssgan.data.loading import load_dataset
 from dssgan.inference.device import choose_device, keep_freed_memory, uses_bf16
 from dssgan.training.batches import Batches
-from dssgan.training.config import make_config
 from dssgan.training.gan import GAN
+from dssgan.training.settings import make_config
 from dssgan.training.world import World
 
 CASES = [
@@ -77,7 +77,7 @@ def measure(name: str, preset: str, dataset: Dataset, device: torch.device, num_
     """Print the lines of one architecture and preset."""
     critic = "parity" if preset == "parity" else "tiny"
     config = make_config({"separator": {"name": name, "preset": preset}, "critic": {"preset": critic}})
-    gan = GAN(config, World(), device, bf16=uses_bf16(config.precision, device))
+    gan = GAN(config, World(), device, bf16=uses_bf16(config.phase_one.precision, device))
     batches = Batches(config, dataset, gan.separator, 0, device)
     pairs, mixes, reals = batches.pairs(1), batches.unpaired_mixes(1), batches.unpaired_sources(1)
     pair, mix, real = next(pairs), next(mixes), next(reals)
@@ -94,7 +94,8 @@ def measure(name: str, preset: str, dataset: Dataset, device: torch.device, num_
         whole(), floor()
         rounds = [(seconds_of(whole, num_steps), seconds_of(floor, num_steps)) for _ in range(num_rounds)]
         ratios = sorted(floor_seconds / whole_seconds for whole_seconds, floor_seconds in rounds)
-        rate = config.batch_size * config.segment_seconds / statistics.median(seconds for seconds, _ in rounds)
+        seconds_per_step = config.phase_one.batch_size * config.phase_one.segment_seconds
+        rate = seconds_per_step / statistics.median(seconds for seconds, _ in rounds)
         spread = f"{ratios[0]:.0%} - {ratios[-1]:.0%}"
         print(f"{f'{name} {preset}':20} {phase:16} {rate:10.1f} {statistics.median(ratios):12.0%} {spread:>14}")
 
@@ -111,13 +112,13 @@ def print_share_of_peak(name: str, preset: str, device: torch.device, peak_tflop
         torch.cuda.synchronize()
         seconds = seconds_of(lambda gan=gan, mix=mix, sources=sources: gan.supervised_step(mix, sources), 5)
         share = counter.get_total_flops() / seconds / 1e12 / peak_tflops
-        best = max(best, (share, batch, batch * config.segment_seconds / seconds))
+        best = max(best, (share, batch, batch * config.phase_one.segment_seconds / seconds))
     print(f"{f'{name} {preset}':20} {best[0]:6.1%} at batch {best[1]}: {best[2]:.0f} s of audio a second")
 
 
 def batch_of(gan: GAN, size: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Noise as a batch of 3 s: mixes and sources."""
-    num_samples = round(gan.config.segment_seconds * gan.separator.sample_rate)
+    num_samples = round(gan.phase_one.segment_seconds * gan.separator.sample_rate)
     sources = 0.1 * torch.randn(size, 2, gan.separator.channels, num_samples)
     return sources.sum(dim=1).to(gan.device), sources.to(gan.device)
 
@@ -150,7 +151,7 @@ def work_together(rank: int, port: int, num_rounds: int, num_steps: int, results
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
     distributed.init_process_group("gloo", rank=rank, world_size=2)
     config = make_config({"separator": {"name": TOGETHER[0], "preset": TOGETHER[1]}})
-    bf16 = uses_bf16(config.precision, torch.device("cpu"))
+    bf16 = uses_bf16(config.phase_one.precision, torch.device("cpu"))
     alone = GAN(config, World(), torch.device("cpu"), bf16=bf16)
     together = GAN(config, World(rank, 2, wrap), torch.device("cpu"), bf16=bf16)
     batch = batch_of(alone, 4)

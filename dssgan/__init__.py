@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from dssgan.ensembling.build import build_ensemble
     from dssgan.evaluation.campaign import evaluate
     from dssgan.inference.separator import Separator
-    from dssgan.training.config import make_config
     from dssgan.training.phases import train
+    from dssgan.training.settings import make_config
 
 __all__ = [
     "AudioFile",
@@ -36,7 +36,7 @@ _MODULES = {
     "build_ensemble": "dssgan.ensembling.build",
     "evaluate": "dssgan.evaluation.campaign",
     "load_dataset": "dssgan.data.loading",
-    "make_config": "dssgan.training.config",
+    "make_config": "dssgan.training.settings",
     "train": "dssgan.training.phases",
 }
 

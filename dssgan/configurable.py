@@ -80,20 +80,25 @@ def lookup(kind: str, table: Mapping[str, Component], name: str) -> Component:
     return table[name]
 
 
-def build(kind: str, table: Mapping[str, type[Component]], name: str, arguments: Mapping[str, Any]) -> Component:
+def build(
+    kind: str, table: Mapping[str, type[Component]], name: str, arguments: Mapping[str, Any], preset: str | None = None
+) -> Component:
     """Build the component of a name from plain settings.
 
     Args:
         kind: what the components are, for the error message.
         table: every class by name.
         name: the wanted one.
-        arguments: settings of its constructor.
+        arguments: settings of its constructor; they win over the preset's.
+        preset: a named set of settings, a key of the class's `presets`.
 
     Returns:
         The component.
 
     Raises:
-        ConfigError: an unknown name or setting, or a value that does not fit.
+        ConfigError: an unknown name, preset or setting, or a value that does not fit.
     """
     component = lookup(kind, table, name)
-    return component(**validate(kind, component, arguments))
+    presets: Mapping[str, Mapping[str, Any]] = getattr(component, "presets", {})
+    chosen = lookup(f"preset of {name}", presets, preset) if preset else {}
+    return component(**validate(kind, component, {**chosen, **arguments}))

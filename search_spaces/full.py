@@ -17,7 +17,7 @@ def space(trial: optuna.Trial) -> dict[str, object]:
     trial.suggest_categorical("init", ["warm", "scratch"])
     trial.suggest_int("critic_steps", 1, 5)
     trial.suggest_float("learning_rate", 3e-4, 1e-2, log=True)
-    trial.suggest_float("adversarial_learning_rate", 2e-5, 5e-4, log=True)
+    trial.suggest_float("phase_two.learning_rate", 2e-5, 5e-4, log=True)
     trial.suggest_categorical("schedule", ["constant", "cosine"])
     trial.suggest_categorical("warmup_steps", [0, 200, 1000])
     if trial.suggest_categorical("optimizer", ["adam", "adamw"]) == "adamw":
@@ -43,7 +43,7 @@ def space(trial: optuna.Trial) -> dict[str, object]:
         "segment_seconds": 4.0,
         "batch_size": 8,
         "steps_per_epoch": 500,
-        "supervised_epochs": 40,
-        "adversarial_epochs": 20,
+        "phase_one.epochs": 40,
+        "phase_two.epochs": 20,
         "patience": 5,
     }

@@ -6,9 +6,10 @@ import torch
 
 from dssgan.data.dataset import Dataset
 from dssgan.training.checkpoint import CHECKPOINT_FILE, read_checkpoint
-from dssgan.training.config import TrainConfig, make_config
+from dssgan.training.config import TrainConfig
 from dssgan.training.gan import GAN
 from dssgan.training.phases import TrainingResult, train
+from dssgan.training.settings import make_config
 from dssgan.training.shared_phases import SharedPhases
 
 SETTINGS = {

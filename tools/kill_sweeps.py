@@ -25,7 +25,7 @@ SPACE = 'def space(trial):\n    trial.suggest_float("alpha", 1e-4, 1e-1, log=Tru
 SMALL = [
     "separator.name=unet", "separator.preset=parity", "separator.num_layers=2", "separator.num_initial_filters=2",
     "critic.preset=parity", "critic.num_initial_filters=2", "supervised_loss.name=log_magnitude", "steps_per_epoch=2",
-    "supervised_epochs=2", "adversarial_epochs=3", "segment_seconds=1", "batch_size=2", "critic_steps=1",
+    "phase_one.epochs=2", "phase_two.epochs=3", "segment_seconds=1", "batch_size=2", "critic_steps=1",
     "validation_seconds=2", "precision=float32", "media=false", "patience=9",
 ]  # fmt: skip
 

@@ -24,8 +24,8 @@ from dssgan.inference.separator import Separator
 from dssgan.metrics.scores import score_tracks
 from dssgan.separators.bundle import load_bundle, read_description, save_bundle
 from dssgan.separators.loading import learnt_from
-from dssgan.training.config import make_config, parse_overrides
 from dssgan.training.distributed import Workers, train_distributed
+from dssgan.training.settings import make_config, parse_overrides
 from dssgan.training.store import FolderStore
 
 # One artist's album, CC0 1.0, and the demo songs that come with LMMS (Debian's lmms-common, the first 75 s of each,
@@ -55,8 +55,8 @@ MEMBERS = {
 }
 SETTINGS = {
     "synthetic": 0.5, "batch_size": 2, "steps_per_epoch": 200, "validation_seconds": 75.0, "media": False,
-    "alpha": 0.0, "beta": 0.0, "self_boost": {"share": 0.25, "min_agreement_db": 15.0}, "supervised_epochs": 14,
-    "adversarial_epochs": 6, "patience": 100, "learning_rate": 1e-3,
+    "alpha": 0.0, "beta": 0.0, "self_boost": {"share": 0.25, "min_agreement_db": 15.0}, "phase_one.epochs": 14,
+    "phase_two.epochs": 6, "patience": 100, "learning_rate": 1e-3,
 }  # fmt: skip
 DESCRIBED = ("format", "architecture", "arguments", "sources", "sample_rate", "channels", "num_parameters")
 

@@ -8,11 +8,11 @@ import numpy as np
 
 from dssgan.audio import ffmpeg, sndfile, stems
 from dssgan.audio.info import Audio, AudioInfo, Decoder, Opener, UnrecognisedError
-from dssgan.audio.writer import FORMATS, SUBTYPES, Writer, quantise, write
+from dssgan.audio.writer import Writer, quantise, write
 from dssgan.errors import AudioError
 
 __all__ = [
-    "FORMATS", "SUBTYPES", "SUFFIXES", "Audio", "AudioInfo", "Writer", "probe", "quantise", "read", "read_blocks",
+    "SUFFIXES", "Audio", "AudioInfo", "Writer", "probe", "quantise", "read", "read_blocks",
     "write",
 ]  # fmt: skip
 

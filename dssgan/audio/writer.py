@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dssgan import atomic
 from dssgan.audio.info import Audio
-from dssgan.errors import AudioError, unknown
+from dssgan.errors import AudioError, ConfigError, unknown
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,46 @@ FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
     ".flac": ("FLAC", ("pcm16", "pcm24")),
 }
 _MAX_WAV_BYTES = 2**32 - 4096  # a wav header counts bytes in 32 bits
+_MAX_FLAC_CHANNELS = 8
+
+
+def check_format(subtype: str, suffix: str) -> None:
+    """Refuse a kind of file that cannot be written.
+
+    Args:
+        subtype: "pcm16", "pcm24" or "float32".
+        suffix: ".wav" or ".flac".
+
+    Raises:
+        ConfigError: an unknown subtype or suffix, or two that do not go together.
+    """
+    if suffix not in FORMATS:
+        raise ConfigError(f"cannot write {suffix or 'a file without suffix'}; choose {' or '.join(FORMATS)}")
+    if subtype not in SUBTYPES:
+        raise ConfigError(unknown("subtype", subtype, SUBTYPES))
+    _, allowed = FORMATS[suffix]
+    if subtype not in allowed:
+        raise ConfigError(f"{suffix} cannot hold {subtype}; choose {' or '.join(allowed)}, or .wav")
+
+
+def check_fits(path: Path, num_frames: int, channels: int, subtype: str, suffix: str) -> None:
+    """Refuse audio that a file cannot hold, before hours are spent on it.
+
+    Args:
+        path: for the error message.
+        num_frames: samples a channel.
+        channels: number of channels.
+        subtype: a valid subtype.
+        suffix: a valid suffix.
+
+    Raises:
+        AudioError: a wav would exceed 4 GiB, or a flac 8 channels.
+    """
+    num_bytes = num_frames * channels * (SUBTYPES[subtype].bits or 32) // 8
+    if suffix == ".wav" and num_bytes > _MAX_WAV_BYTES:
+        raise AudioError(f"{path}: a wav holds at most 4 GiB; choose flac")
+    if suffix == ".flac" and channels > _MAX_FLAC_CHANNELS:
+        raise AudioError(f"{path}: a flac holds at most {_MAX_FLAC_CHANNELS} channels, not {channels}; choose wav")
 
 
 def quantise(audio: Audio, bits: int) -> NDArray[np.int32]:
@@ -91,14 +131,13 @@ class Writer:
         self.channels = channels
         self.num_frames = 0
         suffix = self.path.suffix.lower()
-        if suffix not in FORMATS:
-            raise AudioError(f"{path}: cannot write {suffix or 'a file without suffix'}; end the name in .wav or .flac")
-        if subtype not in SUBTYPES:
-            raise AudioError(f"{path}: {unknown('subtype', subtype, SUBTYPES)}")
-        self._container, allowed = FORMATS[suffix]
-        if subtype not in allowed:
-            raise AudioError(f"{path}: {suffix} cannot hold {subtype}; choose {' or '.join(allowed)}, or write .wav")
-        self._subtype = SUBTYPES[subtype]
+        try:
+            check_format(subtype, suffix)
+        except ConfigError as error:
+            raise AudioError(f"{path}: {error}") from error
+        check_fits(self.path, 0, channels, subtype, suffix)
+        self._container, _ = FORMATS[suffix]
+        self._suffix, self._subtype, self._subtype_name = suffix, SUBTYPES[subtype], subtype
 
     def __enter__(self) -> "Writer":
         with ExitStack() as stack:
@@ -132,9 +171,7 @@ class Writer:
         if not np.isfinite(block).all():
             raise AudioError(f"{self.path}: refuses samples that are NaN or infinite; check what produced them")
         self.num_frames += block.shape[1]
-        frame_bytes = self.channels * ((self._subtype.bits or 32) // 8)
-        if self._container == "WAV" and self.num_frames * frame_bytes > _MAX_WAV_BYTES:
-            raise AudioError(f"{self.path}: a wav holds at most 4 GiB; write flac instead")
+        check_fits(self.path, self.num_frames, self.channels, self._subtype_name, self._suffix)
         frames = np.ascontiguousarray(block.T)  # (channels, samples) -> (samples, channels)
         try:
             if self._subtype.bits == 0:

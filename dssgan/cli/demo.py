@@ -39,7 +39,7 @@ def command(settings: tuple[str, ...], data: Path | None, output: Path, trials: 
     from dssgan.evaluation.campaign import run_campaign
     from dssgan.evaluation.methods import Method, MixMethod, ModelMethod
     from dssgan.separators.ensemble import Recipe, save_recipe
-    from dssgan.training.config import parse_overrides
+    from dssgan.training.settings import parse_overrides
     from dssgan.tuning.options import SearchOptions
     from dssgan.tuning.space import find_space
 

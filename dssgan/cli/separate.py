@@ -73,9 +73,9 @@ def command(
     subtype = "float32" if float32 else "pcm24" if int24 else "pcm16"
     folders = _folders(tracks, out)
 
+    from dssgan.audio.writer import check_format
     from dssgan.cli.terminal import Terminal
     from dssgan.inference.separator import Separator
-    from dssgan.inference.stem_files import check_format
 
     suffix = f".{kind}"
     check_format(subtype, suffix)

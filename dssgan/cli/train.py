@@ -41,7 +41,7 @@ def command(
     gets the checkpoint, the best separator as a bundle, and logs for TensorBoard. With --resume a training goes on with
     the settings and the data that it began with; only more epochs can be given.
     """
-    from dssgan.training.config import make_config, merge, parse_overrides, read_config
+    from dssgan.training.settings import make_config, merge, parse_overrides, read_config
 
     given = merge(read_config(config_file), parse_overrides(settings))
     if show_settings:
@@ -72,14 +72,14 @@ def command(
     with terminal.progress("Looking through the songs") as progress:
         dataset = guarded(dataset, progress=progress.advance_to)
     record = describe_run(
-        seed=config.seed, workers=workers, settings=config.as_settings(),
+        seed=config.phase_one.seed, workers=workers, settings=config.as_settings(),
         data={"name": dataset.name, "fingerprint": dataset.fingerprint, "path": absolute(data, recorded)},
     )  # fmt: skip
     if recorded:
         again = {key: record[key] for key in ("started", "command")}
         resumed = [*recorded.get("resumed", []), again]
         record = {**recorded, "settings": record["settings"], "resumed": resumed}
-    last_epoch = config.supervised_epochs + config.adversarial_epochs
+    last_epoch = config.last_epoch
     with alone_in(output, "training"), terminal.progress("Training") as progress:
         write_text(output / RECORD, to_json(record))
 

@@ -24,7 +24,9 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-class _FileEntry(_Strict):
+class FileEntry(_Strict):
+    """One file: its path relative to the manifest, rate in Hz, channels, length in seconds and decoded audio's hash."""
+
     path: str = Field(min_length=1)
     sample_rate: int = Field(gt=0)
     channels: int = Field(gt=0)
@@ -33,11 +35,13 @@ class _FileEntry(_Strict):
     stem: int | None = Field(default=None, ge=0)
 
 
-class _Term(_FileEntry):
+class _Term(FileEntry):
     factor: float = 1.0
 
 
-class _SumEntry(_Strict):
+class SumEntry(_Strict):
+    """The sum of files, each times a factor."""
+
     sum: list[_Term] = Field(min_length=1)
 
 
@@ -45,16 +49,18 @@ _TAGS = ("<file>", "<sum>")
 
 
 def _kind(stored: Any) -> str:
-    holds_sum = "sum" in stored if isinstance(stored, dict) else isinstance(stored, _SumEntry)
+    holds_sum = "sum" in stored if isinstance(stored, dict) else isinstance(stored, SumEntry)
     return _TAGS[holds_sum]
 
 
 _RecordingEntry = Annotated[
-    Annotated[_FileEntry, Tag(_TAGS[0])] | Annotated[_SumEntry, Tag(_TAGS[1])], Discriminator(_kind)
+    Annotated[FileEntry, Tag(_TAGS[0])] | Annotated[SumEntry, Tag(_TAGS[1])], Discriminator(_kind)
 ]
 
 
-class _TrackEntry(_Strict):
+class TrackEntry(_Strict):
+    """One song; a source without a recording is silent."""
+
     name: str = Field(min_length=1)
     mix: _RecordingEntry | None = None
     sources: dict[str, _RecordingEntry | None]
@@ -65,7 +71,9 @@ class _Unpaired(_Strict):
     sources: dict[str, list[_RecordingEntry]] = {}
 
 
-class _RightsEntry(_Strict):
+class RightsEntry(_Strict):
+    """The terms of some songs; see `Rights`."""
+
     tracks: list[str]
     licence: str = Field(min_length=1)
     holder: str = Field(min_length=1)
@@ -74,17 +82,19 @@ class _RightsEntry(_Strict):
     archive: str | None = None
 
 
-class _Manifest(_Strict):
+class Manifest(_Strict):
+    """The content of the file."""
+
     version: Literal[1]
     name: str
     licence: str | None = None
     credits: list[str] = []
     sources: list[str]
-    train_sup: list[_TrackEntry] = []
+    train_sup: list[TrackEntry] = []
     train_unsup: _Unpaired = _Unpaired()
-    valid: list[_TrackEntry] = []
-    test: list[_TrackEntry] = []
-    rights: list[_RightsEntry] = []
+    valid: list[TrackEntry] = []
+    test: list[TrackEntry] = []
+    rights: list[RightsEntry] = []
 
 
 def load_manifest(path: Path) -> Dataset:
@@ -98,7 +108,7 @@ def load_manifest(path: Path) -> Dataset:
             channel count or length than it says; sources of a track differ in length.
     """
     try:
-        content = _Manifest.model_validate_json(path.read_bytes())
+        content = Manifest.model_validate_json(path.read_bytes())
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such manifest; check the name, or make one with dssgan data") from error
     except OSError as error:
@@ -142,7 +152,7 @@ def _check_names(path: Path, names: list[str], used: Iterable[str], where: str) 
             raise DataError(f"{path}: {where} has a source {name!r}, which is not among {', '.join(names)}; fix one")
 
 
-def _tracks(path: Path, names: list[str], tracks: list[_TrackEntry]) -> tuple[Track, ...]:
+def _tracks(path: Path, names: list[str], tracks: list[TrackEntry]) -> tuple[Track, ...]:
     built = []
     for track in tracks:
         _check_names(path, names, track.sources, f"track {track.name}")
@@ -153,12 +163,12 @@ def _tracks(path: Path, names: list[str], tracks: list[_TrackEntry]) -> tuple[Tr
 
 
 def _recording(manifest: Path, stored: _RecordingEntry) -> Recording:
-    if isinstance(stored, _SumEntry):
+    if isinstance(stored, SumEntry):
         return Sum(tuple((_sample(manifest, term), term.factor) for term in stored.sum))
     return _sample(manifest, stored)
 
 
-def _sample(manifest: Path, file: _FileEntry) -> AudioFile:
+def _sample(manifest: Path, file: FileEntry) -> AudioFile:
     path = Path(os.path.normpath(manifest.parent / file.path))
     try:
         info = files.probe(path, file.stem)
@@ -194,7 +204,24 @@ def save_manifest(dataset: Dataset, path: Path | str) -> None:
     path = Path(path)
     if path.suffix.lower() != ".json":
         raise DataError(f"{path}: cannot be the name of a data set; end it in .json")
-    folder = path.absolute().parent
+    atomic.write_text(path, encode_manifest(describe(dataset, path.absolute().parent)))
+
+
+def encode_manifest(content: Manifest) -> str:
+    """Give the text of a manifest's file."""
+    return content.model_dump_json(indent=1) + "\n"
+
+
+def describe(dataset: Dataset, folder: Path) -> Manifest:
+    """Describe a data set with paths relative to a folder.
+
+    Args:
+        dataset: what to describe. Fingerprints that are not known are computed, once and for all.
+        folder: an absolute path.
+
+    Raises:
+        AudioError: a file without a known fingerprint cannot be decoded.
+    """
 
     def facts(sample: AudioFile) -> dict[str, Any]:
         return {
@@ -208,12 +235,12 @@ def save_manifest(dataset: Dataset, path: Path | str) -> None:
 
     def described(recording: Recording) -> _RecordingEntry:
         if isinstance(recording, Sum):
-            return _SumEntry(sum=[_Term(**facts(sample), factor=factor) for sample, factor in recording.terms])
-        return _FileEntry(**facts(recording))
+            return SumEntry(sum=[_Term(**facts(sample), factor=factor) for sample, factor in recording.terms])
+        return FileEntry(**facts(recording))
 
-    def tracks(partition: str) -> list[_TrackEntry]:
+    def tracks(partition: str) -> list[TrackEntry]:
         return [
-            _TrackEntry(
+            TrackEntry(
                 name=track.name,
                 mix=None if track.mix is None else described(track.mix),
                 sources={
@@ -225,7 +252,7 @@ def save_manifest(dataset: Dataset, path: Path | str) -> None:
         ]
 
     unpaired = dataset.train_unsup
-    content = _Manifest(
+    return Manifest(
         version=1,
         name=dataset.name,
         licence=dataset.licence,
@@ -241,6 +268,5 @@ def save_manifest(dataset: Dataset, path: Path | str) -> None:
         ),
         valid=tracks("valid"),
         test=tracks("test"),
-        rights=[_RightsEntry(**asdict(rights)) for rights in dataset.rights],
+        rights=[RightsEntry(**asdict(rights)) for rights in dataset.rights],
     )
-    atomic.write_text(path, content.model_dump_json(indent=1) + "\n")

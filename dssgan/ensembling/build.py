@@ -79,10 +79,10 @@ def build_ensemble(
 
     >>> from dssgan import build_ensemble, load_dataset, make_config, train
     >>> small = {"name": "unet", "num_layers": 2, "num_initial_filters": 2, "n_fft": 512, "hop_samples": 256}
-    >>> one_step = {"steps_per_epoch": 1, "supervised_epochs": 1, "adversarial_epochs": 0, "segment_seconds": 1.0}
+    >>> one_step = {"steps_per_epoch": 1, "phase_one.epochs": 1, "phase_two.epochs": 0, "segment_seconds": 1.0}
     >>> settings = {"separator": small, "validation_seconds": 2.0, "media": False, **one_step}
     >>> configs = [make_config(settings, {"seed": seed}) for seed in range(2)]
-    >>> bundles = [train(config, load_dataset(), f"runs/{config.seed}").bundle for config in configs]
+    >>> bundles = [train(config, load_dataset(), f"runs/{config.phase_one.seed}").bundle for config in configs]
     >>> build_ensemble(bundles, load_dataset(), "mine.yaml").path.as_posix()
     'mine.yaml'
 

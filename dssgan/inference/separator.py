@@ -10,10 +10,11 @@ import numpy as np
 import torch
 
 from dssgan.audio.files import Audio, probe, read_blocks
+from dssgan.audio.writer import check_fits, check_format
 from dssgan.errors import AudioError
 from dssgan.inference.device import choose_device
 from dssgan.inference.overlap_add import SeparationSettings
-from dssgan.inference.stem_files import check_format, check_size, write_stems
+from dssgan.inference.stem_files import write_stems
 from dssgan.inference.stream import separate_array, separate_stream
 from dssgan.separators.base import SeparatorModel
 from dssgan.separators.loading import load_model
@@ -169,7 +170,7 @@ class Separator:
         check_format(subtype, suffix)
         begun = time.monotonic()
         info = probe(path)
-        check_size(path, info.num_frames, info.channels, subtype, suffix)
+        check_fits(path, info.num_frames, info.channels, subtype, suffix)
         for source in self.sources:
             target = folder / f"{source}{suffix}"
             if target.is_dir() or (target.exists() and target.samefile(path)):

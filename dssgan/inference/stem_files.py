@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from dssgan.audio.files import FORMATS, SUBTYPES, Audio, Writer
-from dssgan.errors import AudioError, ConfigError, DssganError, unknown
+from dssgan.audio.files import Audio
+from dssgan.audio.writer import SUBTYPES, Writer, check_format
+from dssgan.errors import AudioError, DssganError
 
 _BLOCK_FRAMES = 1 << 16
-_MAX_WAV_BYTES = 2**32 - 4096  # less room for the header
 
 
 @dataclass(frozen=True)
@@ -32,39 +32,6 @@ class WrittenStems:
     num_frames: int
     peak: float
     gain: float
-
-
-def check_format(subtype: str, suffix: str) -> None:
-    """Refuse a kind of file that stems cannot be written as.
-
-    Raises:
-        ConfigError: an unknown subtype or suffix, or two that do not go together.
-    """
-    if suffix not in FORMATS:
-        raise ConfigError(unknown("suffix", suffix, FORMATS))
-    if subtype not in SUBTYPES:
-        raise ConfigError(unknown("subtype", subtype, SUBTYPES))
-    _, allowed = FORMATS[suffix]
-    if subtype not in allowed:
-        raise ConfigError(f"{suffix} cannot hold {subtype}; choose {' or '.join(allowed)}")
-
-
-def check_size(path: Path, num_frames: int, channels: int, subtype: str, suffix: str) -> None:
-    """Refuse stems too long for a wav before hours are spent on them.
-
-    Args:
-        path: the mix, for the error message.
-        num_frames: samples a channel.
-        channels: channels of each stem.
-        subtype: a valid subtype.
-        suffix: a valid suffix.
-
-    Raises:
-        AudioError: a wav, whose header counts bytes in 32 bits, cannot hold the stems.
-    """
-    num_bytes = num_frames * channels * (SUBTYPES[subtype].bits or 32) // 8
-    if suffix == ".wav" and num_bytes > _MAX_WAV_BYTES:
-        raise AudioError(f"{path}: its stems would exceed the 4 GiB that a wav can hold; choose flac")
 
 
 def write_stems(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from dssgan.configurable import build, lookup
+from dssgan.configurable import build
 from dssgan.separators.band_split import BandSplit
 from dssgan.separators.base import SeparatorModel
 from dssgan.separators.sc_lite import SCLite
@@ -34,6 +34,4 @@ def build_separator(name: str, arguments: Mapping[str, Any], preset: str | None 
     Raises:
         ConfigError: an unknown architecture, preset or setting, or a value that does not fit.
     """
-    architecture = lookup("architecture", SEPARATORS, name)
-    settings = lookup(f"preset of {name}", architecture.presets, preset) if preset else {}
-    return build("separator", SEPARATORS, name, {**settings, **arguments})
+    return build("separator", SEPARATORS, name, arguments, preset)

@@ -15,7 +15,7 @@ from dssgan.data.dataset import Dataset, Track
 from dssgan.data.excerpts import PairedExcerpts, UnpairedExcerpts
 from dssgan.errors import DataError
 from dssgan.separators import SeparatorModel
-from dssgan.training.config import TrainConfig
+from dssgan.training.config import PhaseOne, TrainConfig
 
 _PSEUDO_LABELLED = 7_000_003  # keeps their draws apart from those of other excerpts
 
@@ -37,40 +37,41 @@ class Batches:
     def __init__(
         self, config: TrainConfig, dataset: Dataset, separator: SeparatorModel, rank: int, device: torch.device
     ) -> None:
-        self.config = config
+        one, two = self.phase_one, self.phase_two = config.phase_one, config.phase_two
+        self.num_workers = config.num_workers
         self.device = device
         if dataset.sources != separator.sources:
             raise DataError(
                 f"data set {dataset.name} has sources {', '.join(dataset.sources)}, but the separator has "
                 f"{', '.join(separator.sources)}: set separator.sources"
             )
-        if not dataset.train_sup and config.synthetic < 1:
+        if not dataset.train_sup and one.synthetic < 1:
             raise DataError(
                 f"data set {dataset.name} has no paired tracks (train_sup) to learn from: add some, or set synthetic=1"
             )
         common: dict[str, Any] = {
-            "segment_seconds": config.segment_seconds, "sample_rate": separator.sample_rate,
-            "channels": separator.channels, "augment": config.augment, "rank": rank,
+            "segment_seconds": one.segment_seconds, "sample_rate": separator.sample_rate,
+            "channels": separator.channels, "augment": one.augment, "rank": rank,
             "cache": AudioCache(separator.sample_rate, separator.channels),
         }  # fmt: skip
         self._common = common
-        self._labelled = self._pairs = _pairs(config, dataset, common)
+        self._labelled = self._pairs = _pairs(one, dataset, common)
         # each stream of excerpts draws from a seed of its own
         unpaired = [dataset.train_unsup.mixes, *dataset.train_unsup.sources]
         names = ["mixes", *dataset.sources]
-        needed = names if config.alpha > 0 else names[:1]
+        needed = names if two.alpha > 0 else names[:1]
         self._unpaired = []
-        if config.adversarial_epochs and (config.alpha > 0 or config.beta > 0 or config.self_boost.share > 0):
+        if two.uses_unpaired:
             for stream, (name, samples) in enumerate(zip(names, unpaired, strict=True), 1):
                 if name not in needed:
                     continue
                 if not samples:
                     raise DataError(
                         f"data set {dataset.name} has no unpaired {name} (train_unsup) for phase two: add some, or "
-                        "set adversarial_epochs=0"
+                        "set phase_two.epochs=0"
                     )
-                seed = config.seed + 1_000_003 * stream
-                augment = config.unpaired_augment or config.augment
+                seed = one.seed + 1_000_003 * stream
+                augment = two.unpaired_augment or one.augment
                 self._unpaired.append(UnpairedExcerpts(samples, seed=seed, **{**common, "augment": augment}))
 
     def pairs(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -83,9 +84,9 @@ class Batches:
         self._pairs = self._labelled
         if not tracks:
             return
-        seed, rank = self.config.seed + _PSEUDO_LABELLED, self._common["rank"]
+        seed, rank = self.phase_one.seed + _PSEUDO_LABELLED, self._common["rank"]
         boosted = PairedExcerpts(tracks, seed=seed, **{**self._common, "cache": None})
-        self._pairs = Blend(self._labelled, boosted, share=self.config.self_boost.share, seed=seed, rank=rank)
+        self._pairs = Blend(self._labelled, boosted, share=self.phase_two.self_boost.share, seed=seed, rank=rank)
 
     def unpaired_mixes(self, epoch: int) -> Iterator[Tensor]:
         """Give mixes without sources, (batch, channels, samples)."""
@@ -100,7 +101,7 @@ class Batches:
     def _load(self, excerpts: Endless[Any], epoch: int) -> Iterator[Any]:
         excerpts.set_epoch(epoch)
         dataset = cast(TorchDataset[Any], excerpts)
-        return iter(DataLoader(dataset, self.config.batch_size, sampler=_Count(), num_workers=self.config.num_workers))
+        return iter(DataLoader(dataset, self.phase_one.batch_size, sampler=_Count(), num_workers=self.num_workers))
 
 
 class _Count(Sampler[int]):
@@ -110,12 +111,12 @@ class _Count(Sampler[int]):
         return count()
 
 
-def _pairs(config: TrainConfig, dataset: Dataset, common: dict[str, Any]) -> Endless[tuple[Tensor, Tensor]]:
+def _pairs(settings: PhaseOne, dataset: Dataset, common: dict[str, Any]) -> Endless[tuple[Tensor, Tensor]]:
     """Excerpts of the data set's songs, of synthetic ones, or of both."""
     sources: list[Endless[tuple[Tensor, Tensor]]] = []
-    if config.synthetic < 1:
-        sources.append(PairedExcerpts(dataset.train_sup, seed=config.seed, **common))
-    if config.synthetic > 0:
+    if settings.synthetic < 1:
+        sources.append(PairedExcerpts(dataset.train_sup, seed=settings.seed, **common))
+    if settings.synthetic > 0:
         from dssgan.synthesis.stream import SyntheticExcerpts  # looks for instruments
 
         if dataset.sources != SyntheticExcerpts.sources:
@@ -123,8 +124,8 @@ def _pairs(config: TrainConfig, dataset: Dataset, common: dict[str, Any]) -> End
                 f"data set {dataset.name} has sources {', '.join(dataset.sources)}, but synthetic songs have "
                 f"{', '.join(SyntheticExcerpts.sources)}: set synthetic=0"
             )
-        settings = {key: value for key, value in common.items() if key != "cache"}
-        sources.append(SyntheticExcerpts(seed=config.seed, **settings))
+        arguments = {key: value for key, value in common.items() if key != "cache"}
+        sources.append(SyntheticExcerpts(seed=settings.seed, **arguments))
     if len(sources) == 1:
         return sources[0]
-    return Blend(sources[0], sources[1], share=config.synthetic, seed=config.seed, rank=common["rank"])
+    return Blend(sources[0], sources[1], share=settings.synthetic, seed=settings.seed, rank=common["rank"])

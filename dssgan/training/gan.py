@@ -35,40 +35,40 @@ class GAN:
     """
 
     def __init__(self, config: TrainConfig, world: World, device: torch.device, *, bf16: bool) -> None:
-        self.config = config
+        self.phase_one, self.phase_two = config.phase_one, config.phase_two
         self.device = device
         self.bf16 = bf16
         # the same fresh weights in every process and for every value of alpha and beta
-        torch.manual_seed(config.seed)
+        torch.manual_seed(self.phase_one.seed)
         self.separator: SeparatorModel = config.build_separator().to(device)
         critics = [config.build_critic(self.separator.channels) for _ in self.separator.sources]
-        self.critics = CriticsLoss(critics, config.build_adversarial_loss(), config.critic_augment).to(device)
+        self.critics = CriticsLoss(critics, config.build_adversarial_loss(), self.phase_two.critic_augment).to(device)
         self.supervised_loss = config.build_supervised_loss().to(device)
         self.additivity_loss = config.build_additivity_loss().to(device)
         # forwards go through the wrapped modules: calling the bare ones would skip the averaging without a word
         self._separate = world.wrap(self.separator)
         self._criticise = world.wrap(self.critics)
         self.average = AveragedModel(self.separator, avg_fn=self._average)
-        self._start_optimiser(config.learning_rate, config.supervised_epochs)
-        self.critic_optimiser = torch.optim.Adam(self.critics.parameters(), config.critic_learning_rate)
+        self._start_optimiser(self.phase_one.learning_rate, self.phase_one.epochs)
+        self.critic_optimiser = torch.optim.Adam(self.critics.parameters(), self.phase_two.critic_learning_rate)
         self.balancer = GradientBalancer(
             [weight for weight in self.separator.parameters() if weight.requires_grad], world.gather
         )
-        self._memory = MicroBatches(config.accumulate, may_retry=world.size == 1)
+        self._memory = MicroBatches(self.phase_one.accumulate, may_retry=world.size == 1)
 
     def _start_optimiser(self, learning_rate: float, num_epochs: int) -> None:
         """Make a fresh optimizer for a phase, with its schedule."""
-        config = self.config
-        optimiser = _OPTIMIZERS[config.optimizer]
+        settings = self.phase_one
+        optimiser = _OPTIMIZERS[settings.optimizer]
         self.separator_optimiser = optimiser(
-            self.separator.parameters(), learning_rate, weight_decay=config.weight_decay
+            self.separator.parameters(), learning_rate, weight_decay=settings.weight_decay
         )
-        num_steps = num_epochs * config.steps_per_epoch
+        num_steps = num_epochs * settings.steps_per_epoch
 
         def factor(step: int) -> float:
             return learning_rate_factor(
-                step, schedule=config.schedule, warmup_steps=config.warmup_steps, num_steps=num_steps,
-                final=config.final_rate,
+                step, schedule=settings.schedule, warmup_steps=settings.warmup_steps, num_steps=num_steps,
+                final=settings.final_rate,
             )  # fmt: skip
 
         self.separator_schedule = torch.optim.lr_scheduler.LambdaLR(self.separator_optimiser, factor)
@@ -80,7 +80,7 @@ class GAN:
 
     def _average(self, average: Tensor, current: Tensor, num_averaged: Tensor | int) -> Tensor:
         # early on the average follows closely, or a short run would keep its first, random weights
-        decay = min(self.config.ema_decay, (1 + int(num_averaged)) / (10 + int(num_averaged)))
+        decay = min(self.phase_one.ema_decay, (1 + int(num_averaged)) / (10 + int(num_averaged)))
         return torch.lerp(average, current, 1 - decay)
 
     def load_weights(self, weights: dict[str, Tensor]) -> None:
@@ -97,7 +97,7 @@ class GAN:
         """
         self.load_weights(weights)
         self.balancer.reset()
-        self._start_optimiser(self.config.adversarial_learning_rate, self.config.adversarial_epochs)
+        self._start_optimiser(self.phase_two.learning_rate, self.phase_two.epochs)
 
     def supervised_step(self, mix: Tensor, sources: Tensor) -> dict[str, float]:
         """Teach the separator on pairs.
@@ -179,7 +179,7 @@ class GAN:
             DivergedError: the loss is not a finite number.
             DssganError: memory does not suffice.
         """
-        alpha = self.config.alpha if alpha is None else alpha
+        alpha = self.phase_two.alpha if alpha is None else alpha
         augment, (batch, num_sources) = self.critics.critic_augment, sources.shape[:2]
         params = [augment.sample_params(batch, num_sources, self.device) for _ in range(2)]
 
@@ -190,9 +190,9 @@ class GAN:
             paired, fake = estimates.chunk(2)
             loss = self.supervised_loss(paired, sources[part])
             losses = {"supervised": loss}
-            if self.config.beta > 0:
+            if self.phase_two.beta > 0:
                 losses["additivity"] = self.additivity_loss(fake, unpaired_mix[part])
-                loss = loss + self.config.beta * losses["additivity"]
+                loss = loss + self.phase_two.beta * losses["additivity"]
             _require_finite(loss, "separator's")
             (gradient,) = torch.autograd.grad(loss, estimates)
             if alpha > 0:
@@ -200,15 +200,15 @@ class GAN:
                     adversarial = losses["adversarial"] = self.critics.separator_loss(
                         fake, None if real is None else real[part], _part(params[0], part)
                     )
-                    if self.config.feature_matching > 0:
+                    if self.phase_two.feature_matching > 0:
                         losses["feature_matching"] = self.critics.matching_loss(
                             paired, sources[part], _part(params[1], part)
                         )
-                        adversarial = adversarial + self.config.feature_matching * losses["feature_matching"]
+                        adversarial = adversarial + self.phase_two.feature_matching * losses["feature_matching"]
                     _require_finite(adversarial, "adversarial")
                     (adversarial_grad,) = torch.autograd.grad(adversarial, estimates)
                 losses["gradient_ratio"] = adversarial_grad.norm() / gradient.norm().clamp(min=1e-12)  # unscaled
-                if self.config.alpha_mode == "gradient_ratio":
+                if self.phase_two.alpha_mode == "gradient_ratio":
                     step = int(self.average.n_averaged) if part.start == 0 else None
                     adversarial_grad = self.balancer.scale(adversarial_grad, gradient, both, step=step)
                 gradient = gradient + alpha * adversarial_grad
@@ -226,7 +226,7 @@ class GAN:
 
     def _step_separator(self, backward: Backward, num_items: int) -> dict[str, float]:
         losses = self._memory.run(backward, num_items, self._separate, self.separator_optimiser)
-        norm = nn.utils.clip_grad_norm_(self.separator.parameters(), self.config.gradient_clip)
+        norm = nn.utils.clip_grad_norm_(self.separator.parameters(), self.phase_one.gradient_clip)
         self.separator_optimiser.step()
         self.separator_schedule.step()
         self.average.update_parameters(self.separator)

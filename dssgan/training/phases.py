@@ -76,7 +76,7 @@ def train(
 
     >>> from dssgan import load_dataset, make_config, train
     >>> small = {"name": "unet", "num_layers": 2, "num_initial_filters": 2, "n_fft": 512, "hop_samples": 256}
-    >>> one_step = {"steps_per_epoch": 1, "supervised_epochs": 1, "adversarial_epochs": 0, "segment_seconds": 1.0}
+    >>> one_step = {"steps_per_epoch": 1, "phase_one.epochs": 1, "phase_two.epochs": 0, "segment_seconds": 1.0}
     >>> config = make_config({"separator": small, "validation_seconds": 2.0, "media": False, **one_step})
     >>> train(config, load_dataset(), "runs/mine").bundle.as_posix()
     'runs/mine/bundle'
@@ -109,31 +109,32 @@ class _Training:
         shared_phases: SharedPhases | None,
     ) -> None:  # fmt: skip
         self.config, self.folder, self.report, self.world = config, folder, report, world
+        one, two = self.phase_one, self.phase_two = config.phase_one, config.phase_two
         dataset = guarded(dataset)
         device = choose_device(config.device)
         if device.type == "cpu":
             keep_freed_memory()
-        bf16 = uses_bf16(config.precision, device)
+        bf16 = uses_bf16(one.precision, device)
         self.gan = GAN(config, world, device, bf16=bf16)
         separator = self.gan.separator
         require_memory(
-            separator, num_samples=num_samples_of(config.segment_seconds, separator.sample_rate),
-            batch_size=config.batch_size, accumulate=config.accumulate, device=device,
+            separator, num_samples=num_samples_of(one.segment_seconds, separator.sample_rate),
+            batch_size=one.batch_size, accumulate=one.accumulate, device=device,
         )  # fmt: skip
         self.batches = Batches(config, dataset, self.gan.separator, world.rank, device)
-        self.validation = Validation(dataset, self.gan.averaged_separator, config.validation_seconds)
+        self.validation = Validation(dataset, self.gan.averaged_separator, one.validation_seconds)
         self.boosting: SelfBoosting | None = None
-        if config.self_boost.share > 0 and config.adversarial_epochs:
+        if two.self_boost.share > 0 and two.epochs:
             # every process labels, and learns from, its own share of the mixes
             everything = dataset.train_unsup.mixes
             self.boosting = SelfBoosting(
-                config.build_separator().to(device), config.self_boost,
+                config.build_separator().to(device), two.self_boost,
                 everything[world.rank % len(everything) :: world.size], folder / "labels" / str(world.rank),
             )  # fmt: skip
         self.logbook = Logbook(folder / "tensorboard" if world.is_main_process else None)
         self.position = Position()
         self.best_weights = self._averaged_weights()
-        parents = [parent for parent in (config.start_from, config.self_boost.teacher) if parent is not None]
+        parents = [parent for parent in (one.start_from, two.self_boost.teacher) if parent is not None]
         self.learnt_from = dataset.learnt_from or LearntFrom()
         for parent in parents:
             self.learnt_from = self.learnt_from + learnt_from(parent)
@@ -155,17 +156,17 @@ class _Training:
         self._seed()
         if resume_from is not None:
             self._restore(resume_from)
-        elif self.config.start_from is not None:
+        elif self.phase_one.start_from is not None:
             self.gan.load_weights(self._first_weights())
             self.best_weights = self._averaged_weights()
         if self.position.phase == 1:
             with self._claimed_phase_one():
                 self._take_over_phase_one()
                 if self.position.phase == 1:
-                    self._run_phase(self.config.supervised_epochs, self._supervised_steps)
+                    self._run_phase(self.phase_one.epochs, self._supervised_steps)
                     self._finish_phase_one()
-        last_epoch = self.config.supervised_epochs + self.config.adversarial_epochs
-        has_critics_or_additivity = self.config.alpha > 0 or self.config.beta > 0
+        last_epoch = self.config.last_epoch
+        has_critics_or_additivity = self.phase_two.alpha > 0 or self.phase_two.beta > 0
         steps = self._semi_supervised_steps if has_critics_or_additivity else self._supervised_steps
         if self.boosting is not None and self.position.epoch < last_epoch:
             labelled = self.boosting.begin(self.best_weights, self.position.phase_one_score, self._score)
@@ -181,10 +182,10 @@ class _Training:
         )  # fmt: skip
 
     def _seed(self) -> None:
-        torch.manual_seed(self.config.seed + self.world.rank)  # each process draws its own
+        torch.manual_seed(self.phase_one.seed + self.world.rank)  # each process draws its own
 
     def _run_phase(self, last_epoch: int, steps: Callable[[int], Iterator[dict[str, float]]]) -> None:
-        while self.position.epoch < last_epoch and self.position.num_bad_epochs < self.config.patience:
+        while self.position.epoch < last_epoch and self.position.num_bad_epochs < self.phase_one.patience:
             self._epoch(steps)
 
     def _epoch(self, steps: Callable[[int], Iterator[dict[str, float]]]) -> None:
@@ -239,19 +240,19 @@ class _Training:
 
     def _supervised_steps(self, epoch: int) -> Iterator[dict[str, float]]:
         pairs = self.batches.pairs(epoch)
-        for _ in range(self.config.steps_per_epoch):
+        for _ in range(self.phase_one.steps_per_epoch):
             yield self.gan.supervised_step(*next(pairs))
 
     def _semi_supervised_steps(self, epoch: int) -> Iterator[dict[str, float]]:
         pairs, mixes = self.batches.pairs(epoch), self.batches.unpaired_mixes(epoch)
         sources = self.batches.unpaired_sources(epoch)
-        taken = (epoch - 1 - self.config.supervised_epochs) * self.config.steps_per_epoch
-        for step in range(taken, taken + self.config.steps_per_epoch):
+        taken = (epoch - 1 - self.phase_one.epochs) * self.phase_one.steps_per_epoch
+        for step in range(taken, taken + self.phase_one.steps_per_epoch):
             losses: dict[str, float] = {}
             real: Tensor | None = None
-            alpha = self.config.alpha * min(1.0, (step + 1) / max(1, self.config.alpha_ramp_steps))
+            alpha = self.phase_two.alpha * min(1.0, (step + 1) / max(1, self.phase_two.alpha_ramp_steps))
             if alpha > 0:
-                for _ in range(self.config.critic_steps):
+                for _ in range(self.phase_two.critic_steps):
                     real = next(sources)
                     losses |= self.gan.critic_step(next(mixes), real)
             yield losses | self.gan.semi_supervised_step(*next(pairs), next(mixes), real, alpha=alpha)
@@ -270,7 +271,7 @@ class _Training:
     def _finish_phase_one(self) -> None:
         """Close the supervised phase and leave its result for the trainings that share it."""
         position = self.position
-        position.phase_one_score, position.phase, position.epoch = position.best_score, 2, self.config.supervised_epochs
+        position.phase_one_score, position.phase, position.epoch = position.best_score, 2, self.phase_one.epochs
         if self.shared is not None and self.world.is_main_process:
             self._share({"best_weights": self.best_weights})
         self._start_phase_two()
@@ -306,22 +307,22 @@ class _Training:
 
     def _start_phase_two(self) -> None:
         self._seed()  # the same phase two follows whether phase one was trained here or taken over
-        if self.config.adversarial_epochs:
-            self.gan.start_phase_two(self.best_weights if self.config.init == "warm" else self._first_weights())
+        if self.phase_two.epochs:
+            self.gan.start_phase_two(self.best_weights if self.phase_two.init == "warm" else self._first_weights())
             self.position.phase_best_score, self.position.num_bad_epochs = -math.inf, 0
         self._save(write_bundle=True)
 
     def _first_weights(self) -> dict[str, Tensor]:
         """Give the weights that phase one starts from: a bundle's, or fresh ones, the same in every process."""
-        if self.config.start_from is not None:
-            return self._on_device(load_bundle(Path(self.config.start_from)).state_dict())
+        if self.phase_one.start_from is not None:
+            return self._on_device(load_bundle(Path(self.phase_one.start_from)).state_dict())
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.config.seed)
+            torch.manual_seed(self.phase_one.seed)
             return self._on_device(self.config.build_separator().state_dict())
 
     @property
     def _best_phase(self) -> int:
-        return 1 if self.position.best_epoch <= self.config.supervised_epochs else 2
+        return 1 if self.position.best_epoch <= self.phase_one.epochs else 2
 
     def _averaged_weights(self) -> dict[str, Tensor]:
         weights = self.gan.averaged_separator.state_dict()
@@ -355,7 +356,7 @@ class _Training:
         best.load_state_dict(self.best_weights)
         scores = next((m for m in reversed(self.position.history) if m["epoch"] == self.position.best_epoch), {})
         save_bundle(
-            self.folder / BUNDLE, self.config.separator.name, best,
+            self.folder / BUNDLE, self.phase_one.separator.name, best,
             metadata={"validation": scores, **self.origin}, learnt_from=self.learnt_from,
         )  # fmt: skip
 

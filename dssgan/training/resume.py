@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dssgan.errors import ConfigError
+from dssgan.training.settings import lay_out
 
 # They change how a training runs and not what comes of it.
-FREE = frozenset({"device", "num_workers", "media", "accumulate"})
+FREE = frozenset({"device", "num_workers", "media", "phase_one.accumulate"})
 # They may grow: a training that is over goes on.
-EXTENDABLE = frozenset({"supervised_epochs", "adversarial_epochs", "patience"})
+EXTENDABLE = frozenset({"phase_one.epochs", "phase_two.epochs", "phase_one.patience"})
 
 
 def require_resumable(
@@ -18,17 +19,17 @@ def require_resumable(
 
     Args:
         what: the training's folder, for the message.
-        recorded: its settings, nested.
+        recorded: its settings, nested; those of earlier versions had no sections.
         wanted: those it is to go on with, nested.
         phase: that it is in; None where that is not known. The first can only be extended while it lasts.
 
     Raises:
         ConfigError: a setting differs that must not; the message names it with both values.
     """
-    for key, before, after in differences(recorded, wanted):
+    for key, before, after in differences(lay_out(recorded), lay_out(wanted)):
         if key in FREE:
             continue
-        if key in EXTENDABLE and _is_more(before, after) and not (key == "supervised_epochs" and phase == 2):
+        if key in EXTENDABLE and _is_more(before, after) and not (key == "phase_one.epochs" and phase == 2):
             continue
         hint = "only more extends it" if key in EXTENDABLE else "go on with that, or start another training"
         raise ConfigError(f"{what}: was trained with {key}={before}, not {after}; {hint}")
@@ -70,7 +71,7 @@ def require_agreement(what: str, recorded: Mapping[str, Any], given: Mapping[str
     Raises:
         ConfigError: one differs; the message names it with both values.
     """
-    for key, before, after in differences(recorded, given):
+    for key, before, after in differences(lay_out(recorded), lay_out(given)):
         if after is not None:
             began_with = "its own" if before is None else f"{before}"
             raise ConfigError(f"{what}: was begun with {key}={began_with}, not {after}; leave it out, or start another")

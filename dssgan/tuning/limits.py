@@ -82,7 +82,7 @@ def measure(config: TrainConfig, store: Store, *, with_speed: bool) -> Size:
     Returns:
         Its size.
     """
-    key = hashlib.sha256(config.separator.model_dump_json().encode()).hexdigest()[:16]
+    key = hashlib.sha256(config.phase_one.separator.model_dump_json().encode()).hexdigest()[:16]
     file = f"architectures/{key}.json"
     known = store.read_text(file)
     stored = {} if known is None else json.loads(known)
@@ -91,7 +91,7 @@ def measure(config: TrainConfig, store: Store, *, with_speed: bool) -> Size:
     separator = config.build_separator()
     num_parameters = sum(parameter.numel() for parameter in separator.parameters())
     size = Size(num_parameters, real_time_factor(separator) if with_speed else None)
-    about = {"separator": config.separator.model_dump(), "parameters": size.parameters,
+    about = {"separator": config.phase_one.separator.model_dump(), "parameters": size.parameters,
              "real_time_factor": size.real_time_factor}  # fmt: skip
     store.write_text(file, json.dumps(about, indent=2) + "\n")
     return size

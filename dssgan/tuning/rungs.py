@@ -102,9 +102,9 @@ class Brackets:
 
     def __init__(self, configs: Iterable[TrainConfig], factor: int, skipped: int = 0) -> None:
         configs = list(configs)
-        validation = max(config.steps_per_epoch for config in configs)
-        supervised = max(config.steps_per_epoch * config.supervised_epochs for config in configs)
-        adversarial = max(config.steps_per_epoch * config.adversarial_epochs for config in configs)
+        validation = max(config.phase_one.steps_per_epoch for config in configs)
+        supervised = max(config.phase_one.steps_per_epoch * config.phase_one.epochs for config in configs)
+        adversarial = max(config.phase_one.steps_per_epoch * config.phase_two.epochs for config in configs)
         # judged earlier, separators that learn slowly and get furthest would be stopped; see benchmarks/sweep.py
         first = max(validation, supervised // 4)
         self.supervised = Rungs(Rungs.geometric(first, supervised, factor).positions[skipped:], factor)

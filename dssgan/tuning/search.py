@@ -10,7 +10,8 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from dssgan.errors import ConfigError, WriteError
-from dssgan.training.config import make_config, phase_one_key
+from dssgan.training.config import phase_one_key
+from dssgan.training.settings import make_config
 from dssgan.tuning.attributes import AXIS, ERROR, FURTHER, LEFT_OUT, PLACE, PROGRESS, SETTINGS, TAKEN_OVER
 from dssgan.tuning.objectives import FURTHER_OBJECTIVES
 from dssgan.tuning.pruners import Pruner
@@ -132,7 +133,7 @@ class StudySearch(Searcher):  # type: ignore[misc]
         config = make_config(combine(self._settings, drawn))
         axis = Axis(
             phase_one_key(config, self._data_fingerprint, self._num_processes),
-            config.steps_per_epoch, config.supervised_epochs, config.adversarial_epochs,
+            config.phase_one.steps_per_epoch, config.phase_one.epochs, config.phase_two.epochs,
         )  # fmt: skip
         self._patiently(lambda: trial.set_user_attr(AXIS, list(axis)))
         self._after_write()

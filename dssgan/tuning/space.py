@@ -8,7 +8,8 @@ from typing import Any
 import optuna
 
 from dssgan.errors import ConfigError, unknown
-from dssgan.training.config import TrainConfig, make_config, merge, nest
+from dssgan.training.config import TrainConfig
+from dssgan.training.settings import lay_out, make_config, merge
 from dssgan.tuning.storage import DATABASE_ERRORS
 
 # Draws that check a space before a sweep begins: enough to meet every branch of a few categorical choices.
@@ -155,4 +156,4 @@ def combine(base: Mapping[str, Any], drawn: Mapping[str, Any]) -> dict[str, Any]
     Returns:
         Nested settings.
     """
-    return merge(nest(drawn), base)
+    return merge(lay_out(drawn), lay_out(base))

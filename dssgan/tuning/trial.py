@@ -12,9 +12,10 @@ import torch
 from dssgan.data.dataset import Bring, Dataset, where_it_is
 from dssgan.errors import DssganError, WriteError
 from dssgan.training.checkpoint import has_checkpoint, read_checkpoint
-from dssgan.training.config import TrainConfig, make_config
+from dssgan.training.config import TrainConfig
 from dssgan.training.distributed import Workers, train_distributed
 from dssgan.training.phases import TrainingResult, train
+from dssgan.training.settings import make_config
 from dssgan.training.shared_phases import SharedPhases
 from dssgan.training.store import Store
 from dssgan.tuning.claims import TrialClaims

@@ -75,7 +75,7 @@ def test_train_then_resume_and_separate(tmp_path: Path) -> None:
     small = [
         "separator.name=unet", "separator.preset=parity", "separator.num_layers=2", "separator.num_initial_filters=2",
         "critic.preset=parity", "critic.num_initial_filters=2", "supervised_loss.name=log_magnitude",
-        "steps_per_epoch=2", "supervised_epochs=1", "segment_seconds=1", "batch_size=2", "critic_steps=1",
+        "steps_per_epoch=2", "phase_one.epochs=1", "segment_seconds=1", "batch_size=2", "critic_steps=1",
         "validation_seconds=2",
     ]  # fmt: skip
     assert "no training to resume" in dssgan("train", "-o", "run", "--resume", cwd=tmp_path).stderr
@@ -83,7 +83,7 @@ def test_train_then_resume_and_separate(tmp_path: Path) -> None:
     manifest = json.loads((tmp_path / "other" / "dataset.json").read_text())
     manifest["valid"] = manifest["valid"][:1]
     (tmp_path / "other" / "dataset.json").write_text(json.dumps(manifest))
-    done = dssgan("train", *small, "adversarial_epochs=1", "-o", "run", cwd=tmp_path)
+    done = dssgan("train", *small, "phase_two.epochs=1", "-o", "run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "run/bundle" in done.stderr
     again = dssgan("train", *small, "-o", "run", cwd=tmp_path)
@@ -93,7 +93,7 @@ def test_train_then_resume_and_separate(tmp_path: Path) -> None:
     for words, message in (
         (["alpha=0.5"], "alpha=0.0, not 0.5"),
         (["separator.num_layers=3"], "separator.num_layers=2, not 3"),
-        (["adversarial_epochs=0"], "adversarial_epochs=1, not 0; only more extends it"),
+        (["phase_two.epochs=0"], "phase_two.epochs=1, not 0; only more extends it"),
         (["--data", "other"], "was begun with other data"),
     ):
         refused = dssgan("train", *words, "-o", "run", "--resume", cwd=tmp_path)
@@ -103,12 +103,13 @@ def test_train_then_resume_and_separate(tmp_path: Path) -> None:
     with alone_in(tmp_path / "run", "training"):
         assert "another process runs this training" in dssgan("train", "-o", "run", "--resume", cwd=tmp_path).stderr
     # what it began with need not be said again
-    longer = dssgan("train", "adversarial_epochs=2", "-o", "run", "--resume", cwd=tmp_path)
+    longer = dssgan("train", "phase_two.epochs=2", "-o", "run", "--resume", cwd=tmp_path)
     assert longer.returncode == 0, longer.stderr
     assert "epoch   3" in longer.stderr
     assert "epoch   1" not in longer.stderr
     extended = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert extended["settings"] == record["settings"] | {"adversarial_epochs": 2}
+    two = record["settings"]["phase_two"] | {"epochs": 2}
+    assert extended["settings"] == record["settings"] | {"phase_two": two}
     assert extended["command"] == record["command"]
     assert len(extended["resumed"]) == 1
     averaged = dssgan("ensemble", "run", "-o", "mine.yaml", "-q", cwd=tmp_path)

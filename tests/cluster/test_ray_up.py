@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("ray")]  # one Ray at
 ROOT = Path(__file__).parents[2]
 TRIALS = 4
 SMALL = (
-    "batch_size=2 segment_seconds=1 steps_per_epoch=2 supervised_epochs=1 adversarial_epochs=2 "
+    "batch_size=2 segment_seconds=1 steps_per_epoch=2 phase_one.epochs=1 phase_two.epochs=2 "
     "validation_seconds=2 precision=float32 media=false"
 )
 ALL = "--pruner none"  # none is stopped early

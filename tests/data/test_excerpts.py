@@ -18,7 +18,7 @@ from dssgan.data.dataset import Dataset, Track
 from dssgan.data.excerpts import PairedExcerpts, UnpairedExcerpts
 from dssgan.errors import DataError
 from dssgan.training.batches import Batches
-from dssgan.training.config import make_config
+from dssgan.training.settings import make_config
 
 RATE = 44100
 CHANGED = Augment(remix=0.5)

@@ -192,8 +192,15 @@ def test_song_too_long_for_a_wav_is_refused_at_once(tmp_path, separator):
         file.seek(8)
         file.write((2**32 - 1).to_bytes(4, "big"))  # "of unknown length", to the end of the file
         file.truncate(24 + num_bytes)
-    with pytest.raises(AudioError, match=r"long\.au: its stems would exceed the 4 GiB"):
+    with pytest.raises(AudioError, match=r"long\.au: a wav holds at most 4 GiB; choose flac"):
         separator.separate_file(song, tmp_path / "out")
+
+
+def test_more_channels_than_a_flac_holds_are_refused_before_anything_is_separated(tmp_path, models):
+    write(tmp_path / "field.wav", np.zeros((10, 1000), np.float32), 44100)
+    broken = Separator(models["broken"](1.0, 1.0, sample_rate=44100, channels=2), "broken")
+    with pytest.raises(AudioError, match=r"field\.wav: a flac holds at most 8 channels, not 10; choose wav"):
+        broken.separate_file(tmp_path / "field.wav", tmp_path / "out", suffix=".flac")
 
 
 @pytest.mark.parametrize("subtype", ["pcm16", "float32"])

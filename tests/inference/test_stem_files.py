@@ -123,7 +123,7 @@ def test_folder_that_cannot_be(tmp_path):
     [
         ("float32", ".flac", r"\.flac cannot hold float32; choose pcm16 or pcm24"),
         ("pcm8", ".wav", "unknown subtype 'pcm8'"),
-        ("pcm16", ".mp3", "unknown suffix"),
+        ("pcm16", ".mp3", r"cannot write \.mp3; choose \.wav or \.flac"),
     ],
 )
 def test_formats_that_do_not_exist(tmp_path, subtype, suffix, message):

@@ -14,15 +14,8 @@ from dssgan.data.augment import Augment
 from dssgan.data.dataset import Dataset
 from dssgan.errors import ConfigError
 from dssgan.training.checkpoint import read_checkpoint
-from dssgan.training.config import (
-    PHASE_TWO_SETTINGS,
-    TrainConfig,
-    make_config,
-    merge,
-    parse_overrides,
-    phase_one_key,
-    read_config,
-)
+from dssgan.training.config import SECTIONS, PhaseTwo, TrainConfig, phase_one_key
+from dssgan.training.settings import SHORT_NAMES, lay_out, make_config, merge, parse_overrides, read_config
 from dssgan.tuning.space import combine, find_space
 
 
@@ -30,16 +23,16 @@ def test_overrides_reach_every_depth() -> None:
     config = make_config(
         parse_overrides(["alpha=0.01", "separator.num_layers=2", "augment.remix=0", "learning_rate=1e-4"])
     )
-    assert config.alpha == 0.01
+    assert config.phase_two.alpha == 0.01
     assert config.build_separator().arguments["num_layers"] == 2
-    assert config.augment.remix == 0
-    assert config.learning_rate == 1e-4
+    assert config.phase_one.augment.remix == 0
+    assert config.phase_one.learning_rate == 1e-4
 
 
 def test_another_architecture_drops_the_old_ones_settings() -> None:
     config = make_config({"separator": {"name": "tdf_unet", "num_bands": 8}}, {"separator": {"name": "unet"}})
-    assert config.separator.arguments == {}
-    assert config.separator.preset is None
+    assert config.phase_one.separator.arguments == {}
+    assert config.phase_one.separator.preset is None
 
 
 @pytest.mark.parametrize(
@@ -57,6 +50,12 @@ def test_another_architecture_drops_the_old_ones_settings() -> None:
         ("separator.num_layers=0", "num_layers=0"),
         ("alpha=[", "YAML"),
         ("supervised_loss.name=l3", "unknown"),
+        ("phase_one.alpha=1", "setting 'alpha': belongs to phase_two, not to phase_one"),
+        ("phase_two.alhpa=1", "did you mean alpha"),
+        ("self_boost.shar=1", "did you mean share"),
+        ("phase_three.alpha=1", "did you mean phase_two or phase_one"),
+        ("phase_one=3", "phase_one=3"),
+        ("epochs=3", "supervised_epochs"),
     ],
 )
 def test_what_is_wrong_is_named(override: str, message: str) -> None:
@@ -113,7 +112,8 @@ LEFT_OUT = {
 
 
 def test_the_key_leaves_out_what_is_tested_here() -> None:
-    assert set(LEFT_OUT) == PHASE_TWO_SETTINGS
+    short = {SHORT_NAMES[name][1] if name in SHORT_NAMES else name for name in LEFT_OUT}
+    assert short == set(PhaseTwo.model_fields) | set(TrainConfig.model_fields) - set(SECTIONS)
 
 
 @pytest.mark.parametrize("name", LEFT_OUT)
@@ -132,16 +132,18 @@ def test_what_the_key_leaves_out_changes_no_bit(name: str, tmp_path: Path, bundl
 
 def test_parity_is_the_original() -> None:
     config = make_config(read_config(Path(__file__).parents[2] / "docs" / "parity.yaml"))
-    assert config.augment == Augment.none()  # pairs stay as they are
-    assert config.unpaired_augment == Augment(remix=0, gain=(0.2, 1.2), channel_swap=0, polarity=0)
-    assert (config.alpha, config.beta, config.critic_steps, config.patience) == (0.001, 0.001, 5, 1)
-    assert config.learning_rate == config.adversarial_learning_rate == config.critic_learning_rate == 5e-5
-    assert (config.optimizer, config.schedule, config.weight_decay) == ("adam", "constant", 0)
-    assert config.gradient_clip == math.inf
-    assert config.ema_decay == 0
+    one, two = config.phase_one, config.phase_two
+    assert one.augment == Augment.none()  # pairs stay as they are
+    assert two.unpaired_augment == Augment(remix=0, gain=(0.2, 1.2), channel_swap=0, polarity=0)
+    assert (one.patience, two.alpha, two.beta, two.critic_steps) == (1, 0.001, 0.001, 5)
+    assert one.learning_rate == two.learning_rate == two.critic_learning_rate == 5e-5
+    assert (one.optimizer, one.schedule, one.weight_decay) == ("adam", "constant", 0)
+    assert (one.gradient_clip, one.ema_decay) == (math.inf, 0)
     drawn = find_space("paper").check({})[0]
-    for setting in ("augment", "unpaired_augment", "gradient_clip", "ema_decay", "learning_rate", "critic_steps"):
-        assert getattr(drawn, setting) == getattr(config, setting), setting
+    for setting in ("augment", "gradient_clip", "ema_decay", "learning_rate"):
+        assert getattr(drawn.phase_one, setting) == getattr(one, setting), setting
+    for setting in ("unpaired_augment", "critic_steps", "learning_rate"):
+        assert getattr(drawn.phase_two, setting) == getattr(two, setting), setting
     assert drawn.build_separator().arguments == config.build_separator().arguments
 
 
@@ -151,7 +153,30 @@ def test_settings_without_a_name_are_for_whatever_name_comes() -> None:
     other = {"separator": {"name": "tdf_unet", "num_bands": 8}}
     assert merge(other, named) == named
     # what a space draws is never dropped in silence
-    assert combine(named, {"separator.num_layers": 5}) == {"separator": {"name": "unet", "num_layers": 5}}
+    drawn = combine(lay_out(named), {"separator.num_layers": 5})
+    assert drawn == {"phase_one": {"separator": {"name": "unet", "num_layers": 5}}}
+
+
+@pytest.mark.parametrize(
+    ("settings", "laid_out"),
+    [
+        ({"alpha": 1}, {"phase_two": {"alpha": 1}}),
+        ({"learning_rate": 1}, {"phase_one": {"learning_rate": 1}}),
+        ({"adversarial_learning_rate": 1, "adversarial_epochs": 2}, {"phase_two": {"learning_rate": 1, "epochs": 2}}),
+        ({"supervised_epochs": 3, "device": "cpu"}, {"phase_one": {"epochs": 3}, "device": "cpu"}),
+        ({"phase_two": {"alpha": 1}, "alpha": 2, "phase_two.beta": 3}, {"phase_two": {"alpha": 2, "beta": 3}}),
+        ({"self_boost.share": 0.5}, {"phase_two": {"self_boost": {"share": 0.5}}}),
+    ],
+)
+def test_a_short_name_finds_its_section(settings: dict[str, object], laid_out: dict[str, object]) -> None:
+    assert lay_out(settings) == lay_out(laid_out) == laid_out
+    assert make_config(settings) == make_config(laid_out)
+
+
+def test_the_last_one_given_wins_under_either_name() -> None:
+    file, overrides = lay_out({"alpha": 1, "phase_two": {"beta": 1}}), parse_overrides(["phase_two.alpha=2", "beta=2"])
+    two = make_config(merge(file, overrides)).phase_two
+    assert (two.alpha, two.beta) == (2, 2)
 
 
 @pytest.mark.parametrize(

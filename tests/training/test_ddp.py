@@ -12,8 +12,8 @@ from small_training import steepen
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from dssgan.training.config import make_config
 from dssgan.training.gan import GAN
+from dssgan.training.settings import make_config
 from dssgan.training.world import World
 
 SETTINGS = {

@@ -17,8 +17,8 @@ from dssgan.data.guard import guarded
 from dssgan.data.manifest import save_manifest
 from dssgan.errors import AudioError, ConfigError, DivergedError, DssganError
 from dssgan.separators.bundle import load_bundle
-from dssgan.training.config import make_config
 from dssgan.training.distributed import Workers, train_distributed
+from dssgan.training.settings import make_config
 from dssgan.training.store import FolderStore
 
 pytestmark = pytest.mark.xdist_group("ray")  # one Ray at a time

@@ -158,7 +158,7 @@ def test_averaged_weights_are_validated_and_kept(bundled: Dataset, tmp_path: Pat
     raw, averaged = settings.build_separator(), settings.build_separator()
     raw.load_state_dict(state["separator"])
     averaged.load_state_dict(average)
-    scores = {name: Validation(bundled, model, settings.validation_seconds).run()["usdr/drums"]
+    scores = {name: Validation(bundled, model, settings.phase_one.validation_seconds).run()["usdr/drums"]
               for name, model in (("raw", raw), ("averaged", averaged))}  # fmt: skip
     assert abs(scores["raw"] - scores["averaged"]) > 1e-3  # or the test would say nothing
     assert reports[-1]["score"] == pytest.approx(scores["averaged"], abs=1e-6)

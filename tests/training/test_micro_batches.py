@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from dssgan.errors import ConfigError, DssganError
-from dssgan.training.config import TrainConfig, make_config
+from dssgan.training.config import TrainConfig
 from dssgan.training.gan import GAN
+from dssgan.training.settings import make_config
 from dssgan.training.world import World
 
 SETTINGS = {

@@ -18,7 +18,8 @@ from dssgan.data.rights import Rights
 from dssgan.errors import ConfigError, DataError, DivergedError, ModelError
 from dssgan.separators.bundle import load_bundle
 from dssgan.training.checkpoint import CHECKPOINT_FILE, PREVIOUS_FILE, Position, read_checkpoint, write_checkpoint
-from dssgan.training.config import TrainConfig, make_config
+from dssgan.training.config import TrainConfig
+from dssgan.training.settings import make_config
 
 
 def test_both_phases_run_and_leave_a_bundle(tmp_path: Path, bundled: Dataset) -> None:
@@ -49,7 +50,7 @@ def test_both_phases_run_and_leave_a_bundle(tmp_path: Path, bundled: Dataset) ->
         "rights": [{**asdict(given), "tracks": ["lithium-1"]}],
     }
     assert description["validation"]["score"] == outcome.score
-    assert description["config"]["seed"] == 0
+    assert description["config"]["phase_one"]["seed"] == 0
     assert load_bundle(outcome.bundle).sources == ("drums", "other")
 
     events = EventAccumulator(str(tmp_path / "tensorboard"), size_guidance={"images": 0, "audio": 0}).Reload()
@@ -270,7 +271,7 @@ def test_missing_partitions_are_named(tmp_path: Path, bundled: Dataset) -> None:
         run(tmp_path, without(train_sup=()), config())
     with pytest.raises(DataError, match="early stopping"):
         run(tmp_path, without(valid=()), config())
-    with pytest.raises(DataError, match="adversarial_epochs=0"):
+    with pytest.raises(DataError, match=r"phase_two\.epochs=0"):
         run(tmp_path, without(train_unsup=type(bundled.train_unsup)()), config())
 
 

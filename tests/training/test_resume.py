@@ -29,9 +29,9 @@ def test_more_epochs_and_other_devices_are_fine(changes: dict[str, object]) -> N
 @pytest.mark.parametrize(
     ("changes", "phase", "message"),
     [
-        ({"alpha": 0.2}, 1, "run: was trained with alpha=0.1, not 0.2; go on with that"),
-        ({"adversarial_epochs": 4}, 2, "adversarial_epochs=5, not 4; only more extends it"),
-        ({"supervised_epochs": 6}, 2, "supervised_epochs=5, not 6"),
+        ({"alpha": 0.2}, 1, "run: was trained with phase_two.alpha=0.1, not 0.2; go on with that"),
+        ({"adversarial_epochs": 4}, 2, "phase_two.epochs=5, not 4; only more extends it"),
+        ({"supervised_epochs": 6}, 2, "phase_one.epochs=5, not 6"),
         ({"separator": {"name": "unet", "num_layers": 3}}, 1, "separator.num_layers=None, not 3"),
     ],
 )
@@ -43,7 +43,7 @@ def test_what_would_be_another_training_is_refused(changes: dict[str, object], p
 def test_what_is_given_again_must_agree() -> None:
     require_agreement("sweep", SETTINGS, {})
     require_agreement("sweep", SETTINGS, {"alpha": 0.1, "separator": {"name": "unet"}})
-    with pytest.raises(ConfigError, match=r"sweep: was begun with alpha=0\.1, not 0\.3"):
+    with pytest.raises(ConfigError, match=r"sweep: was begun with phase_two\.alpha=0\.1, not 0\.3"):
         require_agreement("sweep", SETTINGS, {"alpha": 0.3})
     with pytest.raises(ConfigError, match=r"beta=its own, not 1"):
         require_agreement("sweep", SETTINGS, {"beta": 1})

@@ -13,8 +13,9 @@ from dssgan.data.dataset import Dataset
 from dssgan.errors import ConfigError, DataError, ModelError
 from dssgan.separators import SeparatorModel, build_separator
 from dssgan.separators.loading import load_model
-from dssgan.training.config import SelfBoost, make_config
+from dssgan.training.config import SelfBoost
 from dssgan.training.self_boost import SelfBoosting, agreement_db, label, two_passes
+from dssgan.training.settings import make_config
 
 BOOSTED = {"alpha": 0.0, "beta": 0.0, "self_boost": {"share": 0.5, "min_agreement_db": -100.0, "chunk_seconds": 1.0}}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dssgan.data.dataset import Dataset
-from dssgan.training.config import make_config
+from dssgan.training.settings import make_config
 from dssgan.training.store import FolderStore
 from dssgan.tuning.limits import Limits, Size, measure
 from dssgan.tuning.options import SearchOptions

@@ -21,7 +21,7 @@ SMALL = [
     "separator.name=unet", "separator.num_layers=2", "separator.num_initial_filters=2", "separator.n_fft=512",
     "separator.hop_samples=256", "separator.sample_rate=8192", "separator.channels=1",
     "supervised_loss.name=log_magnitude", "precision=float32", "segment_seconds=1", "batch_size=2", "steps_per_epoch=1",
-    "supervised_epochs=1", "adversarial_epochs=0", "validation_seconds=2", "media=false",
+    "phase_one.epochs=1", "phase_two.epochs=0", "validation_seconds=2", "media=false",
 ]  # fmt: skip
 SPACE = 'def space(trial):\n    trial.suggest_float("learning_rate", 1e-4, 1e-3, log=True)\n'
 

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from dssgan.errors import ConfigError
-from dssgan.training.config import make_config
+from dssgan.training.settings import make_config
 from dssgan.tuning.options import SearchOptions
 from dssgan.tuning.pruners import MIN_OTHERS, PRUNERS, Hyperband, MedianStopping, Pruner, make_pruner
 from dssgan.tuning.rungs import Place

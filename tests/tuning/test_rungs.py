@@ -2,7 +2,7 @@
 
 import pytest
 
-from dssgan.training.config import make_config
+from dssgan.training.settings import make_config
 from dssgan.tuning.rungs import Brackets, Place, Rungs
 from dssgan.tuning.space import find_space
 

@@ -14,19 +14,19 @@ from dssgan.tuning.space import SearchSpace, combine, find_space, shipped_spaces
 def test_shipped_spaces_draw_settings_that_fit(name: str) -> None:
     assert name in shipped_spaces()
     configs = find_space(name).check({})
-    assert len({config.alpha for config in configs}) > 1
+    assert len({config.phase_two.alpha for config in configs}) > 1
 
 
 def test_quick_draws_both_architectures_and_the_paper_only_its_own() -> None:
-    assert {config.separator.name for config in find_space("quick").check({})} == {"tdf_unet", "unet"}
+    assert {config.phase_one.separator.name for config in find_space("quick").check({})} == {"tdf_unet", "unet"}
     assert {config.build_separator().arguments["sample_rate"] for config in find_space("paper").check({})} == {8192}
 
 
 def test_given_settings_win() -> None:
     configs = find_space("quick").check({"steps_per_epoch": 1, "separator": {"name": "unet"}, "alpha": 0.25})
-    assert {config.steps_per_epoch for config in configs} == {1}
-    assert {config.alpha for config in configs} == {0.25}
-    assert {config.separator.name for config in configs} == {"unet"}
+    assert {config.phase_one.steps_per_epoch for config in configs} == {1}
+    assert {config.phase_two.alpha for config in configs} == {0.25}
+    assert {config.phase_one.separator.name for config in configs} == {"unet"}
 
 
 def test_a_space_survives_pickling() -> None:
@@ -64,4 +64,5 @@ def test_missing_files_and_names_are_named() -> None:
 
 def test_combine_lays_given_settings_over_drawn_ones() -> None:
     drawn = {"separator.name": "unet", "separator.num_layers": 3, "alpha": 0.1}
-    assert combine({"alpha": 0.5}, drawn) == {"alpha": 0.5, "separator": {"name": "unet", "num_layers": 3}}
+    separator = {"name": "unet", "num_layers": 3}
+    assert combine({"alpha": 0.5}, drawn) == {"phase_two": {"alpha": 0.5}, "phase_one": {"separator": separator}}

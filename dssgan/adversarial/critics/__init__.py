@@ -6,7 +6,7 @@ from typing import Any
 from dssgan.adversarial.critics.base import Critic, Judgement
 from dssgan.adversarial.critics.multi_resolution import MultiResolutionCritic
 from dssgan.adversarial.critics.strided import StridedCritic
-from dssgan.configurable import build, lookup
+from dssgan.configurable import build
 
 __all__ = ["CRITICS", "Critic", "Judgement", "build_critic"]
 
@@ -30,6 +30,4 @@ def build_critic(name: str, arguments: Mapping[str, Any], preset: str | None = N
     Raises:
         ConfigError: an unknown critic, preset or setting, or a value that does not fit.
     """
-    critic = lookup("critic", CRITICS, name)
-    settings = lookup(f"preset of {name}", critic.presets, preset) if preset else {}
-    return build("critic", CRITICS, name, {**settings, **arguments})
+    return build("critic", CRITICS, name, arguments, preset)

@@ -30,7 +30,7 @@ def command(
     """
     from dssgan.cli.terminal import Terminal
     from dssgan.curation.contributions.pack import contribute, find_tracks
-    from dssgan.curation.contributions.record import check_licence
+    from dssgan.curation.contributions.rules import check_licence
 
     licence = check_licence(licence)
     names, tracks = find_tracks(folder, tuple(sources.split(",")), holder=holder)

@@ -47,6 +47,7 @@ def command(
     from dssgan.cli.sweep.run import require_success, run_and_show
     from dssgan.cli.terminal import Terminal
     from dssgan.cli.train import absolute, load_again
+    from dssgan.training.settings import lay_out
     from dssgan.tuning.bucket import join, open_store
     from dssgan.tuning.finalists import compare, finalists_space
     from dssgan.tuning.options import SearchOptions
@@ -57,7 +58,8 @@ def command(
     store = open_store(join(place, name))
     searched = read_status(store, name, study)
     recorded = read_record(store)
-    settings = {key: value for key, value in recorded["settings"].items() if key != "seed"}
+    settings = lay_out(recorded["settings"])
+    settings.get("phase_one", {}).pop("seed", None)  # each finalist is trained with several
     space = finalists_space(searched.result, searched.settings, top, seeds)
     options = SearchOptions(num_trials=top * seeds, sampler="brute_force", pruner="none", **resources)
     trained = run_and_show(

@@ -84,7 +84,7 @@ def command(
     """
     from dssgan.cli.terminal import Terminal
     from dssgan.cli.train import absolute, load_again
-    from dssgan.training.config import merge, parse_overrides, read_config
+    from dssgan.training.settings import merge, parse_overrides, read_config
     from dssgan.tuning.bucket import join, open_store
     from dssgan.tuning.options import SearchOptions
     from dssgan.tuning.space import find_space

@@ -13,8 +13,10 @@ from typing import IO
 import soundfile
 
 from dssgan.audio import files
-from dssgan.curation.contributions.record import MAX_RECORD_BYTES, RECORD_NAME, Contribution, FileEntry, decode
+from dssgan.curation.contributions.rules import MAX_MANIFEST_BYTES, decode, files_of
+from dssgan.data.dataset import Dataset
 from dssgan.data.fingerprint import fingerprint
+from dssgan.data.manifest import FILE_NAME, FileEntry, Manifest, load_manifest
 from dssgan.errors import AudioError, DataError, DssganError
 
 DEFAULT_MAX_GIB = 32.0
@@ -41,13 +43,13 @@ class Unpacked:
     Attributes:
         archive: where it came from.
         sha256: hash of the archive.
-        contribution: what it says about itself.
+        dataset: its tracks, with the terms.
         folder: where its files lie, under the names they have in the archive.
     """
 
     archive: Path
     sha256: str
-    contribution: Contribution
+    dataset: Dataset
     folder: Path
 
 
@@ -70,20 +72,26 @@ def unpack(archive: Path, folder: Path, max_gib: float = DEFAULT_MAX_GIB) -> Unp
         _check_end(stream, size)
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
         with zipfile.ZipFile(stream) as opened:
-            contribution, entries = _read_record(opened, size, most_bytes)
-            for path, file in contribution.files.items():
-                _extract(opened, entries[path], file, folder / path)
+            manifest, entries = _read_manifest(opened, size, most_bytes)
+            for entry in entries.values():
+                _extract(opened, entry, folder / entry.filename)
     decoded_bytes = 0
-    for path, file in contribution.files.items():
+    files_in_it = list(files_of(manifest))
+    for file in files_in_it:
         with _refusing(archive):
-            decoded_bytes += _check_header(folder / path, file)
+            decoded_bytes += _check_header(folder / file.path, file)
             if decoded_bytes > most_bytes:
                 raise _TooLargeError(f"holds more audio than {max_gib:g} GiB")
-    for path, file in contribution.files.items():
+    for file in files_in_it:
         with _refusing(archive):
-            if fingerprint(folder / path) != file.fingerprint:
-                raise ValueError(f"{path}: is not the audio that {RECORD_NAME} tells of")
-    return Unpacked(archive, digest, contribution, folder)
+            if fingerprint(folder / file.path) != file.fingerprint:
+                raise ValueError(f"{file.path}: is not the audio that {FILE_NAME} describes")
+    try:
+        dataset = load_manifest(folder / FILE_NAME)
+    except DataError as error:  # tracks whose parts do not fit together
+        reason = str(error).replace(f"{folder}/", "")
+        raise DataError(f"{archive}: {reason}; refused, ask its sender for an intact copy") from error
+    return Unpacked(archive, digest, dataset, folder)
 
 
 @contextmanager
@@ -123,9 +131,7 @@ def _check_end(stream: IO[bytes], size: int) -> None:
     stream.seek(0)
 
 
-def _read_record(
-    opened: zipfile.ZipFile, size: int, most_bytes: int
-) -> tuple[Contribution, dict[str, zipfile.ZipInfo]]:
+def _read_manifest(opened: zipfile.ZipFile, size: int, most_bytes: int) -> tuple[Manifest, dict[str, zipfile.ZipInfo]]:
     entries: dict[str, zipfile.ZipInfo] = {}
     for entry in opened.infolist():
         _check_entry(entry)
@@ -139,22 +145,22 @@ def _read_record(
         raise _TooLargeError(f"unpacks to more than {most_bytes / 2**30:.4g} GiB")
     if total_bytes > size:
         raise ValueError("promises more than it holds")
-    if RECORD_NAME not in entries:
-        raise ValueError(f"has no {RECORD_NAME}, so it is no contribution")
-    with opened.open(entries[RECORD_NAME]) as stream:
-        content = stream.read(MAX_RECORD_BYTES + 1)
-    if len(content) > MAX_RECORD_BYTES:
-        raise ValueError(f"{RECORD_NAME} is too long")
+    if FILE_NAME not in entries:
+        raise ValueError(f"has no {FILE_NAME}, so it is no contribution, or one of an earlier version")
+    with opened.open(entries[FILE_NAME]) as stream:
+        content = stream.read(MAX_MANIFEST_BYTES + 1)
+    if len(content) > MAX_MANIFEST_BYTES:
+        raise ValueError(f"{FILE_NAME} is too long")
     try:
-        contribution = decode(content)
+        manifest = decode(content)
     except ValueError as error:
-        raise ValueError(f"{RECORD_NAME}: {error}") from error
-    expected = {RECORD_NAME, *contribution.files}
+        raise ValueError(f"{FILE_NAME}: {error}") from error
+    expected = {FILE_NAME, *(file.path for file in files_of(manifest))}
     if missing := sorted(expected - set(entries)):
         raise ValueError(f"{missing[0]!r} is missing")
     if extra := sorted(set(entries) - expected):
         raise ValueError(f"{extra[0]!r} is no part of a contribution")
-    return contribution, entries
+    return manifest, entries
 
 
 def _check_entry(entry: zipfile.ZipInfo) -> None:
@@ -170,25 +176,22 @@ def _check_entry(entry: zipfile.ZipInfo) -> None:
         raise ValueError(f"{name!r} is compressed, which no contribution is")
 
 
-def _extract(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, file: FileEntry, target: Path) -> None:
-    """Copy one file, counting what really comes."""
-    if entry.file_size != file.bytes:
-        raise ValueError(f"{file.path}: has {entry.file_size} bytes, not the {file.bytes} of {RECORD_NAME}")
+def _extract(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> None:
+    """Copy one file, counting what really comes; zipfile compares its checksum."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    digest, left_bytes = hashlib.sha256(), file.bytes
+    left_bytes = entry.file_size
     with opened.open(entry) as stream, target.open("xb") as copy:
         while block := stream.read(_COPY_BYTES):
             left_bytes -= len(block)
             if left_bytes < 0:
                 break
-            digest.update(block)
             copy.write(block)
-    if left_bytes or digest.hexdigest() != file.sha256:
-        raise ValueError(f"{file.path}: does not have the SHA-256 that {RECORD_NAME} tells")
+    if left_bytes:
+        raise ValueError(f"{entry.filename}: is not as long as the archive says")
 
 
 def _check_header(path: Path, file: FileEntry) -> int:
-    """Compare a file's header with the record; give the size of its audio at 16 bits, bytes."""
+    """Compare a file's header with the manifest; give the size of its audio at 16 bits, bytes."""
     with path.open("rb") as stream:
         is_flac = stream.read(4) == b"fLaC"
     try:
@@ -202,5 +205,5 @@ def _check_header(path: Path, file: FileEntry) -> int:
     found = (info.sample_rate, info.channels)
     stated = (file.sample_rate, file.channels)
     if found != stated or abs(info.seconds - file.duration) > _DURATION_TOLERANCE_SECONDS:
-        raise ValueError(f"{file.path}: its rate, channels or length are not those of {RECORD_NAME}")
+        raise ValueError(f"{file.path}: its rate, channels or length are not those of {FILE_NAME}")
     return info.num_frames * info.channels * 2

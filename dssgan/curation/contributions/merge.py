@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from dssgan.atomic import write_text
 from dssgan.curation.contributions.archive import DEFAULT_MAX_GIB, Unpacked, unpack
-from dssgan.curation.contributions.record import MIX, TrackEntry, folded
+from dssgan.curation.contributions.rules import MIX, credit_of, folded
 from dssgan.curation.doctor import examine_track
 from dssgan.data.acoustic import Landmarks, landmarks, matches
 from dssgan.data.audio_file import AudioFile, Recording
@@ -20,7 +20,6 @@ from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Track
 from dssgan.data.fingerprint import SILENCE
 from dssgan.data.loading import load_dataset
 from dssgan.data.manifest import save_manifest
-from dssgan.data.rights import Rights
 from dssgan.errors import DataError, DssganError, unknown
 
 QUARANTINE = "quarantine"
@@ -115,14 +114,14 @@ def _existing(folder: Path) -> Path:
 def _load(output: Path, unpacked: Sequence[Unpacked]) -> Dataset:
     if output.exists():
         return load_dataset(output)
-    return Dataset(tuple(unpacked[0].contribution.sources), name=output.parent.name or "contributions")
+    return Dataset(unpacked[0].dataset.sources, name=output.parent.name or "contributions")
 
 
 def _check_sources(dataset: Dataset, unpacked: Sequence[Unpacked]) -> None:
     for one in unpacked:
-        if set(one.contribution.sources) != set(dataset.sources):
+        if set(one.dataset.sources) != set(dataset.sources):
             raise DataError(
-                f"{one.archive}: has the sources {', '.join(one.contribution.sources)}, but {dataset.name} has "
+                f"{one.archive}: has the sources {', '.join(one.dataset.sources)}, but {dataset.name} has "
                 f"{', '.join(dataset.sources)}; merge it into another data set"
             )
 
@@ -141,64 +140,59 @@ class _Merging:
     def run(self, unpacked: Sequence[Unpacked], output: Path) -> MergeReport:
         dataset = self.dataset
         for one in unpacked:
-            tracks = [added for record in one.contribution.tracks if (added := self._add(one, record)) is not None]
+            tracks = [added for given in one.dataset.train_sup if (added := self._add(one, given)) is not None]
             if tracks:
                 dataset = _extended(dataset, self.partition, one, tracks)
         if self.added:
             save_manifest(dataset, output)
         return MergeReport(tuple(self.added), tuple(self.duplicates), tuple(self.quarantined))
 
-    def _add(self, one: Unpacked, record: TrackEntry) -> Track | None:
-        try:
-            track = self._track(one, record, record.name, one.folder)
-            reasons = []
-        except DataError as error:
-            track, reasons = None, [str(error)]
-        if track is not None:
-            if same := self.known.find(track):
-                self.duplicates.append((record.name, same))
-                return None
-            reasons = _faults(track, self.dataset.sources)
-        if track is None or reasons:
-            self._quarantine(one, record, "; ".join(reasons))
+    def _add(self, one: Unpacked, given: Track) -> Track | None:
+        parts = _parts(one, given)
+        track = Track(given.name, parts.get(MIX), tuple(parts.get(source) for source in self.dataset.sources))
+        if same := self.known.find(track):
+            self.duplicates.append((track.name, same))
             return None
-        name = record.name
+        if reasons := _faults(track, self.dataset.sources):
+            self._quarantine(one, track.name, parts, "; ".join(reasons))
+            return None
+        name = track.name
         if folded(name) in self.names:
             name = f"{name}-{one.sha256[:8]}"
         self.names.add(folded(name))
         self.added.append(name)
-        target = self.folder / one.sha256[:16] / record.name
-        _place(one, record, target)
-        placed = self._track(one, record, name, target)
+        target = self.folder / one.sha256[:16] / track.name
+        _place(one, parts, target)
+        there = {part: replace(file, path=target / f"{part}.flac") for part, file in parts.items()}
+        placed = Track(name, there.get(MIX), tuple(there.get(source) for source in self.dataset.sources))
         self.known.add(placed)
         return placed
 
-    def _track(self, one: Unpacked, record: TrackEntry, name: str, folder: Path) -> Track:
-        samples = {}
-        for part, file in record.files.items():
-            path = folder / file.path if folder == one.folder else folder / f"{part}.flac"
-            samples[part] = replace(AudioFile.of(path), fingerprint=file.fingerprint)
-        return Track(name, samples.get(MIX), tuple(samples.get(source) for source in self.dataset.sources))
-
-    def _quarantine(self, one: Unpacked, record: TrackEntry, reason: str) -> None:
-        self.quarantined.append((record.name, reason))
-        terms = one.contribution
+    def _quarantine(self, one: Unpacked, name: str, parts: Mapping[str, AudioFile], reason: str) -> None:
+        self.quarantined.append((name, reason))
+        (terms,) = one.dataset.rights
         text = f"{reason}\narchive: {one.sha256}\nholder: {terms.holder}\nlicence: {terms.licence}\n"
-        target = self.folder / QUARANTINE / record.name
+        target = self.folder / QUARANTINE / name
         note = target / "reason.txt"
         if target.exists() and not (note.is_file() and f"archive: {one.sha256}" in note.read_text("utf-8")):
-            target = target.with_name(f"{record.name}-{one.sha256[:8]}")
-        _place(one, record, target, reason=text)
+            target = target.with_name(f"{name}-{one.sha256[:8]}")
+        _place(one, parts, target, reason=text)
 
 
-def _place(one: Unpacked, record: TrackEntry, target: Path, reason: str | None = None) -> None:
+def _parts(one: Unpacked, track: Track) -> dict[str, AudioFile]:
+    """Give a track's files by `MIX` and source; an archive holds no sums."""
+    parts = zip((MIX, *one.dataset.sources), (track.mix, *track.sources), strict=True)
+    return {part: recording.files[0] for part, recording in parts if recording is not None}
+
+
+def _place(one: Unpacked, parts: Mapping[str, AudioFile], target: Path, reason: str | None = None) -> None:
     """Move a track's files to their place in one step; what is there already, and right, stays."""
-    parts = {f"{part}.flac": one.folder / file.path for part, file in record.files.items()}
-    if all((target / name).is_file() and _same_bytes(target / name, path) for name, path in parts.items()):
+    paths = {f"{part}.flac": file.path for part, file in parts.items()}
+    if all((target / name).is_file() and _same_bytes(target / name, path) for name, path in paths.items()):
         return
     ready = one.folder / "ready"
     ready.mkdir()
-    for name, path in parts.items():
+    for name, path in paths.items():
         path.rename(ready / name)
     if reason is not None:
         write_text(ready / "reason.txt", reason)
@@ -214,24 +208,16 @@ def _same_bytes(first: Path, second: Path) -> bool:
 
 
 def _extended(dataset: Dataset, partition: str, one: Unpacked, tracks: Sequence[Track]) -> Dataset:
-    terms = one.contribution
-    rights = Rights(
-        tracks=tuple(track.name for track in tracks),
-        licence=terms.licence,
-        holder=terms.holder,
-        source=terms.source,
-        consent=f"{terms.consent} ({terms.date.isoformat()})",
-        archive=one.sha256,
-    )
+    (terms,) = one.dataset.rights
+    rights = replace(terms, tracks=tuple(track.name for track in tracks), archive=one.sha256)
     whole = [*dataset.partition(partition), *tracks]
-    credit = f"{terms.holder} ({terms.licence}): {terms.source}"
     return replace(
         dataset,
         train_sup=tuple(whole) if partition == "train_sup" else dataset.train_sup,
         valid=tuple(whole) if partition == "valid" else dataset.valid,
         test=tuple(whole) if partition == "test" else dataset.test,
         licence=_joint_licence(dataset, terms.licence),
-        credits=tuple(dict.fromkeys([*dataset.credits, credit])),
+        credits=tuple(dict.fromkeys([*dataset.credits, credit_of(terms)])),
         rights=(*dataset.rights, rights),
     )
 

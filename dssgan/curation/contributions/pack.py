@@ -1,6 +1,5 @@
 """Packing tracks and the terms they are given under into one archive."""
 
-import hashlib
 import tempfile
 import zipfile
 from collections.abc import Sequence
@@ -9,26 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from pydantic import ValidationError
 
 from dssgan import atomic
 from dssgan.audio import files
-from dssgan.curation.contributions.record import (
-    MIX,
-    RECORD_NAME,
-    Contribution,
-    FileEntry,
-    TrackEntry,
-    check_licence,
-    entry_name,
-    first_fault,
-)
+from dssgan.curation.contributions.rules import MIX, check_licence, check_terms, credit_of, entry_name, files_of
 from dssgan.curation.importers.base import Options
 from dssgan.curation.importers.folders import tracks_under
 from dssgan.data.audio_file import AudioFile, Recording
 from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Track
-from dssgan.data.fingerprint import fingerprint
 from dssgan.data.loading import load_dataset
+from dssgan.data.manifest import FILE_NAME, describe, encode_manifest
+from dssgan.data.rights import Rights
 from dssgan.errors import DataError
 
 SUFFIX = ".dssgan.zip"
@@ -88,7 +78,7 @@ def contribute(
     source: str,
     consent: str,
     day: date | None = None,
-) -> Contribution:
+) -> Dataset:
     """Pack tracks into an archive that can be verified file by file.
 
     Stems become flac: 24 bits where a file of the track has more than 16, else 16. Where a file would clip, the whole
@@ -106,7 +96,7 @@ def contribute(
         day: when; today by default.
 
     Returns:
-        What the archive says about itself.
+        The data set that the archive holds; its files are in the archive alone.
 
     Raises:
         DataError: the terms or names cannot be used.
@@ -116,27 +106,30 @@ def contribute(
     output = Path(output)
     if not output.name.endswith(SUFFIX):
         raise DataError(f"{output}: cannot be the name of a contribution; end it in {SUFFIX}")
-    terms: dict[str, str | date] = {
-        "licence": check_licence(licence),
-        "holder": holder,
-        "source": source,
-        "consent": consent,
-        "date": day or datetime.now(UTC).date(),
-    }
-    _check_terms(tracks, sources, terms)  # before hours of encoding
-    with atomic.replacing(output) as temporary, tempfile.TemporaryDirectory(dir=output.parent) as folder:
-        records = [_encode(track, sources, index, Path(folder)) for index, track in enumerate(tracks)]
-        contribution = Contribution.model_validate({**terms, "sources": list(sources), "tracks": records})
+    rights = Rights(
+        tuple(track.name for track in tracks), check_licence(licence), holder, source,
+        f"{consent} ({(day or datetime.now(UTC).date()).isoformat()})" if consent.strip() else "",
+    )  # fmt: skip
+    check_terms(rights.tracks, sources, rights)  # before hours of encoding
+    with atomic.replacing(output) as temporary, tempfile.TemporaryDirectory(dir=output.parent) as name:
+        folder = Path(name).absolute()
+        packed = Dataset(
+            tuple(sources),
+            train_sup=tuple(_encode(track, sources, index, folder) for index, track in enumerate(tracks)),
+            name=holder, licence=rights.licence, credits=(credit_of(rights),),
+            rights=(rights,),
+        )  # fmt: skip
+        manifest = describe(packed, folder)
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:  # flac does not shrink any further
-            archive.writestr(_entry(RECORD_NAME), contribution.encode())
-            for path in contribution.files:
+            archive.writestr(_entry(FILE_NAME), encode_manifest(manifest))
+            for file in files_of(manifest):
                 with (
-                    (Path(folder) / path).open("rb") as stream,
-                    archive.open(_entry(path), "w", force_zip64=True) as to,
+                    (folder / file.path).open("rb") as stream,
+                    archive.open(_entry(file.path), "w", force_zip64=True) as to,
                 ):
                     while block := stream.read(_COPY_BYTES):
                         to.write(block)
-    return contribution
+    return packed
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
@@ -146,33 +139,15 @@ def _entry(name: str) -> zipfile.ZipInfo:
     return entry
 
 
-def _check_terms(tracks: Sequence[Track], sources: Sequence[str], terms: dict[str, str | date]) -> None:
-    def placeholder(index: int) -> FileEntry:
-        return FileEntry(
-            path=entry_name(index, sources[0]), sha256="0" * 64, bytes=1, sample_rate=1, channels=1, duration=1.0,
-            fingerprint="silence",
-        )  # fmt: skip
-
-    try:
-        named = [
-            TrackEntry(name=track.name, files={sources[0]: placeholder(index)}) for index, track in enumerate(tracks)
-        ]
-        Contribution.model_validate({**terms, "sources": list(sources), "tracks": named})
-    except ValidationError as error:
-        raise DataError(f"contribution: {first_fault(error)}; fix it") from error
-
-
-def _encode(track: Track, sources: Sequence[str], index: int, folder: Path) -> TrackEntry:
+def _encode(track: Track, sources: Sequence[str], index: int, folder: Path) -> Track:
     parts = {name: part for name, part in zip((MIX, *sources), (track.mix, *track.sources), strict=True) if part}
     subtype = "pcm24" if any(_is_fine(file) for part in parts.values() for file in part.files) else "pcm16"
     paths = {name: folder / entry_name(index, name) for name in parts}
-    gain = 1.0
-    if (peak := _write(parts, paths, subtype, gain)) > 1.0:
+    if (peak := _write(parts, paths, subtype, 1.0)) > 1.0:
         most = 1.0 if subtype == "pcm24" else 1.0 - 2.0**-15
-        gain = most / peak
-        _write(parts, paths, subtype, gain)
-    records = {name: _describe(path, entry_name(index, name)) for name, path in paths.items()}
-    return TrackEntry(name=track.name, gain_db=round(20 * float(np.log10(gain)), 3), files=records)
+        _write(parts, paths, subtype, most / peak)
+    written = {name: AudioFile.of(path, with_fingerprint=True) for name, path in paths.items()}
+    return Track(track.name, written.get(MIX), tuple(written.get(source) for source in sources))
 
 
 def _write(parts: dict[str, Recording], paths: dict[str, Path], subtype: str, gain: float) -> float:
@@ -190,18 +165,3 @@ def _is_fine(sample: AudioFile) -> bool:
         return soundfile.info(sample.path).subtype in _FINE_SUBTYPES
     except soundfile.LibsndfileError:
         return False  # what ffmpeg alone reads is coded with loss, as good as always
-
-
-def _describe(path: Path, name: str) -> FileEntry:
-    info = files.probe(path)
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return FileEntry(
-        path=name,
-        sha256=digest,
-        bytes=path.stat().st_size,
-        sample_rate=info.sample_rate,
-        channels=info.channels,
-        duration=round(info.seconds, 6),
-        fingerprint=fingerprint(path),
-    )

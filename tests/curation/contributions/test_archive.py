@@ -1,7 +1,6 @@
 """Archives made to do harm: each is refused in one line, and nothing is written."""
 
 import contextlib
-import hashlib
 import io
 import json
 import shutil
@@ -22,7 +21,7 @@ from dssgan.curation.contributions.archive import unpack
 from dssgan.curation.contributions.merge import merge
 from dssgan.errors import DataError, DssganError
 
-RECORD = "contribution.json"
+RECORD = "dataset.json"
 DRUMS = "tracks/0000/drums.flac"
 Entries = dict[str, bytes]
 Record = dict[str, Any]
@@ -62,12 +61,6 @@ def changed(entries: Entries, change: Callable[[Record], None]) -> Entries:
     return {**entries, RECORD: json.dumps(record).encode()}
 
 
-def described(record: Record, track: int, part: str, content: bytes, **facts: Any) -> None:
-    """Make the record tell the truth about other content."""
-    file = record["tracks"][track]["files"][part]
-    file.update({"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content), **facts})
-
-
 @pytest.mark.parametrize(
     "name",
     ["../evil", "tracks/../../evil", "/tmp/evil", "C:/evil", "..\\evil", "tracks\\evil", "tracks/0000/drums.flac\0x"],
@@ -78,7 +71,7 @@ def test_names_that_lead_outside(entries: Entries, tmp_path: Path, name: str) ->
     shown = name.split("\0")[0].replace("\\", "/") if "\0" in name else name
 
     def announce(record: Record) -> None:
-        record["tracks"][0]["files"]["drums"]["path"] = shown
+        _file(record)["path"] = shown
 
     renamed = {place if key == DRUMS else key: value for key, value in changed(entries, announce).items()}
     path = write(tmp_path / "a.zip", renamed)
@@ -133,7 +126,7 @@ def test_audio_that_decodes_to_much_more_than_it_is(entries: Entries, tmp_path: 
     content = silence.getvalue()
 
     def change(record: Record) -> None:
-        described(record, 0, "drums", content, duration=60.0, fingerprint="silence")
+        _file(record).update(duration=60.0, fingerprint="silence")
 
     path = write(tmp_path / "a.zip", {**changed(entries, change), DRUMS: content})
     assert path.stat().st_size < 2 << 20
@@ -201,7 +194,7 @@ def test_records_that_are_none(entries: Entries, tmp_path: Path, record: bytes, 
 
 
 def _file(record: Record) -> Record:
-    file = record["tracks"][0]["files"]["drums"]
+    file = record["train_sup"][0]["sources"]["drums"]
     assert isinstance(file, dict)
     return file
 
@@ -214,8 +207,14 @@ def _whole(record: Record) -> Record:
     return record
 
 
+def _rights(record: Record) -> Record:
+    (rights,) = record["rights"]
+    assert isinstance(rights, dict)
+    return rights
+
+
 def _track(record: Record) -> Record:
-    track = record["tracks"][0]
+    track = record["train_sup"][0]
     assert isinstance(track, dict)
     return track
 
@@ -227,12 +226,13 @@ def _track(record: Record) -> Record:
         (_set(_file, "duration", float("inf")), "duration"),
         (_set(_file, "duration", "1.0"), "duration"),
         (_set(_file, "duration", 2.0), "rate, channels or length"),
-        (_set(_file, "bytes", True), "bytes"),
-        (_set(_file, "bytes", 10**30), "bytes"),
-        (_set(_file, "bytes", 5), "has .* bytes, not the 5"),
+        (_set(_file, "channels", True), "channels"),
+        (_set(_file, "channels", 9), "too many channels"),
+        (_set(_file, "sample_rate", 10**30), "too high a sample rate|Invalid|int"),
         (_set(_file, "sample_rate", 48000), "rate, channels or length"),
         (_set(_file, "channels", 1), "rate, channels or length"),
-        (_set(_file, "sha256", "0" * 64), "does not have the SHA-256"),
+        (_set(_file, "fingerprint", None), "its fingerprint is none"),
+        (_set(_file, "stem", 1), "must be one file"),
         (_set(_file, "fingerprint", "0" * 64), "is not the audio"),
         (_set(_file, "fingerprint", "silence"), "is not the audio"),
         (_set(_file, "path", "../../evil.flac"), "must be called tracks/0000/drums.flac"),
@@ -246,14 +246,22 @@ def _track(record: Record) -> Record:
         (_set(_track, "name", "n" * 121), "choose another"),
         (_set(_track, "name", "ZWÖLF"), "stands there twice"),
         (_set(_track, "name", "Zwo\u0308lf"), "stands there twice"),
-        (_set(_track, "files", {}), "has no source"),
-        (_set(_whole, "tracks", []), "tracks"),
+        (_set(_track, "sources", {}), "has no source"),
+        (_set(_track, "mix", {"sum": [{}]}), "mix"),
+        (_set(_whole, "train_sup", []), "tracks"),
+        (lambda record: record.update(test=record["train_sup"]), "more than songs to train on"),
+        (lambda record: record["train_unsup"].update(mixes=[_file(record)]), "more than songs to train on"),
         (_set(_whole, "sources", ["drums", "../other"]), "must be a lower-case word"),
-        (_set(_whole, "sources", ["drums", "drums"]), "names a source twice"),
-        (_set(_whole, "licence", "free"), "no SPDX identifier"),
-        (_set(_whole, "licence", "cc-by-4.0"), "must be spelt CC-BY-4.0"),
-        (_set(_whole, "holder", "\x1b]0;evil\x07"), "printable"),
-        (_set(_whole, "date", "yesterday"), "date"),
+        (_set(_whole, "sources", ["drums", "drums"]), "stands there twice"),
+        (_set(_rights, "licence", "free"), "no SPDX identifier"),
+        (_set(_rights, "licence", "cc-by-4.0"), "must be spelt CC-BY-4.0"),
+        (_set(_rights, "holder", "\x1b]0;evil\x07"), "printable"),
+        (_set(_rights, "holder", "Somebody else"), "not those of its rights"),
+        (_set(_rights, "consent", None), "consent"),
+        (_set(_rights, "tracks", ["One"]), "must name its tracks"),
+        (_set(_rights, "archive", "0" * 64), "terms of its tracks"),
+        (_set(_whole, "rights", []), "terms of its tracks"),
+        (_set(_whole, "licence", "CC0-1.0"), "not those of its rights"),
         (_set(_whole, "version", 2), "version"),
     ],
 )
@@ -271,19 +279,13 @@ def test_a_key_that_comes_twice(entries: Entries, tmp_path: Path) -> None:
     [b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", b"RIFF" + bytes(60), b"fLaC" + bytes(60), b"fLaC#EXTM3U\n"],
 )
 def test_audio_that_is_no_flac(entries: Entries, tmp_path: Path, content: bytes) -> None:
-    def change(record: Record) -> None:
-        described(record, 0, "drums", content)
-
-    refuse(write(tmp_path / "a.zip", {**changed(entries, change), DRUMS: content}), "is no flac")
+    refuse(write(tmp_path / "a.zip", {**entries, DRUMS: content}), "is no flac")
 
 
 def test_flac_that_breaks_off(entries: Entries, tmp_path: Path) -> None:
     content = entries[DRUMS][: len(entries[DRUMS]) // 4]
 
-    def change(record: Record) -> None:
-        described(record, 0, "drums", content)
-
-    refuse(write(tmp_path / "a.zip", {**changed(entries, change), DRUMS: content}), "truncated|corrupt|not the audio")
+    refuse(write(tmp_path / "a.zip", {**entries, DRUMS: content}), "truncated|corrupt|not the audio")
 
 
 def test_one_bad_archive_stops_the_good_one(archive: Path, entries: Entries, tmp_path: Path) -> None:
@@ -313,7 +315,6 @@ def test_damage_is_refused_or_harmless(
     (folder / "out").mkdir()
     with contextlib.suppress(DataError):  # anything else that is raised fails the test
         unpacked = unpack(folder / "a.zip", folder / "out")
-        found = {path: (folder / "out" / path).read_bytes() for path in unpacked.contribution.files}
-        assert found == {name: content for name, content in entries.items() if name != RECORD}
-        assert unpacked.contribution.encode() == entries[RECORD]
+        assert {name: (folder / "out" / name).read_bytes() for name in entries} == entries
+        assert [track.name for track in unpacked.dataset.train_sup] == ["One", "Zwölf"]
     shutil.rmtree(folder)

@@ -1,0 +1,222 @@
+"""Settings as people and search spaces write them, laid over one another and checked as a configuration."""
+
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from dssgan.adversarial.critic_augment import CriticAugment
+from dssgan.data.augment import Augment
+from dssgan.errors import ConfigError, ModelError, unknown
+from dssgan.separators.bundle import read_description
+from dssgan.training.config import SECTIONS, SelfBoost, SettingsGroup, TrainConfig
+
+# A setting that one phase alone has can be written without its section, and these by names of their own.
+SHORT_NAMES = {
+    **{name: (section, name) for section, group in reversed(SECTIONS.items()) for name in group.model_fields
+       if name != "epochs"},
+    "supervised_epochs": ("phase_one", "epochs"),
+    "adversarial_epochs": ("phase_two", "epochs"),
+    "adversarial_learning_rate": ("phase_two", "learning_rate"),
+}  # fmt: skip
+
+# Settings of earlier versions, by the names that they had.
+_RENAMED = {"hearing": "critic_augment", "alpha_as": "alpha_mode"}
+
+
+def parse_overrides(overrides: Iterable[str]) -> dict[str, Any]:
+    """Read `key=value` settings, dots leading into sections.
+
+    Args:
+        overrides: such as "alpha=0.01" and "separator.num_layers=5"; values are read as YAML.
+
+    Returns:
+        The settings as nested dicts.
+
+    Raises:
+        ConfigError: one is not of that form.
+    """
+    flat: dict[str, Any] = {}
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals or not all(key.split(".")):
+            raise ConfigError(f"{override!r}: write a setting as key=value, such as alpha=0.01")
+        flat[key] = number_or_yaml(value)
+    return lay_out(flat)
+
+
+def lay_out(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Put every setting into its section.
+
+    Args:
+        settings: nested, by dotted keys or by short names, such as {"alpha": 0.1, "separator.num_layers": 5}; later
+            ones win.
+
+    Returns:
+        Nested settings, such as {"phase_two": {"alpha": 0.1}, "phase_one": {"separator": {"num_layers": 5}}}.
+
+    Raises:
+        ConfigError: a key is a value and a section at once.
+    """
+    laid: dict[str, Any] = {}
+    for key, value in settings.items():
+        first, *rest = str(key).split(".")
+        path = [*SHORT_NAMES.get(first, (first,)), *rest]
+        section: Any = laid
+        for parent in path[:-1]:
+            section = section.get(parent, {})
+            if not isinstance(section, Mapping):
+                raise ConfigError(f"{key}: {parent} is a value already; give it once")
+        for part in reversed(path):
+            value = {part: value}
+        laid = merge(laid, value)
+    return laid
+
+
+def number_or_yaml(text: str) -> Any:
+    """Read one value: a number in any notation (YAML 1.1 takes 1e-3 for text), else YAML.
+
+    Args:
+        text: what stands behind the equals sign.
+
+    Returns:
+        A plain value.
+
+    Raises:
+        ConfigError: YAML cannot read it.
+    """
+    if "e" in text.lower():
+        with suppress(ValueError):
+            return float(text)
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"{text!r}: is not a value YAML can read") from error
+
+
+def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay settings over others, section by section.
+
+    A component that gets another name starts anew: the old one's settings do not fit it. Settings without a name are
+    kept: they are for whatever name comes.
+
+    Args:
+        base: settings.
+        changes: settings that win.
+
+    Returns:
+        Both together.
+    """
+    merged = dict(base)
+    for key, value in changes.items():
+        old = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(old, Mapping):
+            renamed = "name" in value and "name" in old and value["name"] != old["name"]
+            merged[key] = dict(value) if renamed else merge(old, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def make_config(*layers: Mapping[str, Any]) -> TrainConfig:
+    """Make a configuration from settings laid over the defaults, and check all of it.
+
+    Args:
+        layers: settings as nested dicts; later ones win.
+
+    Returns:
+        The configuration.
+
+    Raises:
+        ConfigError: an unknown key (the message lists near ones) or a value that does not fit.
+    """
+    settings: dict[str, Any] = TrainConfig().as_settings()
+    layers = tuple(lay_out(layer) for layer in layers)
+    given = (layer["phase_one"] for layer in reversed(layers) if isinstance(layer.get("phase_one"), Mapping))
+    start_from = next((section["start_from"] for section in given if "start_from" in section), None)
+    if start_from is not None:
+        # processes may run in other folders
+        layers = (_separator_of(start_from), *layers, lay_out({"start_from": str(Path(str(start_from)).absolute())}))
+    for layer in layers:
+        settings = merge(settings, layer)
+    try:
+        config = TrainConfig.model_validate(settings)
+    except ValidationError as error:
+        raise ConfigError(_explain(error.errors()[0])) from error
+    # constructors check their own settings
+    separator = config.build_separator()
+    config.build_critic(separator.channels)
+    config.build_adversarial_loss()
+    config.build_supervised_loss()
+    config.build_additivity_loss()
+    first = config.phase_one
+    if first.accumulate > first.batch_size:
+        raise ConfigError(f"accumulate={first.accumulate}: a batch of {first.batch_size} has no more parts")
+    if start_from is not None:
+        found = read_description(Path(str(start_from)))
+        if (found["architecture"], found["arguments"]) != (first.separator.name, _plain(separator.arguments)):
+            raise ConfigError(
+                f"start_from={start_from}: is another separator than the settings ask for; leave separator.* out"
+            )
+    return config
+
+
+def _explain(error: ErrorDetails) -> str:
+    """Say in one line which setting is wrong and how."""
+    *parents, last = (str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        if last in _RENAMED:
+            return f"setting {last!r}: is called {_RENAMED[last]} now"
+        if not parents:
+            return unknown("setting", last, [*SHORT_NAMES, *TrainConfig.model_fields])
+        if parents[-1] in SECTIONS and last in SHORT_NAMES:
+            return f"setting {last!r}: belongs to {SHORT_NAMES[last][0]}, not to {parents[-1]}"
+        groups: dict[str, type[SettingsGroup]] = {**SECTIONS, "self_boost": SelfBoost}
+        return unknown("setting", last, groups[parents[-1]].model_fields)
+    if error["type"] == "unexpected_keyword_argument":
+        group = {"augment": Augment, "unpaired_augment": Augment, "critic_augment": CriticAugment}[parents[-1]]
+        return unknown("setting", last, [field.name for field in fields(group)])
+    return f"{'.'.join([*parents, last])}={error['input']!r}: {error['msg'].lower()}"
+
+
+def _separator_of(bundle: object) -> dict[str, Any]:
+    """Give the settings that describe a bundle's separator."""
+    try:
+        description = read_description(Path(str(bundle)))
+        return lay_out({"separator": {"name": description["architecture"], "preset": None, **description["arguments"]}})
+    except (ModelError, KeyError, TypeError) as error:
+        raise ConfigError(f"start_from={bundle}: is no bundle ({error})") from error
+
+
+def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(json.dumps(arguments))
+    return plain
+
+
+def read_config(path: Path | None) -> dict[str, Any]:
+    """Read a configuration file.
+
+    Args:
+        path: a YAML file of settings, or None.
+
+    Returns:
+        The settings as nested dicts; empty for None.
+
+    Raises:
+        ConfigError: the file cannot be read or holds something else.
+    """
+    if path is None:
+        return {}
+    try:
+        settings = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: cannot be read as YAML ({str(error).splitlines()[0]})") from error
+    if not isinstance(settings, dict):
+        raise ConfigError(f"{path}: must hold settings as key: value lines, see dssgan train --help")
+    return lay_out(settings)
