@@ -1,8 +1,9 @@
 """Whether unlabelled music helps: the same separator trained with and without it, for equal steps, over several seeds.
 
 Every arm starts from the same supervised phase (one a seed) and then takes the same number of separator steps: on pairs
-alone, also against the paper's critics, also against modern ones, on a teacher's labels, or on both; and against the
-paper's critics with a gradient that is a part of the pairs', as modern ones are weighed. Validation songs
+alone, also against the paper's critics, also against modern ones, on a teacher's labels, or on both; against the
+paper's critics with a gradient that is a part of the pairs', as modern ones are weighed; and on mixtures of two mixes
+(mixture invariant training), with two estimates a source. Validation songs
 choose each arm's epoch; the test songs, which chose nothing, are scored. Differences are paired by song, averaged over
 the seeds first; intervals are bootstrapped over songs, and p is Wilcoxon's signed-rank test. What was trained already
 is not trained again.
@@ -39,6 +40,7 @@ MODERN = {
     "critic": {"name": "multi_resolution", "preset": "tiny"}, "adversarial_loss": {"name": "hinge"},
     "critic_learning_rate": 3e-4,
 }  # fmt: skip
+SLOTS = {"separator.slots": 2}
 BOOST = {"self_boost": {"share": 0.3}}
 ARMS: dict[str, Mapping[str, Any]] = {
     "supervised": {"phase_two.epochs": 0},
@@ -48,6 +50,9 @@ ARMS: dict[str, Mapping[str, Any]] = {
     "self-boost": BOOST,
     "both": {**MODERN, **BOOST},
     "paper, balanced": {**PAPER, **BALANCED, "critic_steps": 2},
+    # mixture invariant training needs more estimates than sources, which have to be compared with the same
+    "slots": SLOTS,
+    "mixit": {**SLOTS, "mixit": 0.002},
 }
 BASELINE = "continued"
 SETTINGS = {

@@ -21,7 +21,6 @@ def measure(model: str, minutes: float, device: str, precision: str) -> dict[str
     Returns:
         Seconds to load the model, seconds to separate, and the process's highest memory, MiB.
     """
-    import dssgan.ensembling  # noqa: F401  registers how an ensemble's file is loaded
     from dssgan.audio.files import Writer, read
     from dssgan.data.bundled import FOLDER
     from dssgan.inference.separator import Separator

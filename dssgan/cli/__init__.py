@@ -8,7 +8,7 @@ from dssgan import __version__
 from dssgan.cli.lazy import LazyGroup
 from dssgan.errors import DssganError
 
-COMMANDS = ("demo", "data", "train", "sweep", "ensemble", "evaluate", "separate")
+COMMANDS = ("demo", "data", "train", "sweep", "ensemble", "evaluate", "separate", "models", "export")
 
 
 @click.group(

@@ -87,7 +87,7 @@ def command(settings: tuple[str, ...], data: Path | None, output: Path, trials: 
 
     terminal.heading("Result")
     for name, bundle in built.members.items():
-        terminal.say(f"{name.replace('_', ' ')} is {bundle.parent.name} of the sweep")
+        terminal.say(f"{name.replace('_', ' ')} is {Path(bundle).parent.name} of the sweep")
     show_scores(terminal, result.table(dataset.sources[0]), f"{dataset.name}, test song")
     terminal.say(f"Stems: {', '.join(str(path) for path in song.paths.values())}")
     terminal.say(f"Results: {folder}")

@@ -1,7 +1,6 @@
 """Making an ensemble's file from trained separators."""
 
 import hashlib
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -23,9 +22,9 @@ from dssgan.inference.device import choose_device
 from dssgan.inference.overlap_add import DEFAULT_SETTINGS, SeparationSettings, separate_blocks
 from dssgan.parallel.processes import MapUnordered
 from dssgan.separators import SeparatorModel
-from dssgan.separators.bundle import is_bundle
-from dssgan.separators.ensemble import Ensemble, Recipe, save_recipe
-from dssgan.separators.loading import load_ensemble, load_model, model_fingerprint
+from dssgan.separators.base import Starts
+from dssgan.separators.ensemble import Ensemble, Recipe, in_step, save_recipe
+from dssgan.separators.loading import StoredExternal, is_kept, load_ensemble, load_model, locate, model_fingerprint
 from dssgan.separators.postprocess import BleedGate, MixtureConsistency
 from dssgan.user_cache import cache_folder
 
@@ -45,7 +44,7 @@ class EnsembleReport:
 
     Args:
         path: the YAML file.
-        members: the chosen bundles, by their names in the file.
+        members: the chosen candidates, by their names in the file.
         candidates: score of every candidate by its path, as `dssgan separate` runs it.
         average: score of the members' average, likewise.
         fitted: score of the ensemble as written, likewise.
@@ -53,7 +52,7 @@ class EnsembleReport:
     """
 
     path: Path
-    members: dict[str, Path]
+    members: dict[str, str | Path]
     candidates: dict[str, float]
     average: float
     fitted: float
@@ -61,7 +60,7 @@ class EnsembleReport:
 
 
 def build_ensemble(
-    bundles: Sequence[Path],
+    bundles: Sequence[str | Path],
     dataset: Dataset,
     output: Path | str,
     *,
@@ -87,9 +86,10 @@ def build_ensemble(
     'mine.yaml'
 
     Args:
-        bundles: folders of the candidates.
+        bundles: the candidates: bundles' folders, or separators by others such as "demucs:htdemucs".
         dataset: its validation partition is used, and only that.
-        output: the YAML file; the members are copied into a folder of the same name without the suffix.
+        output: the YAML file; the members are copied into a folder of the same name without the suffix, but for those
+            that can be downloaded by name, and stems.
         max_members: how many at most.
         plain: average the members and leave it at that.
         map_unordered: how to work on the songs, such as `cluster_map("auto")`.
@@ -122,7 +122,7 @@ def build_ensemble(
     chosen = list(dict.fromkeys(picks))
     of_members = [song.of(chosen) for song in songs]
     average = average_weights([chosen.index(pick) for pick in picks], of_members[0])
-    members = [validation.load_model(bundles[index]) for index in chosen]
+    members = in_step([validation.load_model(bundles[index]) for index in chosen])
     fitted = None if plain else fit_weights(of_members, average)
     variants = _variants(members, average.float(), fitted)
     scores = _score(list(variants.values()), validation, source, map_unordered, report)
@@ -130,8 +130,8 @@ def build_ensemble(
     best = "average" if plain else _best(by_variant)
 
     names = {f"member_{place}": bundles[index] for place, index in enumerate(chosen, 1)}
-    recipe = _recipe(variants[best], best, [f"{folder.name}/{name}" for name in names])
-    recipe.origin = {
+    stored = {name: locate(bundle) for name, bundle in names.items()}
+    origin: dict[str, object] = {
         "data": dataset.name,
         "data_fingerprint": dataset.fingerprint,
         "licence": dataset.licence,
@@ -143,11 +143,15 @@ def build_ensemble(
             "ensemble": round(by_variant[best], 2),
         },
     }
+    by_others = {name: next(iter(one.origins())) for name, one in stored.items() if isinstance(one, StoredExternal)}
+    if by_others:
+        origin["by_others"] = {name: {key: of[key] for key in ("name", "licence")} for name, of in by_others.items()}
     with replacing_folder(folder) as temporary:
-        for name, bundle in names.items():
-            shutil.copytree(bundle, temporary / name)
+        members_at = [one.keep(temporary / name, f"{folder.name}/{name}") for name, one in stored.items()]
         if dataset.learnt_from is not None:
             dataset.learnt_from.save(temporary)  # the members may have been trained on other songs
+    recipe = _recipe(variants[best], best, members_at)
+    recipe.origin = origin
     save_recipe(output, recipe)
     load_ensemble(output)  # what was written must load
     return EnsembleReport(output, names, single, by_variant["average"], by_variant[best], _threshold_of(best))
@@ -178,7 +182,7 @@ def _members_folder(output: Path) -> Path:
 
 
 def _is_ours(path: Path) -> bool:
-    return path.name == LEARNT_FROM or (path.name.startswith("member_") and is_bundle(path))
+    return path.name == LEARNT_FROM or (path.name.startswith("member_") and is_kept(path))
 
 
 def _two_passes(progress: Progress | None, num_songs: int) -> Callable[[], None]:
@@ -209,7 +213,7 @@ class _Songs:
     device: torch.device
     settings: SeparationSettings
 
-    def load_model(self, bundle: Path) -> SeparatorModel:
+    def load_model(self, bundle: str | Path) -> SeparatorModel:
         """Load a separator to where it runs."""
         return load_model(bundle).to(self.device)
 
@@ -219,7 +223,7 @@ class _Songs:
 
 
 def _products(
-    bundles: Sequence[Path], validation: _Songs, map_unordered: MapUnordered, report: Callable[[], None]
+    bundles: Sequence[str | Path], validation: _Songs, map_unordered: MapUnordered, report: Callable[[], None]
 ) -> list[SongProducts]:
     """Give the products of every validation song, those that are known from the cache."""
     cache = ProductsCache(cache_folder("products"))
@@ -231,7 +235,7 @@ def _products(
         report()
     missing = [number for number in range(len(songs)) if number not in found]
     if missing:
-        candidates = [validation.load_model(bundle) for bundle in bundles]
+        candidates = in_step([validation.load_model(bundle) for bundle in bundles])
         Ensemble(candidates)  # says at once when they do not fit together
         for number, products in map_unordered(partial(_products_of_song, candidates, validation), missing):
             cache.save(songs[number], keys, name, products)
@@ -243,7 +247,9 @@ def _products(
 def _products_of_song(
     candidates: Sequence[SeparatorModel], validation: _Songs, number: int
 ) -> tuple[int, SongProducts]:
-    return number, song_products(candidates, *validation.load(number, candidates[0]), EDGES_HZ, validation.settings)
+    mix, reference = validation.load(number, candidates[0])
+    of_song = [candidate.for_song(validation.dataset.valid[number].name) for candidate in candidates]
+    return number, song_products(of_song, mix, reference, EDGES_HZ, validation.settings)
 
 
 def _contents(track: Track) -> list[str | None]:
@@ -301,15 +307,24 @@ class _SideBySide(SeparatorModel):
         first = ensembles[0]
         names = tuple(f"{source} {number}" for number in range(len(ensembles)) for source in first.sources)
         super().__init__(names, first.sample_rate, first.channels)
-        self.segment_seconds = first.segment_seconds
+        self.segment_seconds, self.max_segment_seconds = first.segment_seconds, first.max_segment_seconds
         self.ensembles = nn.ModuleList(ensembles)
 
     def forward(self, mix: Tensor) -> Tensor:
         """Separate; see `SeparatorModel.forward`."""
+        return self.separate_at(mix, [0] * len(mix))
+
+    def separate_at(self, mix: Tensor, starts: Starts) -> Tensor:
+        """Separate at a place; see `SeparatorModel.separate_at`."""
         first = self.ensembles[0]
         assert isinstance(first, Ensemble)
-        estimates = torch.stack([member(mix) for member in first.members])
+        estimates = first.estimates_at(mix, starts)
         return torch.cat([ensemble.combine(estimates, mix) for ensemble in self.ensembles], dim=1)  # type: ignore[operator]
+
+    def for_song(self, name: str) -> "_SideBySide":
+        """Give what separates one song; see `SeparatorModel.for_song`."""
+        ensembles = [ensemble.for_song(name) for ensemble in self.ensembles]  # type: ignore[operator]
+        return _SideBySide(ensembles)
 
 
 def _score(
@@ -341,7 +356,8 @@ def _scores_of_song(
     num_ensembles = len(separator.ensembles)
     error = torch.zeros(num_ensembles, dtype=torch.float64)
     position = 0
-    for block in separate_blocks(separator, [mix], validation.settings):
+    of_song = separator.for_song(validation.dataset.valid[number].name)
+    for block in separate_blocks(of_song, [mix], validation.settings):
         part = slice(position, position + block.shape[-1])
         position = part.stop
         estimates = torch.from_numpy(block).unflatten(0, (num_ensembles, -1))[:, source]

@@ -70,7 +70,7 @@ def song_products(
     """Separate a song with every candidate, all of them in step, and keep the products of a block at a time.
 
     Args:
-        candidates: separators of one sample rate, with the same channels and sources.
+        candidates: separators of one sample rate, with the same channels and sources, each for this song.
         mix: (channels, samples), float32, at their rate.
         reference: its true sources, (sources, channels, samples).
         edges_hz: lower edges of the bands, Hz.

@@ -13,7 +13,8 @@ from dssgan.data.dataset import Track
 from dssgan.data.learnt_from import LearntFrom
 from dssgan.errors import ConfigError, DataError
 from dssgan.inference.separator import Separator
-from dssgan.separators.loading import find_model, learnt_from, shipped_ensembles
+from dssgan.separators.external import parse_reference
+from dssgan.separators.loading import learnt_from, locate, shipped_ensembles
 
 Audio = npt.NDArray[np.float32]
 Estimator = Callable[[Track, Audio], Audio]  # a track and its mix (channels, samples) to (sources, channels, samples)
@@ -65,7 +66,7 @@ class ModelMethod:
     """A model bundle or an ensemble, run as `dssgan separate` runs it.
 
     Args:
-        reference: a bundle's folder, an ensemble's file, or the name of a shipped one.
+        reference: as `load_model` takes it.
         device: where it runs: "auto", "cpu", "cuda" or "mps".
         precision: as for `SeparationSettings`.
     """
@@ -82,8 +83,8 @@ class ModelMethod:
                 "evaluate it on a data set with its own sources"
             )
 
-        def estimate(_track: Track, mix: Audio) -> Audio:
-            estimates = separator.separate(mix, sample_rate)
+        def estimate(track: Track, mix: Audio) -> Audio:
+            estimates = separator.separate(mix, sample_rate, song=track.name)
             return np.stack([estimates[source] for source in sources])
 
         return estimate
@@ -92,7 +93,7 @@ class ModelMethod:
         return learnt_from(self.reference)
 
     def paths(self) -> tuple[Path, ...]:
-        return (find_model(self.reference),)
+        return locate(self.reference).paths()
 
 
 @dataclass(frozen=True)
@@ -135,8 +136,8 @@ def parse_methods(texts: Iterable[str], *, device: str = "cpu", precision: str =
     """Turn what a user wrote on the command line into methods by name.
 
     Args:
-        texts: each "mix", a bundle's folder, an ensemble's file or name, or a folder of estimates; "NAME=TEXT" names
-            it, otherwise its file's name does.
+        texts: each "mix", a model as `load_model` takes it, or a folder of estimates; "NAME=TEXT" names it, otherwise
+            its file's name does.
         device: where models run.
         precision: in which precision.
 
@@ -158,8 +159,13 @@ def parse_methods(texts: Iterable[str], *, device: str = "cpu", precision: str =
             raise ConfigError(f"{name}: two methods have this name; write NAME={reference} to give one another")
         if reference == "mix":
             methods[name] = MixMethod()
-        elif reference not in shipped and path.is_dir() and not (path / "model.json").exists():
+        elif (
+            reference not in shipped
+            and parse_reference(reference) is None
+            and path.is_dir()
+            and not (path / "model.json").exists()
+        ):
             methods[name] = FolderMethod(path.resolve())
         else:  # workers may run in another folder
-            methods[name] = ModelMethod(str(find_model(reference).resolve()), device, precision)
+            methods[name] = ModelMethod(locate(reference).reference, device, precision)
     return methods

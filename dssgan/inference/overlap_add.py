@@ -1,6 +1,6 @@
 """Separation of audio of any length in overlapping segments, with memory for a few segments only."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 
@@ -56,7 +56,9 @@ class SeparationSettings:
         Raises:
             ConfigError: a segment is shorter than a sample.
         """
-        seconds = self.segment_seconds or getattr(model, "segment_seconds", None) or DEFAULT_SEGMENT_SECONDS
+        seconds = self.segment_seconds or model.segment_seconds or DEFAULT_SEGMENT_SECONDS
+        if model.max_segment_seconds is not None and seconds > model.max_segment_seconds:
+            raise ConfigError(f"segment of {seconds} s: this model takes at most {model.max_segment_seconds:g} s")
         segment_samples = round(seconds * model.sample_rate)
         if segment_samples < 1:
             raise ConfigError(f"segment of {seconds} s: give more than 0, such as 8")
@@ -116,7 +118,8 @@ def separate_blocks(
             ends = [end for _, end in batch]
             mix = np.stack([segment for segment, _ in batch])
             batch.clear()  # whoever separates with many models at once waits here with each
-            estimates = _run(model, mix, device, uses_autocast, start)
+            starts = [start + place * hop_samples for place in range(len(mix))]
+            estimates = _run(model, mix, device, uses_autocast, starts)
             del mix
             for estimate, end in zip(estimates, ends, strict=True):
                 if tail is not None:
@@ -159,9 +162,9 @@ def _segments(
 
 
 @torch.inference_mode()
-def _run(model: SeparatorModel, mix: Audio, device: torch.device, uses_autocast: bool, start: int) -> Audio:
+def _run(model: SeparatorModel, mix: Audio, device: torch.device, uses_autocast: bool, starts: Sequence[int]) -> Audio:
     with torch.autocast(device.type, torch.bfloat16, enabled=uses_autocast):
-        estimates = model(torch.from_numpy(mix).to(device))
+        estimates = model.separate_at(torch.from_numpy(mix).to(device), starts)
     result: Audio = estimates.float().cpu().numpy()
     expected = (mix.shape[0], len(model.sources), *mix.shape[1:])
     if result.shape != expected:
@@ -170,7 +173,7 @@ def _run(model: SeparatorModel, mix: Audio, device: torch.device, uses_autocast:
         )
     if not np.isfinite(result).all():
         raise ModelError(
-            f"{type(model).__name__}: gave a number that is not finite after {start / model.sample_rate:.1f} s; "
+            f"{type(model).__name__}: gave a number that is not finite after {starts[0] / model.sample_rate:.1f} s; "
             "run it in float32, or train it again if it did"
         )
     return result

@@ -117,12 +117,13 @@ class Separator:
         """The model's own channels."""
         return self.model.channels
 
-    def separate(self, mix: Audio | torch.Tensor, sample_rate: int) -> dict[str, Audio]:
+    def separate(self, mix: Audio | torch.Tensor, sample_rate: int, *, song: str | None = None) -> dict[str, Audio]:
         """Separate music held in memory.
 
         Args:
             mix: (channels, samples) or (samples,), floats in [-1, 1], an array or a tensor.
             sample_rate: its rate, samples per second; any.
+            song: its name, for models that hold stems of songs by name.
 
         Returns:
             One array of the mix's shape and rate for each source, float32; together they sum to the mix.
@@ -133,7 +134,8 @@ class Separator:
             ModelError: the model's output is misshapen or holds a number that is not finite.
         """
         audio = _as_mix(mix, sample_rate)
-        estimates = separate_array(self.model, audio, sample_rate=sample_rate, settings=self.settings)
+        model = self.model if song is None else self.model.for_song(song)
+        estimates = separate_array(model, audio, sample_rate=sample_rate, settings=self.settings)
         return {
             source: estimate.reshape(np.shape(mix)) for source, estimate in zip(self.sources, estimates, strict=True)
         }
@@ -176,13 +178,14 @@ class Separator:
             if target.is_dir() or (target.exists() and target.samefile(path)):
                 raise AudioError(f"{target}: is {'a folder' if target.is_dir() else 'the mix itself'}; write elsewhere")
 
+        model = self.model.for_song(path.stem)
         promised: list[float] = []
 
         def reporting() -> Iterator[tuple[Audio, Audio]]:
             num_frames = 0
             blocks = read_blocks(path, _BLOCK_SAMPLES, on_truncated=lambda _there, stated: promised.append(stated))
             stems = separate_stream(
-                self.model, blocks, sample_rate=info.sample_rate, channels=info.channels, settings=self.settings
+                model, blocks, sample_rate=info.sample_rate, channels=info.channels, settings=self.settings
             )
             for mix, estimates in stems:
                 yield mix, estimates

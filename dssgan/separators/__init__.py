@@ -1,4 +1,4 @@
-"""Separators by name. A new one is one file and one line here."""
+"""Separators by name. A new one of ours is one file and one line here; those by others are in `external`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from dssgan.configurable import build
 from dssgan.separators.band_split import BandSplit
 from dssgan.separators.base import SeparatorModel
+from dssgan.separators.external import EXTERNAL
 from dssgan.separators.sc_lite import SCLite
 from dssgan.separators.tdf_unet import TDFUNet
 from dssgan.separators.unet import UNet
@@ -24,7 +25,7 @@ def build_separator(name: str, arguments: Mapping[str, Any], preset: str | None 
     """Build a separator with fresh weights.
 
     Args:
-        name: architecture, a key of `SEPARATORS`.
+        name: architecture, a key of `SEPARATORS` or `EXTERNAL`.
         arguments: settings of its constructor; they win over the preset's.
         preset: a named set of settings of that architecture.
 
@@ -34,4 +35,4 @@ def build_separator(name: str, arguments: Mapping[str, Any], preset: str | None 
     Raises:
         ConfigError: an unknown architecture, preset or setting, or a value that does not fit.
     """
-    return build("separator", SEPARATORS, name, arguments, preset)
+    return build("separator", {**SEPARATORS, **EXTERNAL}, name, arguments, preset)

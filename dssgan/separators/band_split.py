@@ -43,6 +43,7 @@ class BandSplit(MaskingSeparator):
         causal: look back only along time.
         heads: see `MaskingSeparator`.
         segment_seconds: what one pass sees when a long file is separated, seconds.
+        slots: see `MaskingSeparator`.
     """
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
@@ -66,10 +67,11 @@ class BandSplit(MaskingSeparator):
         causal: bool = False,
         heads: Heads = "residual",
         segment_seconds: float = 8.0,
+        slots: int = 1,
     ) -> None:
         super().__init__(
             sources=sources, sample_rate=sample_rate, channels=channels, n_fft=n_fft, hop_samples=hop_samples,
-            heads=heads, segment_seconds=segment_seconds,
+            heads=heads, segment_seconds=segment_seconds, slots=slots,
         )  # fmt: skip
         require_positive(width=width, num_layers=num_layers, hidden=hidden)
         if not edges_hz or edges_hz[0] != 0 or any(lower >= upper for lower, upper in pairwise(edges_hz)):

@@ -1,11 +1,14 @@
 """What every separator is."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
 from dssgan.configurable import settings_of
 from dssgan.errors import ConfigError
+
+Starts = Sequence[int]  # where each item of a batch starts in its song, samples
 
 
 class SeparatorModel(nn.Module):
@@ -18,6 +21,10 @@ class SeparatorModel(nn.Module):
         sources: names of the estimates, in order.
         sample_rate: samples per second it was made for.
         channels: audio channels it was made for.
+
+    Attributes:
+        segment_seconds: what one pass sees when a long file is separated; None for whatever is chosen.
+        max_segment_seconds: the most that one pass takes; None for no limit.
     """
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
@@ -25,6 +32,8 @@ class SeparatorModel(nn.Module):
     sources: tuple[str, ...]
     sample_rate: int
     channels: int
+    segment_seconds: float | None = None
+    max_segment_seconds: float | None = None
 
     def __init__(self, sources: tuple[str, ...], sample_rate: int, channels: int) -> None:
         super().__init__()
@@ -50,6 +59,38 @@ class SeparatorModel(nn.Module):
             Estimates, (batch, sources, channels, samples), float32, in the order of `sources`.
         """
         raise NotImplementedError
+
+    def for_song(self, name: str) -> "SeparatorModel":  # noqa: ARG002
+        """Give what separates one song; itself, for all that separate by sound alone.
+
+        Args:
+            name: of the song: its track's in a data set, or its file's without the suffix.
+
+        Raises:
+            ModelError: it has nothing for that song.
+        """
+        return self
+
+    def separate_at(self, mix: Tensor, starts: Starts) -> Tensor:  # noqa: ARG002
+        """Separate excerpts of a song whose places are known.
+
+        Args:
+            mix: as for `forward`.
+            starts: where each item of the batch starts in the song, samples.
+
+        Returns:
+            As `forward`, which is what is called by all that separate by sound alone.
+        """
+        estimates: Tensor = self(mix)
+        return estimates
+
+    def matched(self, sample_rate: int, channels: int) -> "SeparatorModel | None":
+        """Give the same separator at another rate and number of channels.
+
+        Returns:
+            Itself where it has these, None where it cannot change.
+        """
+        return self if (self.sample_rate, self.channels) == (sample_rate, channels) else None
 
 
 def require_positive(**settings: int) -> None:

@@ -13,7 +13,8 @@ from dssgan.atomic import write_text
 from dssgan.audio.stft import STFT
 from dssgan.configurable import build
 from dssgan.errors import ModelError
-from dssgan.separators import SeparatorModel
+from dssgan.separators.adapted import adapt
+from dssgan.separators.base import SeparatorModel, Starts
 from dssgan.separators.postprocess import STEPS, bands_of_bins
 
 # Bands are weighted on a long window: it parts low frequencies, and no mask changes with time, so nothing smears.
@@ -26,7 +27,8 @@ class Ensemble(SeparatorModel):
     It is a separator like any other: it may be a member of another ensemble, or a teacher.
 
     Args:
-        members: separators of one sample rate, with the same channels and sources.
+        members: separators of the same sources. Those of a lower sample rate or fewer channels than others hear what
+            `adapt` makes of the mix.
         edges_hz: lower edges of the bands, Hz, rising from 0.
         weights: what each member counts, (sources, members, bands); None averages them.
         steps: post-processing, in order; each maps (estimates, mix) to estimates.
@@ -50,15 +52,16 @@ class Ensemble(SeparatorModel):
             raise ModelError("an ensemble needs at least one member")
         first = members[0]
         for member in members[1:]:
-            for quality in ("sample_rate", "channels", "sources"):
-                if getattr(member, quality) != getattr(first, quality):
-                    raise ModelError(
-                        f"members differ in {quality}: {getattr(first, quality)} and {getattr(member, quality)}; "
-                        "combine models of one kind"
-                    )
-        super().__init__(first.sources, first.sample_rate, first.channels)
+            if member.sources != first.sources:
+                raise ModelError(
+                    f"members differ in sources: {first.sources} and {member.sources}; combine models of one kind"
+                )
+        members = in_step(members)
+        super().__init__(first.sources, members[0].sample_rate, members[0].channels)
         self.members = nn.ModuleList(members)
-        self.segment_seconds = max(getattr(member, "segment_seconds", 8.0) for member in members)
+        limits = [member.max_segment_seconds for member in members if member.max_segment_seconds is not None]
+        self.max_segment_seconds = min(limits, default=None)
+        self.segment_seconds = min([max(member.segment_seconds or 8.0 for member in members), *limits])
         self.edges_hz = edges_hz
         self.stft = STFT(N_FFT, HOP_SAMPLES)
         self.register_buffer("band_of_bin", bands_of_bins(edges_hz, N_FFT, first.sample_rate), persistent=False)
@@ -76,6 +79,21 @@ class Ensemble(SeparatorModel):
     def forward(self, mix: Tensor) -> Tensor:
         """Separate; see `SeparatorModel.forward`."""
         return self.combine(torch.stack([member(mix) for member in self.members]), mix)
+
+    def separate_at(self, mix: Tensor, starts: Starts) -> Tensor:
+        """Separate at a place; see `SeparatorModel.separate_at`."""
+        return self.combine(self.estimates_at(mix, starts), mix)
+
+    def estimates_at(self, mix: Tensor, starts: Starts) -> Tensor:
+        """Give the members' estimates, (members, batch, sources, channels, samples); see `separate_at`."""
+        return torch.stack([member.separate_at(mix, starts) for member in self.members])  # type: ignore[operator]
+
+    def for_song(self, name: str) -> SeparatorModel:
+        """Give what separates one song; see `SeparatorModel.for_song`."""
+        members = [member.for_song(name) for member in self.members]  # type: ignore[operator]
+        if all(one is member for one, member in zip(members, self.members, strict=True)):
+            return self
+        return Ensemble(members, edges_hz=self.edges_hz, weights=self.weights, steps=list(self.steps)).eval()
 
     def combine(self, estimates: Tensor, mix: Tensor) -> Tensor:
         """Add up the members' estimates with their weights, then post-process.
@@ -101,6 +119,22 @@ class Ensemble(SeparatorModel):
         total = sum(self.stft(estimate) * of_bins[:, index, None, :, None] for index, estimate in enumerate(estimates))
         assert isinstance(total, Tensor)
         return self.stft.inverse(total, estimates.shape[-1])
+
+
+def in_step(models: Sequence[SeparatorModel]) -> list[SeparatorModel]:
+    """Give separators the highest sample rate and number of channels among them.
+
+    Args:
+        models: the separators, at least one.
+
+    Returns:
+        Those that have these as they are, the others adapted.
+
+    Raises:
+        ModelError: numbers of channels that cannot be turned into each other.
+    """
+    rate, channels = (max(getattr(model, quality) for model in models) for quality in ("sample_rate", "channels"))
+    return [adapt(model, rate, channels) for model in models]
 
 
 class _Step(BaseModel):

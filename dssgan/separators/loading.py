@@ -1,19 +1,274 @@
-"""Models by path or by name."""
+"""Models by path, by name or, of others, by family and name."""
 
 import hashlib
 import json
-from collections.abc import Callable
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
+from dssgan.atomic import write_text
 from dssgan.data.learnt_from import LearntFrom
 from dssgan.errors import ConfigError, ModelError, unknown
 from dssgan.separators.base import SeparatorModel
 from dssgan.separators.bundle import is_bundle, load_bundle, read_description, weights_fingerprint
 from dssgan.separators.ensemble import Ensemble, Recipe
+from dssgan.separators.external import EXTERNAL, FAMILIES, Family, parse_reference
+
+KEPT = "by_others.json"  # marks a folder that a separator by others was copied into
+
+
+class StoredModel(ABC):
+    """A model that is stored somewhere, not loaded yet."""
+
+    @property
+    @abstractmethod
+    def reference(self) -> str:
+        """What finds it again from any folder."""
+
+    @abstractmethod
+    def load(self) -> SeparatorModel:
+        """Load it, in evaluation mode, on the CPU.
+
+        Raises:
+            ModelError: it cannot be loaded.
+        """
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Hash what it computes, SHA-256 in hexadecimal digits.
+
+        Raises:
+            ModelError: a file of it cannot be read.
+        """
+
+    @abstractmethod
+    def folders(self) -> list[Path]:
+        """List the bundles it is made of, and the folders beside ensembles' files."""
+
+    @abstractmethod
+    def origins(self) -> Iterator[dict[str, Any]]:
+        """Give the data it learnt from, with that of its parents: name, fingerprint, licence, credits and rights."""
+
+    @abstractmethod
+    def paths(self) -> tuple[Path, ...]:
+        """List the files and folders that must be there on whatever machine it is loaded on."""
+
+    def describe(self) -> tuple[str, dict[str, Any]]:
+        """Give the architecture's name and its settings, as plain values, for training it further.
+
+        Raises:
+            ModelError: it is no single network that could be trained.
+        """
+        raise ModelError(f"{self.reference}: is no single network; name one of its members")
+
+    @abstractmethod
+    def keep(self, folder: Path, shown: str) -> str:
+        """Copy what it needs into a folder of an ensemble.
+
+        Args:
+            folder: to be made.
+            shown: what that folder will be called beside the ensemble's file.
+
+        Returns:
+            The reference under which the ensemble finds it.
+        """
+
+
+@dataclass(frozen=True)
+class StoredBundle(StoredModel):
+    """A bundle's folder."""
+
+    folder: Path
+
+    @property
+    def reference(self) -> str:
+        """See `StoredModel.reference`."""
+        return str(self.folder.resolve())
+
+    def load(self) -> SeparatorModel:
+        """See `StoredModel.load`."""
+        return load_bundle(self.folder).eval()
+
+    def fingerprint(self) -> str:
+        """See `StoredModel.fingerprint`."""
+        description = read_description(self.folder)
+        return _hash([description.get("architecture"), description.get("arguments"), weights_fingerprint(self.folder)])
+
+    def folders(self) -> list[Path]:
+        """See `StoredModel.folders`."""
+        return [self.folder]
+
+    def origins(self) -> Iterator[dict[str, Any]]:
+        """See `StoredModel.origins`."""
+        if is_bundle(self.folder):
+            description = read_description(self.folder)
+            yield from (data for data in (description.get("data"), *description.get("parents", [])) if data)
+
+    def paths(self) -> tuple[Path, ...]:
+        """See `StoredModel.paths`."""
+        return (self.folder,)
+
+    def describe(self) -> tuple[str, dict[str, Any]]:
+        """See `StoredModel.describe`."""
+        description = read_description(self.folder)
+        return description["architecture"], description["arguments"]
+
+    def keep(self, folder: Path, shown: str) -> str:
+        """See `StoredModel.keep`."""
+        shutil.copytree(self.folder, folder)
+        return shown
+
+
+@dataclass(frozen=True)
+class StoredEnsemble(StoredModel):
+    """An ensemble's file."""
+
+    file: Path
+
+    @property
+    def reference(self) -> str:
+        """See `StoredModel.reference`."""
+        return str(self.file.resolve())
+
+    def load(self) -> SeparatorModel:
+        """See `StoredModel.load`."""
+        return load_ensemble(self.file).eval()
+
+    def fingerprint(self) -> str:
+        """See `StoredModel.fingerprint`."""
+        recipe = self._content
+        facts = {key: recipe.get(key) for key in ("edges_hz", "weights", "postprocess")}
+        return _hash([facts, [member.fingerprint() for member in self.members()]])
+
+    def folders(self) -> list[Path]:
+        """See `StoredModel.folders`."""
+        beside = self.file.with_suffix("")
+        own = [beside] if beside.is_dir() else []
+        return own + [folder for member in self.members() for folder in member.folders()]
+
+    def origins(self) -> Iterator[dict[str, Any]]:
+        """See `StoredModel.origins`."""
+        for member in self.members():
+            yield from member.origins()
+
+    def paths(self) -> tuple[Path, ...]:
+        """See `StoredModel.paths`."""
+        return (self.file, *(path for member in self.members() for path in member.paths()))
+
+    def keep(self, folder: Path, shown: str) -> str:
+        """See `StoredModel.keep`; an ensemble stays where it is."""
+        del folder, shown
+        return str(self.file.resolve())
+
+    def members(self) -> list[StoredModel]:
+        """Find the members.
+
+        Raises:
+            ModelError: one is missing, or they lead back to this file.
+        """
+        try:
+            found = [locate(member, beside=self.file.parent) for member in self._content["members"]]
+        except (TypeError, KeyError) as error:
+            raise ModelError(f"{self.file}: cannot be read as an ensemble ({error})") from error
+        for member in found:
+            _require_no_circle(member, (self.file.resolve(),))
+        return found
+
+    @cached_property
+    def _content(self) -> dict[str, Any]:
+        try:
+            content = yaml.safe_load(self.file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise ModelError(f"{self.file}: cannot be read as an ensemble ({error})") from error
+        if not isinstance(content, dict):
+            raise ModelError(f"{self.file}: cannot be read as an ensemble (it holds no settings)")
+        return content
+
+
+@dataclass(frozen=True)
+class StoredExternal(StoredModel):
+    """A separator by others.
+
+    Args:
+        family: its family.
+        name: a known name, or a path relative to `beside`.
+        beside: a folder.
+    """
+
+    family: Family
+    name: str
+    beside: Path
+
+    @property
+    def reference(self) -> str:
+        """See `StoredModel.reference`."""
+        name = self.name if self.name in self.family.known else (self.beside / self.name).resolve()
+        return f"{self.family.name}:{name}"
+
+    def load(self) -> SeparatorModel:
+        """See `StoredModel.load`."""
+        return self.family.load(self._path).eval()
+
+    def fingerprint(self) -> str:
+        """See `StoredModel.fingerprint`."""
+        hashes = []
+        for file in self.family.files(self._path):
+            try:
+                with file.open("rb") as stream:
+                    hashes.append(hashlib.file_digest(stream, "sha256").hexdigest())
+            except OSError as error:
+                raise ModelError(f"{file}: cannot be read ({error.strerror}); copy it again") from error
+        return _hash([self.family.name, hashes])
+
+    def folders(self) -> list[Path]:
+        """See `StoredModel.folders`."""
+        return []
+
+    def origins(self) -> Iterator[dict[str, Any]]:
+        """See `StoredModel.origins`."""
+        known = self.family.known.get(self.name)
+        yield {
+            "name": f"what {self.family.name}:{self.name} learnt from",
+            # what can be had by name need not be downloaded to say what it is
+            "fingerprint": self.reference if known else self.fingerprint(),
+            "licence": f"weights: {known.licence}; learnt from: {known.data}" if known else None,
+            "credits": [f"{self.family.name}:{self.name}"],
+            "rights": [],
+        }
+
+    def paths(self) -> tuple[Path, ...]:
+        """See `StoredModel.paths`; each machine downloads by itself what can be had by name."""
+        return () if self.name in self.family.known else (self._path,)
+
+    def describe(self) -> tuple[str, dict[str, Any]]:
+        """See `StoredModel.describe`."""
+        model = self.load()
+        for architecture, network in EXTERNAL.items():
+            if type(model) is network:
+                arguments: dict[str, Any] = json.loads(json.dumps(model.arguments))
+                return architecture, arguments
+        raise ModelError(f"{self.reference}: cannot be trained further; start from another")
+
+    def keep(self, folder: Path, shown: str) -> str:
+        """See `StoredModel.keep`; what can be downloaded by name, and stems, stay where they are."""
+        if self.name in self.family.known or not self.family.is_copied:
+            return self.reference
+        folder.mkdir(parents=True)
+        for file in self.family.files(self._path):
+            shutil.copyfile(file, folder / file.name)
+        write_text(folder / KEPT, json.dumps({"from": self.reference}) + "\n")
+        return f"{self.family.name}:{shown}" + ("" if self._path.is_dir() else f"/{self._path.name}")
+
+    @property
+    def _path(self) -> Path:
+        return self.family.find(self.name, self.beside)
 
 
 def shipped_ensembles() -> dict[str, Path]:
@@ -24,54 +279,57 @@ def shipped_ensembles() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
-def find_model(reference: str | Path) -> Path:
+def locate(reference: str | Path, beside: Path | None = None) -> StoredModel:
     """Find a model without loading it.
 
     Args:
         reference: as `load_model` takes it.
+        beside: folder that relative paths count from, and where no name of a shipped ensemble is looked for; None for
+            the working folder.
 
     Returns:
-        A bundle's folder or an ensemble's file.
+        The model.
 
     Raises:
         ModelError: there is no such model.
     """
-    shipped = shipped_ensembles()
-    path = shipped.get(str(reference), Path(reference))
+    external = parse_reference(reference)
+    if external is not None:
+        return StoredExternal(*external, Path() if beside is None else beside)
+    shipped = shipped_ensembles() if beside is None else {}
+    path = shipped.get(str(reference), Path(reference) if beside is None else beside / reference)
+    if path.is_dir():
+        return StoredBundle(path)
     if path.exists():
-        return path
+        if path.suffix.lower() not in _KINDS:
+            raise ModelError(f"{path}: {unknown('kind of model file', path.suffix, _KINDS)}")
+        return _KINDS[path.suffix.lower()](path)
+    family = str(reference).partition(":")[0] if ":" in str(reference) else ""
+    if family and "/" not in family:
+        raise ModelError(f"{reference}: {unknown('family of models', family, FAMILIES)}")
     if path.name == str(reference) and not path.suffix:
         raise ModelError(f"{unknown('model', str(reference), shipped or ['(none is shipped)'])}, or give a path")
     raise ModelError(
-        f"{path}: there is no such model; give a bundle's folder, an ensemble's file, "
-        f"or one of the shipped: {', '.join(shipped) or 'none'}"
+        f"{path}: there is no such model; give a bundle's folder, an ensemble's file, one of the shipped: "
+        f"{', '.join(shipped) or 'none'}; or one by others, see dssgan models"
     )
 
 
-def bundles_of(reference: str | Path) -> list[Path]:
-    """Find the bundles that a model is made of, and the folders beside ensembles' files.
+# What a model's file is, by its suffix.
+_KINDS = {
+    ".json": lambda path: StoredBundle(path.parent),
+    ".yaml": StoredEnsemble,
+    ".yml": StoredEnsemble,
+}
 
-    Args:
-        reference: as `load_model` takes it.
 
-    Returns:
-        Their folders: one for a bundle; for an ensemble its members' and its own, where it has one.
-
-    Raises:
-        ModelError: there is no such model, or an ensemble's file cannot be read.
-    """
-    path = find_model(reference)
-    if path.is_dir():
-        return [path]
-    found = [path.with_suffix("")] if path.with_suffix("").is_dir() else []
-    try:
-        for member in yaml.safe_load(path.read_text(encoding="utf-8"))["members"]:
-            found += bundles_of(path.parent / member)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, KeyError) as error:
-        raise ModelError(f"{path}: cannot be read as an ensemble ({error})") from error
-    except RecursionError as error:
-        raise ModelError(f"{path}: its members lead back to itself; take one of them out") from error
-    return found
+def _require_no_circle(model: StoredModel, above: tuple[Path, ...]) -> None:
+    if not isinstance(model, StoredEnsemble):
+        return
+    if model.file.resolve() in above:
+        raise ModelError(f"{model.file}: its members lead back to itself; take one of them out")
+    for member in model._content.get("members", []):
+        _require_no_circle(locate(member, beside=model.file.parent), (*above, model.file.resolve()))
 
 
 def learnt_from(reference: str | Path) -> LearntFrom:
@@ -81,19 +339,19 @@ def learnt_from(reference: str | Path) -> LearntFrom:
         reference: as `load_model` takes it.
 
     Returns:
-        What its bundles record; nothing for those of earlier versions.
+        What its bundles record; nothing for those of earlier versions, and for separators by others.
 
     Raises:
         ModelError: there is no such model, or a record is damaged.
     """
     total = LearntFrom()
-    for folder in bundles_of(reference):
+    for folder in locate(reference).folders():
         total = total + LearntFrom.load(folder)
     return total
 
 
 def origins(reference: str | Path) -> list[dict[str, Any]]:
-    """Give what a model's bundles record of the data they learnt from, with that of their parents.
+    """Give what a model records of the data it learnt from, with that of its parents.
 
     Args:
         reference: as `load_model` takes it.
@@ -104,15 +362,7 @@ def origins(reference: str | Path) -> list[dict[str, Any]]:
     Raises:
         ModelError: there is no such model, or it cannot be read.
     """
-    found: dict[str, dict[str, Any]] = {}
-    for folder in bundles_of(reference):
-        if not is_bundle(folder):
-            continue  # the folder beside an ensemble's file
-        description = read_description(folder)
-        for data in (description.get("data"), *description.get("parents", [])):
-            if data:
-                found.setdefault(json.dumps(data, sort_keys=True), data)
-    return list(found.values())
+    return list({json.dumps(data, sort_keys=True): data for data in locate(reference).origins()}.values())
 
 
 def model_fingerprint(reference: str | Path) -> str:
@@ -127,28 +377,16 @@ def model_fingerprint(reference: str | Path) -> str:
     Raises:
         ModelError: there is no such model, or a file of it cannot be read.
     """
-    path = find_model(reference)
-    if path.is_dir():
-        description = read_description(path)
-        facts = [description.get("architecture"), description.get("arguments"), weights_fingerprint(path)]
-    else:
-        try:
-            recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
-            members = [model_fingerprint(path.parent / member) for member in recipe["members"]]
-            facts = [{key: recipe.get(key) for key in ("edges_hz", "weights", "postprocess")}, members]
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
-            raise ModelError(f"{path}: cannot be read as an ensemble ({error})") from error
-        except RecursionError as error:
-            raise ModelError(f"{path}: its members lead back to itself; take one of them out") from error
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    return locate(reference).fingerprint()
 
 
 def load_model(reference: str | Path) -> SeparatorModel:
-    """Load a model bundle or an ensemble.
+    """Load a model.
 
     Args:
-        reference: a bundle's folder, an ensemble's file, or the name of a shipped ensemble. A bare name means the
-            shipped one even where a file of that name exists; write "./name" for the file.
+        reference: a bundle's folder, an ensemble's file, the name of a shipped ensemble, or FAMILY:NAME or FAMILY:PATH
+            for a separator by others, such as "demucs:htdemucs". A bare name means the shipped ensemble even where a
+            file of that name exists; write "./name" for the file.
 
     Returns:
         The model, in evaluation mode, on the CPU.
@@ -156,12 +394,7 @@ def load_model(reference: str | Path) -> SeparatorModel:
     Raises:
         ModelError: there is no such model, or it cannot be loaded.
     """
-    path = find_model(reference)
-    if path.is_dir():
-        return load_bundle(path).eval()
-    if path.suffix.lower() not in _LOADERS:
-        raise ModelError(f"{path}: {unknown('kind of model file', path.suffix, _LOADERS)}")
-    return _LOADERS[path.suffix.lower()](path).eval()
+    return locate(reference).load()
 
 
 def load_ensemble(path: Path) -> Ensemble:
@@ -185,20 +418,17 @@ def load_ensemble(path: Path) -> Ensemble:
         raise ModelError(f"{path}: {where}: {first['msg'].lower()}") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ModelError(f"{path}: cannot be read as YAML ({str(error).splitlines()[0]})") from error
-    for member in recipe.members:
-        if (path.parent / member).resolve() == path.resolve():
-            raise ModelError(f"{path}: names itself as a member; take that line out")
     try:
-        return recipe.assemble([load_model(path.parent / member) for member in recipe.members])
-    except RecursionError as error:
-        raise ModelError(f"{path}: its members lead back to itself; take one of them out") from error
+        return recipe.assemble([member.load() for member in StoredEnsemble(path).members()])
     except (ConfigError, ModelError) as error:
-        raise ModelError(f"{path}: {error}") from error
+        message = str(error)
+        raise ModelError(message if message.startswith(f"{path}: ") else f"{path}: {message}") from error
 
 
-# What loads a model's file, by its suffix.
-_LOADERS: dict[str, Callable[[Path], SeparatorModel]] = {
-    ".json": lambda path: load_bundle(path.parent),
-    ".yaml": load_ensemble,
-    ".yml": load_ensemble,
-}
+def is_kept(folder: Path) -> bool:
+    """Say whether a folder is a member's that `StoredModel.keep` made."""
+    return is_bundle(folder) or (folder / KEPT).is_file()
+
+
+def _hash(facts: Any) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from dssgan.audio.stft import STFT
 from dssgan.errors import ConfigError
-from dssgan.separators.base import SeparatorModel
+from dssgan.separators.base import SeparatorModel, require_positive
 
 Heads = Literal["residual", "independent"]
 
@@ -27,6 +27,7 @@ class MaskingSeparator(SeparatorModel):
         heads: "residual" predicts all sources but the last, which is what they leave of the mix, so that additivity is
             exact; "independent" predicts every source.
         segment_seconds: what one pass sees when a long file is separated, seconds.
+        slots: estimates of each source, which `forward` adds up; more than one to learn from mixtures of mixes.
 
     Raises:
         ConfigError: a setting out of range.
@@ -42,15 +43,18 @@ class MaskingSeparator(SeparatorModel):
         hop_samples: int,
         heads: Heads,
         segment_seconds: float,
+        slots: int = 1,
     ) -> None:
         super().__init__(sources, sample_rate, channels)
+        require_positive(slots=slots)
         if n_fft < 2 or n_fft % 2 or not 0 < hop_samples <= n_fft // 2:
             raise ConfigError(f"n_fft={n_fft}, hop_samples={hop_samples}: give an even window and at most half of it")
         self.n_fft = n_fft
         self.hop_samples = hop_samples
         self.heads = heads
         self.segment_seconds = segment_seconds
-        self.num_masks = len(sources) - (heads == "residual")
+        self.slots = slots
+        self.num_masks = len(sources) * slots - (heads == "residual")
         self.stft = STFT(n_fft, hop_samples)
 
     @property
@@ -71,7 +75,7 @@ class MaskingSeparator(SeparatorModel):
         raise NotImplementedError
 
     def start_from_an_equal_share(self, weight: Tensor, bias: Tensor) -> None:
-        """Let fresh masks be about 1 / sources: the mix in equal parts.
+        """Let fresh masks be about 1 / estimates: the mix in equal parts.
 
         Args:
             weight: of the last layer; made small.
@@ -79,11 +83,19 @@ class MaskingSeparator(SeparatorModel):
         """
         nn.init.normal_(weight, std=0.01)
         with torch.no_grad():
-            bias[:, 0] = 1 / len(self.sources)
+            bias[:, 0] = 1 / (len(self.sources) * self.slots)
             bias[:, 1] = 0
 
-    def forward(self, mix: Tensor) -> Tensor:
-        """Separate; see `SeparatorModel.forward`."""
+    def forward(self, mix: Tensor, *, apart: bool = False) -> Tensor:
+        """Separate; see `SeparatorModel.forward`.
+
+        Args:
+            mix: (batch, channels, samples).
+            apart: whether the slots of a source are wanted one by one.
+
+        Returns:
+            (batch, sources, channels, samples), or (batch, sources, slots, channels, samples).
+        """
         spectrogram = self.stft(mix)  # (B, C, F + 1, T)
         parts = torch.view_as_real(spectrogram[..., :-1, :]).permute(0, 4, 1, 3, 2)  # (B, 2, C, T, F)
         # the root of the window's energy brings a full-scale mix to about 1
@@ -94,4 +106,7 @@ class MaskingSeparator(SeparatorModel):
         if self.heads == "residual":
             rest = mix.unsqueeze(1) - estimates.sum(dim=1, keepdim=True)
             estimates = torch.cat([estimates, rest], dim=1)
-        return estimates
+        if self.slots == 1 and not apart:
+            return estimates
+        in_slots: Tensor = estimates.unflatten(1, (len(self.sources), self.slots))
+        return in_slots if apart else in_slots.sum(dim=2)

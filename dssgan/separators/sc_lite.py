@@ -153,6 +153,7 @@ class SCLite(MaskingSeparator):
         hidden: units of each LSTM in each direction.
         heads: see `MaskingSeparator`.
         segment_seconds: what one pass sees when a long file is separated, seconds.
+        slots: see `MaskingSeparator`.
     """
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
@@ -174,10 +175,11 @@ class SCLite(MaskingSeparator):
         hidden: int = 56,
         heads: Heads = "residual",
         segment_seconds: float = 8.0,
+        slots: int = 1,
     ) -> None:
         super().__init__(
             sources=sources, sample_rate=sample_rate, channels=channels, n_fft=n_fft, hop_samples=hop_samples,
-            heads=heads, segment_seconds=segment_seconds,
+            heads=heads, segment_seconds=segment_seconds, slots=slots,
         )  # fmt: skip
         require_positive(num_layers=num_layers, hidden=hidden, num_widths=len(widths), narrowest=min(widths, default=0))
         self.widths = widths

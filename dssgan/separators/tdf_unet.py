@@ -88,6 +88,7 @@ class TDFUNet(MaskingSeparator):
         bottleneck: how many times the mixing of frequencies narrows a spectrum.
         heads: see `MaskingSeparator`.
         segment_seconds: what one pass sees when a long file is separated, seconds.
+        slots: see `MaskingSeparator`.
     """
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
@@ -113,10 +114,11 @@ class TDFUNet(MaskingSeparator):
         bottleneck: int = 8,
         heads: Heads = "residual",
         segment_seconds: float = 8.0,
+        slots: int = 1,
     ) -> None:
         super().__init__(
             sources=sources, sample_rate=sample_rate, channels=channels, n_fft=n_fft, hop_samples=hop_samples,
-            heads=heads, segment_seconds=segment_seconds,
+            heads=heads, segment_seconds=segment_seconds, slots=slots,
         )  # fmt: skip
         require_positive(num_bands=num_bands, num_layers=num_layers, num_initial_filters=num_initial_filters,
                          bottleneck=bottleneck)  # fmt: skip

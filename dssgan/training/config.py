@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,7 +14,7 @@ from dssgan.configurable import build
 from dssgan.data.augment import Augment
 from dssgan.losses import ADDITIVITY_LOSSES, SUPERVISED_LOSSES
 from dssgan.separators import SeparatorModel, build_separator
-from dssgan.separators.bundle import weights_fingerprint
+from dssgan.separators.loading import model_fingerprint
 
 
 class SettingsGroup(BaseModel):
@@ -57,7 +56,9 @@ class PhaseOne(SettingsGroup):
     """What phase one depends on, to the last bit; phase two uses all of it that its own section does not replace."""
 
     seed: int = Field(default=0, ge=0, description="random seed of weights, excerpts and augmentation")
-    start_from: str | None = Field(default=None, description="bundle to fine-tune; it also defines the separator")
+    start_from: str | None = Field(
+        default=None, description="bundle, or separator by others, to fine-tune; it also defines the separator"
+    )
     separator: NamedComponent = NamedComponent(name="tdf_unet", preset="tiny")
     supervised_loss: NamedComponent = NamedComponent(name="wave_stft")
 
@@ -116,6 +117,12 @@ class PhaseTwo(SettingsGroup):
     beta: float = Field(default=0.0, ge=0, description="weight of the additivity loss")
     additivity_loss: NamedComponent = NamedComponent(name="additivity")
 
+    mixit: float = Field(
+        default=0.0,
+        ge=0,
+        description="weight of mixture invariant training on unlabelled mixes",
+    )
+
     critic: NamedComponent = NamedComponent(name="strided", preset="tiny")
     adversarial_loss: NamedComponent = NamedComponent(name="wgan_gp")
     critic_augment: CriticAugment = CriticAugment()
@@ -128,9 +135,14 @@ class PhaseTwo(SettingsGroup):
     )
 
     @property
+    def learns_from_mixes(self) -> bool:
+        """Whether a loss on unlabelled mixes is in its steps."""
+        return self.alpha > 0 or self.beta > 0 or self.mixit > 0
+
+    @property
     def uses_unpaired(self) -> bool:
         """Whether the phase learns from unpaired audio."""
-        return self.epochs > 0 and (self.alpha > 0 or self.beta > 0 or self.self_boost.share > 0)
+        return self.epochs > 0 and (self.learns_from_mixes or self.self_boost.share > 0)
 
 
 class TrainConfig(SettingsGroup):
@@ -216,6 +228,6 @@ def phase_one_key(config: TrainConfig, data_fingerprint: str, num_processes: int
     inputs = section.model_dump(mode="json")
     # the same separator can be written in several ways
     inputs["separator"] = {"name": section.separator.name, **config.build_separator().arguments}
-    inputs["start_from"] = None if section.start_from is None else weights_fingerprint(Path(section.start_from))
+    inputs["start_from"] = None if section.start_from is None else model_fingerprint(section.start_from)
     inputs |= {"data": data_fingerprint, "num_processes": num_processes}
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]

@@ -12,6 +12,7 @@ from dssgan.adversarial.balance import GradientBalancer
 from dssgan.adversarial.critic_augment import AugmentParams
 from dssgan.adversarial.critics_loss import CriticsLoss
 from dssgan.errors import DivergedError
+from dssgan.losses.mixit import mixit_loss
 from dssgan.separators import SeparatorModel
 from dssgan.training.config import TrainConfig
 from dssgan.training.micro_batches import Backward, MicroBatches
@@ -160,7 +161,7 @@ class GAN:
         *,
         alpha: float | None = None,
     ) -> dict[str, float]:
-        """Teach the separator on pairs, and against its critics on unpaired mixes.
+        """Teach the separator on pairs, and on unpaired mixes against its critics or on mixtures of two of them.
 
         Source: Stoller, Ewert, Dixon 2017, equation 6, arXiv 1711.00048. Where alpha is a ratio of gradients, see
         `dssgan.adversarial.balance`.
@@ -182,17 +183,26 @@ class GAN:
         alpha = self.phase_two.alpha if alpha is None else alpha
         augment, (batch, num_sources) = self.critics.critic_augment, sources.shape[:2]
         params = [augment.sample_params(batch, num_sources, self.device) for _ in range(2)]
+        mixit = self.phase_two.mixit
+        # mixtures of two mixes: each with its neighbour
+        neighbour = unpaired_mix.roll(1, dims=0) if mixit > 0 else torch.zeros_like(unpaired_mix)
+        heard = unpaired_mix + neighbour
 
         def backward(part: slice) -> dict[str, Tensor]:
             # one forward for both batches: data-parallel training allows one a step
-            both = self._estimate(torch.cat([mix[part], unpaired_mix[part]]))
+            both = self._estimate(torch.cat([mix[part], heard[part]]), apart=mixit > 0)
             estimates = both.detach().requires_grad_(True)
-            paired, fake = estimates.chunk(2)
+            in_slots = estimates if mixit > 0 else estimates.unsqueeze(2)
+            paired, fake = in_slots.sum(dim=2).chunk(2)
             loss = self.supervised_loss(paired, sources[part])
             losses = {"supervised": loss}
             if self.phase_two.beta > 0:
-                losses["additivity"] = self.additivity_loss(fake, unpaired_mix[part])
+                losses["additivity"] = self.additivity_loss(fake, heard[part])
                 loss = loss + self.phase_two.beta * losses["additivity"]
+            if mixit > 0:
+                taken_apart = in_slots.chunk(2)[1].flatten(1, 2)
+                losses["mixit"] = mixit_loss(taken_apart, unpaired_mix[part], neighbour[part])
+                loss = loss + mixit * losses["mixit"]
             _require_finite(loss, "separator's")
             (gradient,) = torch.autograd.grad(loss, estimates)
             if alpha > 0:
@@ -217,9 +227,10 @@ class GAN:
 
         return self._step_separator(backward, len(mix))
 
-    def _estimate(self, mix: Tensor) -> Tensor:
+    def _estimate(self, mix: Tensor, *, apart: bool = False) -> Tensor:
         with self._autocast():
-            return self._separate(mix)  # type: ignore[no-any-return]
+            # only separators with slots know the word
+            return self._separate(mix, apart=True) if apart else self._separate(mix)  # type: ignore[no-any-return]
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bf16)

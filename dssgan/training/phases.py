@@ -19,8 +19,8 @@ from dssgan.data.learnt_from import LearntFrom
 from dssgan.errors import ConfigError, ModelError
 from dssgan.inference.device import choose_device, keep_freed_memory, uses_bf16
 from dssgan.separators import SeparatorModel
-from dssgan.separators.bundle import load_bundle, save_bundle
-from dssgan.separators.loading import learnt_from, origins
+from dssgan.separators.bundle import save_bundle
+from dssgan.separators.loading import learnt_from, load_model, origins
 from dssgan.training.batches import Batches
 from dssgan.training.checkpoint import BUNDLE, Position, read_checkpoint, write_checkpoint
 from dssgan.training.config import TrainConfig, phase_one_key
@@ -166,8 +166,7 @@ class _Training:
                     self._run_phase(self.phase_one.epochs, self._supervised_steps)
                     self._finish_phase_one()
         last_epoch = self.config.last_epoch
-        has_critics_or_additivity = self.phase_two.alpha > 0 or self.phase_two.beta > 0
-        steps = self._semi_supervised_steps if has_critics_or_additivity else self._supervised_steps
+        steps = self._semi_supervised_steps if self.phase_two.learns_from_mixes else self._supervised_steps
         if self.boosting is not None and self.position.epoch < last_epoch:
             labelled = self.boosting.begin(self.best_weights, self.position.phase_one_score, self._score)
             self.batches.add_pseudo_labelled(labelled)
@@ -315,7 +314,7 @@ class _Training:
     def _first_weights(self) -> dict[str, Tensor]:
         """Give the weights that phase one starts from: a bundle's, or fresh ones, the same in every process."""
         if self.phase_one.start_from is not None:
-            return self._on_device(load_bundle(Path(self.phase_one.start_from)).state_dict())
+            return self._on_device(load_model(self.phase_one.start_from).state_dict())
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.phase_one.seed)
             return self._on_device(self.config.build_separator().state_dict())

@@ -18,6 +18,7 @@ from dssgan.errors import ModelError
 from dssgan.inference.stem_files import write_stems
 from dssgan.inference.stream import separate_array
 from dssgan.separators import SeparatorModel
+from dssgan.separators.adapted import adapt
 from dssgan.separators.loading import load_model
 from dssgan.training.config import SelfBoost
 
@@ -170,13 +171,14 @@ class SelfBoosting:
         self.teacher: SeparatorModel = model
         self.metrics: dict[str, float] = {}
         if settings.teacher is not None:
-            self.teacher = load_model(settings.teacher).to(next(model.parameters()).device)
-            for quality in ("sources", "sample_rate", "channels"):
-                if getattr(self.teacher, quality) != getattr(model, quality):
-                    raise ModelError(
-                        f"self_boost.teacher={settings.teacher}: its {quality} are {getattr(self.teacher, quality)}, "
-                        f"but the separator's are {getattr(model, quality)}; choose another"
-                    )
+            teacher = load_model(settings.teacher)
+            if teacher.sources != model.sources:
+                raise ModelError(
+                    f"self_boost.teacher={settings.teacher}: its sources are {', '.join(teacher.sources)}, but the "
+                    f"separator's are {', '.join(model.sources)}; choose another"
+                )
+            # labels have the teacher's own rate; only its score is taken at the student's
+            self.teacher = adapt(teacher, model.sample_rate, model.channels).to(next(model.parameters()).device)
 
     def begin(
         self, weights: dict[str, Tensor], score: float, score_of: Callable[[SeparatorModel], float]

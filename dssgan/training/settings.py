@@ -14,7 +14,8 @@ from pydantic_core import ErrorDetails
 from dssgan.adversarial.critic_augment import CriticAugment
 from dssgan.data.augment import Augment
 from dssgan.errors import ConfigError, ModelError, unknown
-from dssgan.separators.bundle import read_description
+from dssgan.separators import SeparatorModel
+from dssgan.separators.loading import StoredModel, locate
 from dssgan.training.config import SECTIONS, SelfBoost, SettingsGroup, TrainConfig
 
 # A setting that one phase alone has can be written without its section, and these by names of their own.
@@ -142,7 +143,7 @@ def make_config(*layers: Mapping[str, Any]) -> TrainConfig:
     start_from = next((section["start_from"] for section in given if "start_from" in section), None)
     if start_from is not None:
         # processes may run in other folders
-        layers = (_separator_of(start_from), *layers, lay_out({"start_from": str(Path(str(start_from)).absolute())}))
+        layers = (_separator_of(start_from), *layers, {"phase_one": {"start_from": _find(start_from).reference}})
     for layer in layers:
         settings = merge(settings, layer)
     try:
@@ -158,13 +159,24 @@ def make_config(*layers: Mapping[str, Any]) -> TrainConfig:
     first = config.phase_one
     if first.accumulate > first.batch_size:
         raise ConfigError(f"accumulate={first.accumulate}: a batch of {first.batch_size} has no more parts")
-    if start_from is not None:
-        found = read_description(Path(str(start_from)))
-        if (found["architecture"], found["arguments"]) != (first.separator.name, _plain(separator.arguments)):
-            raise ConfigError(
-                f"start_from={start_from}: is another separator than the settings ask for; leave separator.* out"
-            )
+    if config.phase_two.mixit > 0:
+        _check_mixit(config, separator)
+    own = (first.separator.name, _plain(separator.arguments))
+    if start_from is not None and _find(start_from).describe() != own:
+        raise ConfigError(
+            f"start_from={start_from}: is another separator than the settings ask for; leave separator.* out"
+        )
     return config
+
+
+def _check_mixit(config: TrainConfig, separator: SeparatorModel) -> None:
+    mixit = f"mixit={config.phase_two.mixit}"
+    if getattr(separator, "slots", 1) < 2:
+        raise ConfigError(f"{mixit}: needs a separator with more estimates than sources; set separator.slots=2")
+    if config.phase_two.alpha > 0:
+        raise ConfigError(f"{mixit}: critics would judge mixtures of two songs; set alpha=0 or mixit=0")
+    if config.phase_one.batch_size < 2:
+        raise ConfigError(f"{mixit}: mixes the excerpts of a batch; set batch_size=2 or more")
 
 
 def _explain(error: ErrorDetails) -> str:
@@ -185,13 +197,21 @@ def _explain(error: ErrorDetails) -> str:
     return f"{'.'.join([*parents, last])}={error['input']!r}: {error['msg'].lower()}"
 
 
-def _separator_of(bundle: object) -> dict[str, Any]:
-    """Give the settings that describe a bundle's separator."""
+def _find(start_from: object) -> StoredModel:
     try:
-        description = read_description(Path(str(bundle)))
-        return lay_out({"separator": {"name": description["architecture"], "preset": None, **description["arguments"]}})
+        return locate(str(start_from))
+    except ModelError as error:
+        raise ConfigError(f"start_from={start_from}: {str(error).removeprefix(f'{start_from}: ')}") from error
+
+
+def _separator_of(start_from: object) -> dict[str, Any]:
+    """Give the settings that describe the separator to start from."""
+    found = _find(start_from)
+    try:
+        architecture, arguments = found.describe()
     except (ModelError, KeyError, TypeError) as error:
-        raise ConfigError(f"start_from={bundle}: is no bundle ({error})") from error
+        raise ConfigError(f"start_from={start_from}: cannot be trained further ({error})") from error
+    return lay_out({"separator": {"name": architecture, "preset": None, **arguments}})
 
 
 def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:

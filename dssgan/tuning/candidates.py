@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dssgan.errors import ModelError
 from dssgan.separators.bundle import is_bundle
+from dssgan.separators.external import parse_reference
 from dssgan.training.store import Store
 from dssgan.tuning.bucket import open_store
 from dssgan.tuning.results import TrialResult, read_trials
@@ -14,29 +15,31 @@ from dssgan.tuning.sweep import RECORD, find_study, read_record
 from dssgan.tuning.trial import trial_name
 
 
-def find_candidates(source: str, limit: int) -> list[Path]:
+def find_candidates(source: str, limit: int) -> list[str | Path]:
     """Find the separators that a place holds.
 
     Of a sweep, running or done, these are the trials whose study says that they ended well, the best first; failed ones
     leave bundles, too, and are none.
 
     Args:
-        source: a bundle, a training's folder, or a sweep's folder or bucket.
+        source: a bundle, a training's folder, a sweep's folder or bucket, or a separator by others.
         limit: how many of a sweep, at most.
 
     Returns:
-        Folders of bundles on this machine.
+        Folders of bundles on this machine; a separator by others as it is written.
 
     Raises:
         ModelError: there is none.
     """
+    if parse_reference(source) is not None:
+        return [source]
     if "://" not in source:
         for folder in (Path(source), Path(source) / "bundle"):
             if is_bundle(folder):
                 return [folder]
         if not (Path(source) / RECORD).is_file():
             raise ModelError(f"{source}: holds no trained separator; give a bundle, a training's or a sweep's folder")
-    return _best_of_sweep(open_store(source), limit)
+    return [*_best_of_sweep(open_store(source), limit)]
 
 
 def _best_of_sweep(store: Store, limit: int) -> list[Path]:

@@ -53,7 +53,7 @@ def test_a_giant_costs_nothing(bundle: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"architecture": "nothing"}, r"model\.json: cannot be built \(unknown architecture 'nothing'"),
+        ({"architecture": "nothing"}, r"model\.json: cannot be built \(unknown separator 'nothing'"),
         ({"architecture": ["a"]}, r"model\.json: cannot be built"),
         ({"arguments": {"sources": 3}}, r"model\.json: cannot be built"),
         ({"arguments": {"num_layer": 3}}, r"model\.json: cannot be built .*did you mean num_layers"),

@@ -102,6 +102,21 @@ def test_bf16_keeps_transforms_in_float32(name: str) -> None:
     assert error_db < -30
 
 
+@pytest.mark.parametrize("name", [name for name in SEPARATORS if name != "unet"])
+@pytest.mark.parametrize("heads", ["residual", "independent"])
+def test_slots_add_up_to_the_sources(name: str, heads: str) -> None:
+    torch.manual_seed(0)
+    model = build_separator(name, {"slots": 2, "heads": heads}, "tiny").eval()
+    mix = noise(model, 6000)
+    with torch.inference_mode():
+        apart, whole = model(mix, apart=True), model(mix)
+    assert apart.shape == (1, 2, 2, model.channels, 6000)
+    torch.testing.assert_close(apart.sum(dim=2), whole)
+    assert not torch.allclose(apart[:, 0, 0], apart[:, 0, 1], atol=1e-5)  # or they could never part
+    if heads == "residual":
+        torch.testing.assert_close(whole.sum(dim=1), mix, atol=1e-5, rtol=0)
+
+
 def test_unknown_names_list_near_ones() -> None:
     with pytest.raises(ConfigError, match="did you mean unet"):
         build_separator("unett", {})

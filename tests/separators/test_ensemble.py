@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
 
 import dssgan
+from dssgan.audio.resample import resample
 from dssgan.errors import DssganError, ModelError
+from dssgan.inference.stream import separate_array
 from dssgan.separators import SeparatorModel, build_separator
 from dssgan.separators.bundle import save_bundle
 from dssgan.separators.ensemble import Ensemble, Recipe, save_recipe
@@ -138,5 +141,23 @@ def test_members_that_lead_back_are_refused(file: Path) -> None:
 
 
 def test_members_must_fit_together() -> None:
-    with pytest.raises(ModelError, match="differ in sample_rate"):
-        Ensemble([member(0), member(0, sample_rate=8192)])
+    with pytest.raises(ModelError, match="differ in sources"):
+        Ensemble([member(0), member(0, sources=("drums", "bass"))])
+    with pytest.raises(ModelError, match="2 channels and one of 3"):
+        Ensemble([member(0), member(0, channels=3)])
+
+
+def test_members_of_other_rates_and_channels_hear_what_they_can() -> None:
+    """A member of a quarter of the rate, in mono: alone in an ensemble of two, it gives what it gives by itself."""
+    full, low = member(0), member(1, sample_rate=11025, channels=1)
+    weights = torch.zeros(2, 2, 1)
+    weights[:, 1] = 1
+    ensemble = Ensemble([full, low], weights=weights)
+    assert (ensemble.sample_rate, ensemble.channels) == (44100, 2)
+    generator = np.random.default_rng(0)
+    mix = resample(0.1 * generator.standard_normal((2, 11025)).astype(np.float32), 11025, 44100)
+    alone = np.stack([separate_array(low, channel[None], sample_rate=44100)[:, 0] for channel in mix], axis=1)
+    both = separate_array(ensemble, mix)
+    inner = slice(2000, -2000)  # the resampler's filters reach beyond the ends
+    np.testing.assert_allclose(both[..., inner], alone[..., inner], atol=2e-3)
+    np.testing.assert_allclose(both.sum(axis=0), mix, atol=1e-5)

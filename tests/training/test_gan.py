@@ -7,18 +7,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_training import config, run
+from small_training import SETTINGS, config, run
 from torch import Tensor
 
 from dssgan.audio import files
 from dssgan.data.audio_file import AudioFile
 from dssgan.data.augment import Augment
 from dssgan.data.dataset import Dataset, Track, Unpaired
+from dssgan.errors import ConfigError
 from dssgan.inference.separator import Separator
 from dssgan.metrics.sdr import usdr
 from dssgan.separators.bundle import load_bundle
 from dssgan.training.checkpoint import read_checkpoint
 from dssgan.training.gan import GAN
+from dssgan.training.settings import make_config
 from dssgan.training.validation import Validation
 from dssgan.training.world import World
 
@@ -164,6 +166,40 @@ def test_averaged_weights_are_validated_and_kept(bundled: Dataset, tmp_path: Pat
     assert reports[-1]["score"] == pytest.approx(scores["averaged"], abs=1e-6)
     for name, value in load_bundle(outcome.bundle).state_dict().items():
         torch.testing.assert_close(value, average[name], rtol=0, atol=0)
+
+
+SLOTS = {
+    "separator": {"name": "tdf_unet", "slots": 2, "num_layers": 1, "num_initial_filters": 4, "n_fft": 512,
+                  "hop_samples": 256, "sample_rate": 8192, "channels": 1},
+    "alpha": 0.0, "beta": 0.0, "mixit": 0.1,
+}  # fmt: skip
+
+
+def test_mixtures_of_two_mixes_teach_without_sources() -> None:
+    """The loss on them falls, and it reaches the separator: without it the same step ends elsewhere."""
+    gan = make_gan(**SLOTS, learning_rate=3e-3, adversarial_learning_rate=3e-3)
+    mix, sources, unpaired, _ = batch()
+    losses = [gan.semi_supervised_step(mix, sources, unpaired)["mixit"] for _ in range(30)]
+    assert losses[-1] < losses[0] - 0.1
+    one, other = (make_gan(**{**SLOTS, "mixit": weight}) for weight in (0.1, 0.2))
+    for each in (one, other):
+        each.semi_supervised_step(mix, sources, unpaired)
+    assert any(
+        not torch.equal(one.separator.state_dict()[name], value) for name, value in other.separator.state_dict().items()
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"separator": {"slots": 1}}, r"separator\.slots=2"),
+        ({"alpha": 0.1}, "alpha=0"),
+        ({"batch_size": 1}, "batch_size=2"),
+    ],
+)
+def test_what_mixit_needs_is_named(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        make_config(SETTINGS, SLOTS, changes)
 
 
 def test_the_average_follows_closely_at_first() -> None:

@@ -12,6 +12,7 @@ from small_training import config, run, weights
 from dssgan.data.dataset import Dataset
 from dssgan.errors import ConfigError, DataError, ModelError
 from dssgan.separators import SeparatorModel, build_separator
+from dssgan.separators.bundle import save_bundle
 from dssgan.separators.loading import load_model
 from dssgan.training.config import SelfBoost
 from dssgan.training.self_boost import SelfBoosting, agreement_db, label, two_passes
@@ -137,8 +138,18 @@ def test_an_ensemble_may_teach(tmp_path: Path, bundled: Dataset) -> None:
 
 
 def test_a_teacher_of_another_kind_is_refused(tmp_path: Path, bundled: Dataset) -> None:
-    with pytest.raises(ModelError, match=r"self_boost\.teacher=default: its sample_rate are 44100"):
-        run(tmp_path, bundled, config(**{**BOOSTED, "self_boost": {"share": 0.5, "teacher": "default"}}))
+    other = build_separator("unet", {"sources": ("drums", "vocals"), "num_layers": 1, "num_initial_filters": 2})
+    save_bundle(tmp_path / "other", "unet", other, metadata={})
+    teacher = {"share": 0.5, "teacher": str(tmp_path / "other")}
+    with pytest.raises(ModelError, match=r"other: its sources are drums, vocals, but the separator's are drums, other"):
+        run(tmp_path / "run", bundled, config(**{**BOOSTED, "self_boost": teacher}))
+
+
+def test_a_teacher_of_another_rate_labels(tmp_path: Path, bundled: Dataset) -> None:
+    """The default ensemble, stereo at 44.1 kHz, teaches a student that is mono at 8 kHz."""
+    teacher = {"share": 0.5, "teacher": "default", "min_agreement_db": 10.0}
+    _, reports = run(tmp_path, bundled, config(**{**BOOSTED, "self_boost": teacher}))
+    assert reports[-1]["teacher/kept"] > 0
 
 
 def test_nothing_to_label_is_refused(tmp_path: Path, bundled: Dataset) -> None:

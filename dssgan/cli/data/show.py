@@ -38,9 +38,10 @@ def command(dataset: Path | None) -> None:
 def _is_model(path: Path) -> bool:
     if path.suffix == ".yaml" or (path / "model.json").is_file():
         return True
+    from dssgan.separators.external import parse_reference
     from dssgan.separators.loading import shipped_ensembles
 
-    return str(path) in shipped_ensembles()
+    return str(path) in shipped_ensembles() or parse_reference(path) is not None
 
 
 def _show_model(path: Path) -> None:

@@ -1,0 +1,95 @@
+"""A separator at another sample rate and number of channels than its own."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dssgan.audio.resample import resample
+from dssgan.errors import ModelError
+from dssgan.separators.base import SeparatorModel, Starts
+from dssgan.separators.consistency import mixture_consistency
+
+
+def adapt(model: SeparatorModel, sample_rate: int, channels: int) -> SeparatorModel:
+    """Give a separator another rate and number of channels.
+
+    Args:
+        model: the separator.
+        sample_rate: wanted rate, Hz.
+        channels: wanted number.
+
+    Returns:
+        The separator itself where it has these, else one that hears a resampled mix.
+
+    Raises:
+        ModelError: channels of these numbers cannot be turned into each other.
+    """
+    return model.matched(sample_rate, channels) or Adapted(model, sample_rate, channels)
+
+
+class Adapted(SeparatorModel):
+    """Resample the mix to a separator's rate and its estimates back; what it cannot hear is shared equally.
+
+    A mono separator hears each channel by itself; a stereo one hears mono on both sides.
+
+    Args:
+        inner: the separator.
+        sample_rate: of mix and estimates, Hz.
+        channels: of mix and estimates.
+
+    Raises:
+        ModelError: neither number of channels is 1.
+    """
+
+    def __init__(self, inner: SeparatorModel, sample_rate: int, channels: int) -> None:
+        super().__init__(inner.sources, sample_rate, channels)
+        if inner.channels != channels and 1 not in (inner.channels, channels):
+            raise ModelError(
+                f"a model of {inner.channels} channels and one of {channels}: these do not go together; combine models "
+                "of one kind"
+            )
+        self.inner = inner
+        self.segment_seconds, self.max_segment_seconds = inner.segment_seconds, inner.max_segment_seconds
+
+    def forward(self, mix: Tensor) -> Tensor:
+        """Separate; see `SeparatorModel.forward`."""
+        return self._separate(mix, self.inner)
+
+    def separate_at(self, mix: Tensor, starts: Starts) -> Tensor:
+        """Separate at a place; see `SeparatorModel.separate_at`."""
+        there = [round(start * self.inner.sample_rate / self.sample_rate) for start in starts]
+        repeats = self.channels if self.inner.channels == 1 else 1
+        there = [start for start in there for _ in range(repeats)]
+        return self._separate(mix, lambda heard: self.inner.separate_at(heard, there))
+
+    def for_song(self, name: str) -> SeparatorModel:
+        """Give what separates one song; see `SeparatorModel.for_song`."""
+        inner = self.inner.for_song(name)
+        return self if inner is self.inner else adapt(inner, self.sample_rate, self.channels)
+
+    def _separate(self, mix: Tensor, run: Callable[[Tensor], Tensor]) -> Tensor:
+        batch, channels, num_samples = mix.shape
+        heard = mix
+        if channels != self.inner.channels:  # one of them is 1
+            heard = mix.expand(-1, self.inner.channels, -1) if channels == 1 else mix.reshape(-1, 1, num_samples)
+        estimates = self._at_rate(run(self._at_rate(heard, self.sample_rate, self.inner.sample_rate)),
+                                  self.inner.sample_rate, self.sample_rate, num_samples)  # fmt: skip
+        if channels == 1:
+            estimates = estimates.mean(dim=2, keepdim=True)
+        elif self.inner.channels == 1:
+            estimates = estimates.unflatten(0, (batch, channels))[:, :, :, 0].transpose(1, 2)
+        return mixture_consistency(estimates, mix)
+
+    @staticmethod
+    def _at_rate(wave: Tensor, from_rate: int, to_rate: int, num_samples: int | None = None) -> Tensor:
+        """Resample (..., samples); to a given length, which rounding twice may miss by a sample."""
+        if from_rate == to_rate:
+            return wave
+        rows = wave.detach().float().cpu().reshape(-1, wave.shape[-1]).numpy()
+        resampled = resample(rows, from_rate, to_rate)
+        if num_samples is not None:
+            missing = max(0, num_samples - resampled.shape[-1])
+            resampled = np.pad(resampled, ((0, 0), (0, missing)))[:, :num_samples]
+        return torch.from_numpy(np.ascontiguousarray(resampled)).to(wave).reshape(*wave.shape[:-1], -1)

@@ -1,0 +1,176 @@
+"""What a family of separators by others is, and how a checkpoint is read without running code from it."""
+
+import importlib.util
+import pickle
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+
+from dssgan.errors import ModelError, unknown
+from dssgan.separators.base import SeparatorModel
+from dssgan.separators.external.download import RemoteFile, obtain
+
+DRUMS = "drums"
+OTHER = "other"
+
+
+@dataclass(frozen=True)
+class KnownModel:
+    """A model that can be had by name.
+
+    Args:
+        about: what it is, in a few words.
+        files: what has to be downloaded.
+        licence: of the weights, as their source states it.
+        data: what it learnt from, with its terms, as far as that is known.
+    """
+
+    about: str
+    files: tuple[RemoteFile, ...]
+    licence: str
+    data: str
+
+
+class Family(ABC):
+    """Separators that another program made, all loaded in one way.
+
+    Attributes:
+        name: what stands before the colon of a reference.
+        about: what the family is.
+        takes: what may stand behind the colon beside a known name.
+        extra: extra of dssgan that brings `packages`; None where nothing more is needed.
+        packages: modules that must be importable.
+        known: models by name.
+        is_copied: whether an ensemble keeps copies of its files.
+    """
+
+    name: ClassVar[str]
+    about: ClassVar[str]
+    takes: ClassVar[str]
+    extra: ClassVar[str | None] = None
+    packages: ClassVar[tuple[str, ...]] = ()
+    known: ClassVar[Mapping[str, KnownModel]] = {}
+    is_copied: ClassVar[bool] = True
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether all that it needs is there."""
+        return all(importlib.util.find_spec(package) is not None for package in self.packages)
+
+    def find(self, name: str, beside: Path) -> Path:
+        """Give the file or folder of a model, downloading one that is known by name.
+
+        Args:
+            name: what stands behind the colon.
+            beside: folder that a relative path counts from.
+
+        Raises:
+            ModelError: there is no such model, it cannot be downloaded, or a package is missing.
+        """
+        if not self.is_installed:
+            raise ModelError(f"{self.name}:{name}: needs more packages; pip install 'dssgan[{self.extra}]'")
+        if name in self.known:
+            return obtain(f"{self.name}:{name}", self.known[name].files, Path(self.name) / name)
+        path = beside / name
+        if not path.exists():
+            hint = unknown(f"{self.name} model", name, self.known) if self.known else f"{path}: there is no such file"
+            raise ModelError(f"{hint}; or give {self.takes}")
+        return path
+
+    @abstractmethod
+    def load(self, path: Path) -> SeparatorModel:
+        """Load a model from its file or folder.
+
+        Raises:
+            ModelError: it cannot be loaded; the message names it.
+        """
+
+    def files(self, path: Path) -> list[Path]:
+        """List the files that make up what a model computes."""
+        return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+
+
+def require_drums(what: str, sources: Sequence[str]) -> int:
+    """Give the place of the drums among a network's sources.
+
+    Raises:
+        ModelError: it has none.
+    """
+    lowered = [source.lower() for source in sources]
+    if DRUMS not in lowered:
+        raise ModelError(f"{what}: separates {', '.join(sources)}, and no drums; choose another model")
+    return lowered.index(DRUMS)
+
+
+def read_checkpoint(path: Path, admitted: Sequence[Any] = ()) -> Any:
+    """Read a checkpoint that anybody may have written; nothing in it is run.
+
+    Args:
+        path: a .safetensors file, or one that torch.save wrote.
+        admitted: classes that it may name beside tensors and plain values.
+
+    Returns:
+        Its content; of a .safetensors file the tensors by name.
+
+    Raises:
+        ModelError: it is damaged, or it is a pickle that wants to run code or to make objects of other classes.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        with torch.serialization.safe_globals(list(admitted)):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ModelError(f"{path}: is refused, for loading it could run code ({_reason(error)})") from error
+    except (OSError, SafetensorError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise ModelError(f"{path}: missing or damaged ({_reason(error)}); copy or download it again") from error
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Read what a .safetensors file says beside its tensors.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return dict(file.metadata() or {})
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path}: missing or damaged ({_reason(error)}); copy or download it again") from error
+
+
+def load_weights(what: str, network: torch.nn.Module, weights: Any) -> None:
+    """Give a network its weights.
+
+    Raises:
+        ModelError: they are of another network.
+    """
+    try:
+        network.load_state_dict(weights)
+    except (RuntimeError, AttributeError, TypeError) as error:
+        raise ModelError(f"{what}: holds the weights of another network ({_reason(error)})") from error
+
+
+def build_network(what: str, make: Any, settings: Mapping[str, Any]) -> torch.nn.Module:
+    """Build a network of another package from settings that anybody may have written.
+
+    Raises:
+        ModelError: the settings do not fit it.
+    """
+    try:
+        network: torch.nn.Module = make(**settings)
+    except Exception as error:  # another package's constructor raises whatever it likes
+        raise ModelError(f"{what}: no network can be built from its settings ({_reason(error)})") from error
+    return network
+
+
+def _reason(error: Exception) -> str:
+    """Give the first sentence of an error, on one line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text[:200].rstrip(".")

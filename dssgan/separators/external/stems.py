@@ -1,0 +1,123 @@
+"""Stems that any other program wrote, one folder a song, as a separator of those songs."""
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dssgan.audio.files import SUFFIXES
+from dssgan.audio.info import Audio
+from dssgan.data.audio_file import AudioFile
+from dssgan.errors import ModelError
+from dssgan.separators.base import SeparatorModel, Starts
+from dssgan.separators.external.family import DRUMS, OTHER, Family
+
+_SAMPLE_RATE = 44100
+_CHANNELS = 2
+# What some programs write beside drums: everything else as one file.
+_RESTS = ("no_drums", "other_than_drums", "drumless")
+_MIXES = ("mix", "mixture")
+
+
+class StemsFolder(SeparatorModel):
+    """A folder with one folder a song. It separates no sound but gives what is in `FOLDER/SONG/`.
+
+    `drums` is the file of that name; the rest is `no_drums` where there is one, or the sum of all others.
+
+    Args:
+        folder: where the songs' folders are.
+        sample_rate: rate at which the stems are given, Hz; they are resampled to it.
+        channels: channels at which they are given.
+    """
+
+    def __init__(self, folder: Path, sample_rate: int = _SAMPLE_RATE, channels: int = _CHANNELS) -> None:
+        super().__init__((DRUMS, OTHER), sample_rate, channels)
+        self.folder = folder
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What it was made from."""
+        return {"folder": str(self.folder), "sample_rate": self.sample_rate, "channels": self.channels}
+
+    def for_song(self, name: str) -> SeparatorModel:
+        """Give the stems of one song.
+
+        Raises:
+            ModelError: the folder has none of that song.
+        """
+        folder = self.folder / name
+        files = {
+            file.stem.lower(): file
+            for file in (sorted(folder.iterdir()) if folder.is_dir() else [])
+            if file.suffix.lower() in SUFFIXES and file.stem.lower() not in _MIXES
+        }
+        if DRUMS not in files:
+            raise ModelError(f"{folder}: has no drums of this song; write {folder}/drums.wav and {folder}/no_drums.wav")
+        rests = [files[name] for name in _RESTS if name in files] or [
+            file for stem, file in files.items() if stem != DRUMS
+        ]
+        return _StemsOfSong(self, files[DRUMS], rests)
+
+    def matched(self, sample_rate: int, channels: int) -> SeparatorModel:
+        """Give the same stems at another rate."""
+        return StemsFolder(self.folder, sample_rate, channels)
+
+    def forward(self, mix: Tensor) -> Tensor:  # noqa: ARG002
+        """Refuse: without a song's name there are no stems to give."""
+        raise ModelError(f"stems:{self.folder}: has stems of songs by name, and separates no other sound")
+
+
+class _StemsOfSong(SeparatorModel):
+    def __init__(self, parent: StemsFolder, drums: Path, rests: list[Path]) -> None:
+        super().__init__(parent.sources, parent.sample_rate, parent.channels)
+        self.drums, self.rests = drums, rests
+        self._stems: Audio | None = None
+
+    def forward(self, mix: Tensor) -> Tensor:
+        """Give the song's beginning."""
+        return self.separate_at(mix, [0] * len(mix))
+
+    def separate_at(self, mix: Tensor, starts: Starts) -> Tensor:
+        """Give the stems from where each excerpt starts; they are silent after their end."""
+        stems = self._load()
+        length = mix.shape[-1]
+        given = np.zeros((len(mix), *stems.shape[:-1], length), np.float32)
+        for item, start in zip(given, starts, strict=True):
+            part = stems[..., start : start + length]
+            item[..., : part.shape[-1]] = part
+        estimates = torch.from_numpy(given).to(mix)
+        if not self.rests:
+            estimates[:, 1] = mix - estimates[:, 0]
+        return estimates
+
+    def _load(self) -> Audio:
+        if self._stems is None:
+            drums = self._read(self.drums)
+            others = [self._read(file) for file in self.rests]
+            length = max(audio.shape[-1] for audio in (drums, *others))
+            stems = np.zeros((2, self.channels, length), np.float32)
+            stems[0, :, : drums.shape[-1]] = drums
+            for audio in others:
+                stems[1, :, : audio.shape[-1]] += audio
+            self._stems = stems
+        return self._stems
+
+    def _read(self, file: Path) -> Audio:
+        return AudioFile.of(file).read(sample_rate=self.sample_rate, channels=self.channels)
+
+
+class StemsFamily(Family):
+    """Folders of stems."""
+
+    name: ClassVar[str] = "stems"
+    about: ClassVar[str] = "stems that any other program wrote, as FOLDER/SONG/drums.wav and the rest beside it"
+    takes: ClassVar[str] = "a folder with one folder a song"
+    is_copied: ClassVar[bool] = False
+
+    def load(self, path: Path) -> SeparatorModel:
+        """Give a folder's stems."""
+        if not path.is_dir():
+            raise ModelError(f"{path}: is no folder; give {self.takes}")
+        return StemsFolder(path.absolute())

@@ -1,0 +1,66 @@
+"""`dssgan models`: the table says what can be loaded."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from external_checkpoints import htdemucs, write_demucs
+
+from dssgan.audio import files
+from dssgan.separators import build_separator
+from dssgan.separators.bundle import save_bundle
+from dssgan.separators.ensemble import Recipe, save_recipe
+
+
+def dssgan(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    script = "from dssgan.cli import main; main()"
+    return subprocess.run([sys.executable, "-c", script, *arguments], cwd=cwd, capture_output=True, text=True)
+
+
+def test_shipped_own_and_those_by_others(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    small = build_separator("unet", {"num_layers": 1, "num_initial_filters": 2})
+    data = {"name": "songs", "licence": "CC0-1.0", "fingerprint": "0" * 64, "credits": [], "rights": []}
+    save_bundle(tmp_path / "runs" / "mine" / "bundle", "unet", small, metadata={"data": data})
+    (tmp_path / "ensembles").mkdir()
+    write_demucs(tmp_path / "checkpoints", "own", htdemucs())
+    members = ["../runs/mine/bundle", "demucs:../checkpoints"]
+    save_recipe(tmp_path / "ensembles" / "mixed.yaml", Recipe(members=members))
+    (tmp_path / "notes.yaml").write_text("shopping: [milk]")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "model.json").write_text("{}")  # some other program's
+    done = dssgan("models", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    listed = {model["reference"]: model for model in map(json.loads, done.stdout.splitlines())}
+    assert listed["default"]["where"] == "shipped"
+    assert listed["runs/mine/bundle"]["num_parameters"] == sum(value.numel() for value in small.state_dict().values())
+    assert listed["runs/mine/bundle"]["licence"] == "CC0-1.0"
+    assert listed["ensembles/mixed.yaml"]["about"] == "ensemble of 2"
+    assert "research" in listed["demucs:htdemucs_ft"]["licence"]
+    assert not {"notes.yaml", "other"} & set(listed)
+    table = dssgan("models", "--speed", cwd=tmp_path)
+    assert table.returncode == 0, table.stderr
+    assert "CC-BY-NC-SA-4.0" in table.stderr
+    assert "msst:PATH" in table.stderr
+
+
+def test_an_exported_graph_separates(tmp_path: Path, song: tuple[np.ndarray, np.ndarray]) -> None:
+    torch.manual_seed(0)
+    small = build_separator("tdf_unet", {"num_layers": 1, "num_initial_filters": 4})
+    save_bundle(tmp_path / "mine", "tdf_unet", small, metadata={})
+    done = dssgan("export", "mine", "-o", "mine.onnx", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    files.write(tmp_path / "song.wav", song[0][:, :44100], 44100)
+    for model in ("mine", "onnx:mine.onnx"):
+        done = dssgan("separate", "song.wav", "-m", model, "-o", model.replace(":", "-"), "--float32", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    one, other = (files.read(tmp_path / name / "song" / "drums.wav") for name in ("mine", "onnx-mine.onnx"))
+    np.testing.assert_allclose(one, other, atol=1e-4)
+    for arguments, message in ((("default", "-o", "x.onnx"), "one member"), (("mine", "-o", "x"), "ends in .onnx")):
+        refused = dssgan("export", *arguments, cwd=tmp_path)
+        assert refused.returncode == 2
+        assert message in refused.stderr
+    assert not (tmp_path / "x.onnx").exists()
