@@ -58,6 +58,8 @@ def _check_file(path: Path) -> None:
         size = path.stat().st_size
         if path.is_dir():
             raise AudioError(f"{path}: is a folder; name an audio file in it")
+        if not path.is_file():
+            raise AudioError(f"{path}: is no file but a pipe or a device; save it as a file first")
         with path.open("rb"):
             pass
     except FileNotFoundError as error:

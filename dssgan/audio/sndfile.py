@@ -4,6 +4,7 @@ Every excerpt is the very samples that decoding from the beginning would give, w
 that are read one by one must not drift apart.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,7 +34,7 @@ class SoundFileDecoder:
             raise UnrecognisedError("libsndfile reads single streams")
         self._path = path
         try:
-            self._handle = soundfile.SoundFile(path)
+            self._handle = soundfile.SoundFile(os.fsencode(path))  # a name may be bytes in some old encoding
         except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: headerless formats, such as .raw
             raise UnrecognisedError(str(error)) from error
         frames = int(self._handle.frames)

@@ -1,5 +1,6 @@
 """The command line: one command a file, each imported only when it is named."""
 
+import os
 import sys
 
 import click
@@ -43,5 +44,6 @@ def main() -> None:
 
 
 def _fail(message: str) -> None:
-    click.echo("dssgan: " + " ".join(message.split()), err=True)
+    text = os.fsencode(" ".join(message.split())).decode(errors="replace")  # names may be bytes in an old encoding
+    click.echo(f"dssgan: {text}", err=True)
     sys.exit(2)

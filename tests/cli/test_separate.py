@@ -1,6 +1,7 @@
 """`dssgan separate` from the command line."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -109,14 +110,90 @@ def test_one_bad_track_among_good_ones(run, song, tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [song.stem, other.stem]
 
 
-@pytest.mark.parametrize("names", [("a/song.wav", "b/song.flac"), ("song.wav", "Song.mp3"), ("x.wav", "x.wav")])
-def test_stems_of_two_tracks_never_meet(run, tmp_path, names):
-    code, _, errors = run(*(tmp_path / name for name in names), "-o", tmp_path / "out")
+def test_one_track_twice_is_refused(run, tmp_path):
+    code, _, errors = run(tmp_path / "x.wav", tmp_path / "x.wav", "-o", tmp_path / "out")
     assert code == 2
     assert len(errors) == 1
     assert "its stems would lie in" in errors[0]
     assert "rename one of them" in errors[0]
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_with_all_below_it(run, tmp_path):
+    music = tmp_path / "music"
+    for name in ("CD1/01.wav", "CD2/01.wav", "live.flac", ".hidden.wav", "@eaDir/01.wav", "cover.jpg", "out/x.wav"):
+        (music / name).parent.mkdir(parents=True, exist_ok=True)
+        if name.endswith("flac"):
+            write(music / name, read(SONG, 0, 9000), 44100)
+        else:
+            write(music / name.replace("jpg", "wav"), read(SONG, 0, 9000), 44100)
+    (music / "cover.wav").rename(music / "cover.jpg")
+    code, output, errors = run(music, "-o", music / "out", "--dry-run")
+    assert (code, errors) == (0, [])
+    out = music / "out"
+    assert output.splitlines() == [
+        f"{music}/live.flac -> {out}/live", f"{music}/CD1/01.wav -> {out}/CD1/01",
+        f"{music}/CD2/01.wav -> {out}/CD2/01",
+    ]  # fmt: skip
+    code, output, errors = run(music, "-o", music / "out", "--json", "-q")
+    assert (code, errors) == (0, [])
+    assert len(output.splitlines()) == 3
+    assert (out / "CD2" / "01" / "drums.wav").is_file()
+    code, _, errors = run(tmp_path / "out", "-o", tmp_path / "x")
+    assert code == 2
+    (tmp_path / "empty").mkdir()
+    code, _, errors = run(tmp_path / "empty", "-o", tmp_path / "x")
+    assert (code, errors) == (
+        2,
+        [f"dssgan: {tmp_path}/empty: no audio in this folder; name files, or a folder that holds some"],
+    )
+
+
+def test_what_is_there_is_replaced_on_demand_alone(run, song, tmp_path):
+    out = tmp_path / "out"
+    assert run(song, "-o", out, "-q")[0] == 0
+    drums = out / song.stem / "drums.wav"
+    before = drums.read_bytes()
+    code, _, errors = run(song, "-o", out, "-q", "--int24")
+    assert code == 2
+    assert errors == [f"dssgan: {drums}: is there already; add --overwrite or --skip-existing, or choose another -o"]
+    code, _, errors = run(song, "-o", out, "--skip-existing", "--int24")
+    assert code == 0
+    assert errors == [f"{song}: its stems are in {out / song.stem} already"]
+    assert drums.read_bytes() == before
+    assert run(song, "-o", out, "-q", "--int24", "--overwrite")[0] == 0
+    assert soundfile.info(drums).subtype == "PCM_24"
+    (out / song.stem / "other.wav").unlink()
+    assert run(song, "-o", out, "-q", "--skip-existing")[0] == 0  # half of the stems are as good as none
+    assert soundfile.info(drums).subtype == "PCM_16"
+
+
+def test_names_that_are_odd(run, tmp_path):
+    """Dots that would lead out of the folder, bytes of an old encoding, newlines, emoji, a leading dash."""
+    names = ["...wav", "..wav", "F.O.O..wav", "song .wav", "-x.wav", "a\nb.wav", "\U0001f468\u200d\U0001f469.wav"]
+    encoded = [*(os.fsencode(tmp_path / name) for name in names), os.fsencode(tmp_path) + b"/mod\xe0.wav"]
+    for path in encoded:
+        with open(path, "wb") as file:  # noqa: PTH123 - pathlib takes no bytes
+            soundfile.write(file, read(SONG, 0, 9000).T, 44100, format="WAV")
+    paths = [Path(os.fsdecode(path)) for path in encoded]
+    code, output, errors = run(*paths, "-o", tmp_path / "out", "--json")
+    assert code == 0, errors
+    assert len(output.splitlines()) == len(paths)
+    written = {path.parent for path in tmp_path.rglob("drums.wav")}
+    assert {folder.parent for folder in written} == {tmp_path / "out"}
+    assert len(written) == len(paths)
+
+
+def test_what_is_no_file_costs_one_line(run, song, tmp_path):
+    (tmp_path / "loop.wav").symlink_to("loop.wav")
+    os.mkfifo(tmp_path / "pipe.wav")
+    (tmp_path / "broken.wav").symlink_to("nowhere.wav")
+    names = ("loop.wav", "pipe.wav", "broken.wav")
+    code, _, errors = run(*(tmp_path / name for name in names), song, "-o", tmp_path / "out", "-q")
+    assert code == 2
+    assert [name for name, line in zip(names, errors, strict=False) if name in line] == list(names)
+    assert errors[-1] == "dssgan: 3 of 4 tracks failed"
+    assert (tmp_path / "out" / song.stem / "drums.wav").is_file()
 
 
 def test_tracks_are_never_written_over(run, tmp_path, song):
