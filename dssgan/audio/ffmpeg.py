@@ -34,10 +34,11 @@ def _program(name: str, path: Path) -> str:
 @lru_cache(maxsize=4096)
 def _probe(path: Path, _size: int, _changed_ns: int) -> tuple[dict[str, str], ...]:
     # size and time of change belong to the key: a file that was replaced is probed again
-    command = [_program("ffprobe", path), "-v", "warning", *_ONLY_LOCAL, "-select_streams", "a"]
+    command = [_program("ffprobe", path), "-v", "warning", *_ONLY_LOCAL]
     command += [
         "-show_entries",
-        "stream=index,sample_rate,channels,duration:format=duration,format_name",
+        "stream=index,codec_type,sample_rate,channels,duration:stream_disposition=attached_pic"
+        ":format=duration,format_name",
         "-of",
         "json",
     ]
@@ -49,8 +50,17 @@ def _probe(path: Path, _size: int, _changed_ns: int) -> tuple[dict[str, str], ..
     whole = {"duration": "N/A"} | answer.get("format", {})
     # raw streams (.aac, .ac3) tell no length, and what ffprobe guesses from the bit rate can be seconds off
     guessed = {"duration": "N/A"} if b"Estimating duration" in result.stderr else {}
-    streams = [{key: str(value) for key, value in stream.items()} for stream in answer.get("streams", [])]
-    return tuple(whole | stream | guessed for stream in streams)
+    streams = answer.get("streams", [])
+    films = [one for one in streams if one["codec_type"] == "video" and not one["disposition"]["attached_pic"]]
+    kind = whole.get("format_name", "")
+    # Matroska and WebM tell the length of the film; an mp3 that comes here has parts that its header does not know
+    if (kind.startswith("matroska") and films) or kind == "mp3":
+        guessed = {"duration": "N/A"}
+    return tuple(
+        whole | {key: str(value) for key, value in one.items() if key != "disposition"} | guessed
+        for one in streams
+        if one["codec_type"] == "audio"
+    )
 
 
 def audio_streams(path: Path) -> tuple[dict[str, str], ...]:
@@ -65,6 +75,44 @@ def audio_streams(path: Path) -> tuple[dict[str, str], ...]:
     """
     status = path.stat()
     return _probe(path, status.st_size, status.st_mtime_ns)
+
+
+def _decode(
+    path: Path, number: int, rate: int, channels: int, *, start_frame: int, block_frames: int, seeks_exactly: bool
+) -> Iterator[Audio]:
+    """Decode one audio stream from a place on, in blocks of (channels, samples)."""
+    seek_frame = max(0, start_frame - rate) if seeks_exactly else 0
+    seek = ["-ss", f"{seek_frame / rate:.6f}"] if seek_frame else []
+    drop_bytes = (start_frame - seek_frame) * _BYTES_PER_SAMPLE * channels
+    command = [_program("ffmpeg", path), "-v", "error", "-nostdin", *_ONLY_LOCAL, *seek]
+    command += ["-i", f"file:{path}", "-map", f"0:a:{number}"]
+    command += ["-f", "f32le", "-ar", str(rate), "-ac", str(channels), "pipe:1"]
+    frame_bytes = _BYTES_PER_SAMPLE * channels
+    with tempfile.TemporaryFile() as messages:  # a pipe that nobody empties would block ffmpeg
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=messages, stdin=subprocess.DEVNULL)
+        assert process.stdout is not None
+        try:
+            while drop_bytes and (dropped := process.stdout.read(min(drop_bytes, _DROP_BYTES))):
+                drop_bytes -= len(dropped)
+            while data := process.stdout.read(block_frames * frame_bytes):
+                whole = len(data) - len(data) % frame_bytes
+                frames = np.frombuffer(data[:whole], dtype="<f4").reshape(-1, channels)
+                yield np.ascontiguousarray(frames.T, dtype=np.float32)  # (frames, channels) -> (channels, frames)
+            if process.wait():
+                messages.seek(0)
+                reason = messages.read().decode(errors="replace").strip().splitlines()[-1:] or ["ffmpeg failed"]
+                raise AudioError(f"{path}: corrupt ({reason[0]}); replace it by an intact copy")
+        finally:  # also when the reader has enough and closes this generator
+            process.stdout.close()
+            process.kill()
+            process.wait()
+
+
+@lru_cache(maxsize=4096)
+def _count_frames(path: Path, number: int, rate: int, channels: int, _size: int, _changed_ns: int) -> int:
+    """Count a stream's samples by decoding it, once while the file stays as it is."""
+    blocks = _decode(path, number, rate, channels, start_frame=0, block_frames=_COUNTING_FRAMES, seeks_exactly=False)
+    return sum(block.shape[1] for block in blocks)
 
 
 class FfmpegDecoder:
@@ -82,41 +130,20 @@ class FfmpegDecoder:
         rate, channels = int(stream.get("sample_rate", 0)), int(stream.get("channels", 0))
         if rate <= 0 or channels <= 0:
             raise UnrecognisedError("its audio stream has no sample rate")
-        self.info = AudioInfo(rate, channels, 0)
         self._seeks_exactly = stream.get("format_name", "").startswith(_EXACT_FORMAT)
         stated = stream["duration"]
         num_frames = None if stated == "N/A" else round(float(stated) * rate)
         if num_frames is None or num_frames > path.stat().st_size * MAX_FRAMES_PER_BYTE:
-            num_frames = sum(block.shape[1] for block in self.blocks(0, _COUNTING_FRAMES))
+            status = path.stat()
+            num_frames = _count_frames(path, self._number, rate, channels, status.st_size, status.st_mtime_ns)
         self.info = AudioInfo(rate, channels, num_frames)
 
     def blocks(self, start_frame: int, block_frames: int) -> Iterator[Audio]:
-        rate, channels = self.info.sample_rate, self.info.channels
-        seek_frame = max(0, start_frame - rate) if self._seeks_exactly else 0
-        seek = ["-ss", f"{seek_frame / rate:.6f}"] if seek_frame else []
-        drop_bytes = (start_frame - seek_frame) * _BYTES_PER_SAMPLE * channels
-        command = [_program("ffmpeg", self._path), "-v", "error", "-nostdin", *_ONLY_LOCAL, *seek]
-        command += ["-i", f"file:{self._path}", "-map", f"0:a:{self._number}"]
-        command += ["-f", "f32le", "-ar", str(rate), "-ac", str(channels), "pipe:1"]
-        frame_bytes = _BYTES_PER_SAMPLE * channels
-        with tempfile.TemporaryFile() as messages:  # a pipe that nobody empties would block ffmpeg
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=messages, stdin=subprocess.DEVNULL)
-            assert process.stdout is not None
-            try:
-                while drop_bytes and (dropped := process.stdout.read(min(drop_bytes, _DROP_BYTES))):
-                    drop_bytes -= len(dropped)
-                while data := process.stdout.read(block_frames * frame_bytes):
-                    whole = len(data) - len(data) % frame_bytes
-                    frames = np.frombuffer(data[:whole], dtype="<f4").reshape(-1, channels)
-                    yield np.ascontiguousarray(frames.T, dtype=np.float32)  # (frames, channels) -> (channels, frames)
-                if process.wait():
-                    messages.seek(0)
-                    reason = messages.read().decode(errors="replace").strip().splitlines()[-1:] or ["ffmpeg failed"]
-                    raise AudioError(f"{self._path}: corrupt ({reason[0]}); replace it by an intact copy")
-            finally:  # also when the reader has enough and closes this generator
-                process.stdout.close()
-                process.kill()
-                process.wait()
+        """Decode blocks of (channels, samples) from a place on."""
+        return _decode(
+            self._path, self._number, self.info.sample_rate, self.info.channels, start_frame=start_frame,
+            block_frames=block_frames, seeks_exactly=self._seeks_exactly,
+        )  # fmt: skip
 
     def close(self) -> None:
         """Nothing stays open between blocks."""

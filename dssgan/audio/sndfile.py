@@ -21,6 +21,8 @@ _MP3_PREROLL_FRAMES = 16 * 1152
 # names of the header that tells an mp3's length; it stands within its first frame, which is at most 2881 bytes long
 _MP3_LENGTH_TAGS = (b"Xing", b"Info", b"VBRI")
 _MP3_FIRST_FRAME_BYTES = 4096
+_MP3_FRAME = re.compile(rb"\xff[\xf2\xf3\xfa\xfb\xe2\xe3]")
+_MP3_SEARCHED_BYTES = 1 << 16
 # of wav, AIFF and AU
 _SHORT_CHUNK = re.compile(r"(?:^data|^ ?SSND|Data Size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
 _UNKNOWN_BYTES = 0x7FFF0000
@@ -33,6 +35,8 @@ class SoundFileDecoder:
         if stem is not None:
             raise UnrecognisedError("libsndfile reads single streams")
         self._path = path
+        if _is_mp3_of_unknown_length(path):  # libsndfile guesses, and drops what is beyond
+            raise UnrecognisedError("an mp3 that does not tell its length is left to ffmpeg")
         try:
             self._handle = soundfile.SoundFile(os.fsencode(path))  # a name may be bytes in some old encoding
         except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: headerless formats, such as .raw
@@ -48,8 +52,6 @@ class SoundFileDecoder:
         """Say what libsndfile 1.2.2 does not read rightly, and ffmpeg does; empty where all is well."""
         if self._handle.subtype == "OPUS":  # most Opus files fail somewhere inside
             return "Opus is left to ffmpeg"
-        if self._handle.format == "MP3" and not _tells_length(self._path):  # it guesses, and drops what is beyond
-            return "an mp3 that does not tell its length is left to ffmpeg"
         if self.info.num_frames > self._path.stat().st_size * MAX_FRAMES_PER_BYTE:  # it cannot reach the true end
             return "its header claims more samples than it can hold"
         return ""
@@ -95,15 +97,35 @@ def _promised_frames(log: str, num_frames: int) -> int | None:
     return round(num_frames * promised / there)
 
 
-def _tells_length(path: Path) -> bool:
+def _is_mp3_of_unknown_length(path: Path) -> bool:
+    """Say whether a file is an mp3 whose header does not tell the length of all that follows.
+
+    Joined files have that of the first one in front.
+    """
     with path.open("rb") as file:
-        start = file.read(10)
-        if start[:3] == b"ID3":  # its length: four bytes of seven bits
-            file.seek(10 + sum(byte << shift for byte, shift in zip(start[6:10], (21, 14, 7, 0), strict=True)))
-        else:
-            file.seek(0)
+        begin = file.read(10)
+        sound = 0
+        if begin[:3] == b"ID3":  # its length: four bytes of seven bits
+            sound = 10 + sum(byte << shift for byte, shift in zip(begin[6:10], (21, 14, 7, 0), strict=True))
+        file.seek(sound)
         first = file.read(_MP3_FIRST_FRAME_BYTES)
-    return any(tag in first for tag in _MP3_LENGTH_TAGS)
+        if not _MP3_FRAME.match(first):
+            return False
+        tag = next((tag for tag in _MP3_LENGTH_TAGS if tag in first), None)
+        if tag is None:
+            return True
+        file.seek(sound + _covered_bytes(tag, first[first.index(tag) + len(tag) :]))
+        following = file.read(_MP3_SEARCHED_BYTES)
+    return bool(_MP3_FRAME.match(following)) or any(tag in following for tag in _MP3_LENGTH_TAGS)
+
+
+def _covered_bytes(tag: bytes, fields: bytes) -> int:
+    """Give how much of an mp3, from its first frame on, its header covers; as good as all where it does not say."""
+    if tag == b"VBRI":
+        return int.from_bytes(fields[6:10], "big")
+    flags = int.from_bytes(fields[:4], "big")
+    place = 4 + 4 * (flags & 1)
+    return int.from_bytes(fields[place : place + 4], "big") if flags & 2 else 1 << 62
 
 
 def open_file(path: Path, stem: int | None) -> SoundFileDecoder:

@@ -242,3 +242,36 @@ def test_a_damaged_file_is_read_or_refused(encoded: dict[str, Path], tmp_path_fa
         assert np.isfinite(files.read(path)).all()
     except AudioError as error:
         assert str(path) in str(error)  # noqa: PT017  (either outcome is right)
+
+
+def _ffmpeg(*arguments: object) -> None:
+    subprocess.run(["ffmpeg", "-v", "error", "-y", "-nostdin", *map(str, arguments)], check=True)
+
+
+def test_joined_mp3s_are_as_long_as_both(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The first part's header tells the first part's length alone."""
+    noise = 0.1 * np.random.default_rng(0).standard_normal((2, 5 * 44100)).astype(np.float32)
+    files.write(tmp_path / "n.wav", noise, 44100)
+    _ffmpeg("-i", tmp_path / "n.wav", "-t", 3, tmp_path / "a.mp3")
+    _ffmpeg("-i", tmp_path / "n.wav", "-metadata", "title=x", "-write_id3v1", 1, tmp_path / "b.mp3")
+    joined = tmp_path / "joined.mp3"
+    joined.write_bytes((tmp_path / "a.mp3").read_bytes() + (tmp_path / "b.mp3").read_bytes())
+    assert files.probe(joined).seconds == pytest.approx(8, abs=0.1)
+    assert files.read(joined).shape[1] / 44100 == pytest.approx(8, abs=0.1)
+    np.testing.assert_allclose(
+        files.read(joined, 0, 2 * 44100), files.read(tmp_path / "a.mp3", 0, 2 * 44100), atol=1e-3
+    )
+    for name, seconds in (("a.mp3", 3), ("b.mp3", 5)):
+        assert files.probe(tmp_path / name).seconds == seconds
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("suffix", [".webm", ".mkv"])
+def test_the_sound_of_a_video_is_as_long_as_itself(tmp_path: Path, suffix: str) -> None:
+    video = tmp_path / f"v{suffix}"
+    _ffmpeg(
+        "-f", "lavfi", "-i", "testsrc=d=6:s=64x64:r=10", "-f", "lavfi", "-i", "sine=440:d=4:r=48000", "-c:v", "libvpx",
+        "-c:a", "libopus", video,
+    )  # fmt: skip
+    assert files.probe(video).seconds == pytest.approx(4, abs=0.05)
+    assert files.read(video).shape[1] == files.probe(video).num_frames

@@ -22,10 +22,36 @@ OTHER = "other"
 _DRUM_WORDS = re.compile(
     r"drum|kick|snare|hi-?hat|\bhats?\b|\bhh\b|cymbal|crash|\bride\b|\btoms?\b|percussion|\bperc\b|\bbd\b|\bsd\b"
     r"|\boh\b|overheads?|\bbeats?\b|\bclaps?\b|shaker|tambourine|conga|bongo|cajon|rim ?shot|side ?stick|cowbell"
-    r"|timbale|\b[89]0[89]\b"
+    r"|timbale"
 )
 _DRUMLESS_WORDS = re.compile(r"drum-?less|(no|without|minus)[ _-]?drums?|steel ?drum")
-_MIX_WORDS = ("mix", "mixture", "mixdown", "master", "full")
+_MIX_WORDS = frozenset({"mix", "mixture", "mixdown", "mixed", "master", "mastered", "2mix", "full", "fullmix"})
+# words that stand beside those, and say nothing of what a file holds
+_EMPTY_WORDS = frozenset(
+    {
+        "final",
+        "rough",
+        "stereo",
+        "main",
+        "original",
+        "print",
+        "bounce",
+        "song",
+        "track",
+        "the",
+        "wav",
+        "pcm",
+        "lr",
+        "st",
+    }
+)
+_EMPTY_TOKEN = re.compile(r"v?\d+(\.\d+)?(bit|k|khz|hz|bpm)?|\(\d+\)")
+# instruments: a mix of one of them is not the mix, and a bass that is called 808 is no drum
+_OTHER_INSTRUMENTS = re.compile(
+    r"\b(vox|vocals?|voices?|singing|choir|bass(?! ?drum)|guitars?|gtrs?|keys|piano|organ|synths?|strings|brass|horns?"
+    r"|leads?|pads?|fx|sfx|acoustic|electric|violins?|cello|sax)\b"
+)
+_NUMBERED_DRUMS = re.compile(r"\b[89]0[89]\b")
 _UNCLEAR_WORDS = re.compile(r"instrumental|accompaniment|backing|karaoke|acapella|stem ?mix|submix")
 _MAX_METADATA_BYTES = 1 << 22
 
@@ -136,24 +162,60 @@ def kind_of(name: str, song: str = "") -> str:
 
     Args:
         name: of the file, without its suffix.
-        song: of the song, which may stand before "mix".
+        song: of the song; what the title says, such as "Kick Out The Jams", says nothing of the file.
 
     Raises:
         DataError: the name of a file that may or may not hold drums.
     """
-    lowered = re.sub(r"[_\s]+", " ", name.lower()).strip()
-    if _DRUMLESS_WORDS.search(lowered):
+    bare = _without(_words(name), _words(song))
+    if not bare:
+        if name.strip() and song.strip():
+            raise DataError(f"{name}: is called like its song, which may mean the mix or anything; rename it")
         return OTHER
-    bare = lowered.removeprefix(re.sub(r"[_\s]+", " ", song.lower())).strip(" -")
-    if bare in _MIX_WORDS:
+    if _DRUMLESS_WORDS.search(bare):
+        return OTHER
+    tokens = bare.split()
+    informative = [word for word in tokens if word not in _EMPTY_WORDS and not _EMPTY_TOKEN.fullmatch(word)]
+    if informative and set(informative) <= _MIX_WORDS:
         return "mix"
-    if _DRUM_WORDS.search(lowered):
+    is_instrument = _OTHER_INSTRUMENTS.search(bare) is not None
+    if _DRUM_WORDS.search(bare) or (_NUMBERED_DRUMS.search(bare) and not is_instrument):
         return DRUMS
-    if _UNCLEAR_WORDS.search(lowered):
+    if _UNCLEAR_WORDS.search(bare) or (set(informative) & _MIX_WORDS and not is_instrument):
         raise DataError(
             f"{name}: nobody can tell whether it holds the drums; take it out, or rename it to drumless or mix"
         )
     return OTHER
+
+
+def without_title(names: Sequence[str], song: str) -> dict[str, str]:
+    """Take what all files of a song have in front off their names, such as the artist and the title.
+
+    Args:
+        names: of a song's files, without suffixes.
+        song: of the song.
+
+    Returns:
+        By name, what is left of it; the name itself where nothing would be.
+    """
+    words = [_words(name).split() for name in names]
+    shared = 0
+    if len(words) > 1:
+        while all(len(one) > shared + 1 and one[shared] == words[0][shared] for one in words):
+            shared += 1
+    left = {name: _without(" ".join(one[shared:]), _words(song)) for name, one in zip(names, words, strict=True)}
+    return {name: rest or name for name, rest in left.items()}
+
+
+def _words(name: str) -> str:
+    return " ".join(re.sub(r"[_\s]+", " ", name.casefold()).replace(" - ", " ").strip(" -").split())
+
+
+def _without(words: str, title: str) -> str:
+    """Take a title out where it stands as whole words."""
+    if not title:
+        return words
+    return " ".join(re.sub(rf"(?<!\w){re.escape(title)}(?!\w)", " ", words, count=1).strip(" -").split())
 
 
 def make_track(

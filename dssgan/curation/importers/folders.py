@@ -1,5 +1,7 @@
 """One folder a song with its stems, as people export them."""
 
+import re
+from collections import Counter
 from pathlib import Path
 
 from dssgan.curation.importers.base import (
@@ -11,6 +13,7 @@ from dssgan.curation.importers.base import (
     folders,
     kind_of,
     make_track,
+    without_title,
 )
 from dssgan.curation.importers.unpaired import read_unpaired
 from dssgan.data.track import Track
@@ -18,6 +21,8 @@ from dssgan.errors import DataError
 
 _PARTS = {"train": ("train_sup", "train"), "valid": ("valid", "validation"), "test": ("test",)}
 _UNPAIRED = "train_unsup"
+_MAX_SHOWN = 8
+_COPY = re.compile(r"(.+) \(\d+\)")  # what systems call a second file of one name
 
 
 def _read(root: Path, options: Options) -> ImportResult:
@@ -30,7 +35,20 @@ def _read(root: Path, options: Options) -> ImportResult:
         found.unpaired = read_unpaired(root / _UNPAIRED, options)
     else:
         found.train = tracks_under(root, options)
+    found.notes += _what_is_drums([*found.train, *found.valid, *found.test])
     return found
+
+
+def _what_is_drums(tracks: list[Track]) -> list[str]:
+    """Say which files were taken for drums, so that a user sees a wrong one."""
+    taken = Counter(
+        " + ".join(sorted(file.path.name for file in track.sources[0].files)) if track.sources[0] else "no file"
+        for track in tracks
+    )
+    shown = [f"{names} ({count} song{'s' if count > 1 else ''})" for names, count in taken.most_common(_MAX_SHOWN)]
+    if len(taken) > _MAX_SHOWN:
+        shown.append(f"and {len(taken) - _MAX_SHOWN} more")
+    return [f"taken for drums: {', '.join(shown)}"] if shown else []
 
 
 def tracks_under(root: Path, options: Options) -> list[Track]:
@@ -52,7 +70,12 @@ def _track(folder: Path, options: Options) -> Track:
         if path.stem in stems:
             raise DataError(f"{path}: {stems[path.stem].name} is there already; keep one of the two")
         stems[path.stem] = path
-    kinds = [(_kind(name, folder.name, options), path) for name, path in stems.items()]
+    for name in stems:
+        copied = _COPY.fullmatch(name)
+        if copied is not None and copied[1] in stems:
+            raise DataError(f"{stems[name]}: may be a copy of {stems[copied[1]].name}; take it out, or rename it")
+    bare = without_title(list(stems), folder.name)
+    kinds = [(_kind(name, bare[name], folder.name, options), path) for name, path in stems.items()]
     mixes = [path for kind, path in kinds if kind == "mix"]
     if len(mixes) > 1:
         raise DataError(f"{folder}: {' and '.join(path.name for path in mixes)} may both be the mix; keep one")
@@ -68,10 +91,11 @@ def _track(folder: Path, options: Options) -> Track:
     return make_track(folder.name, mixes[0] if mixes else None, sources, options)
 
 
-def _kind(name: str, song: str, options: Options) -> str:
+def _kind(name: str, bare: str, song: str, options: Options) -> str:
     if options.drums is not None and name.lower() == options.drums.lower():
         return DRUMS
-    return name.lower() if name.lower() in options.sources else kind_of(name, song)
+    named = next((word for word in (name.lower(), bare) if word in options.sources), None)
+    return named or kind_of(bare, song)
 
 
 FOLDERS = Importer(
