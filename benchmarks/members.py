@@ -103,7 +103,7 @@ def compare(family: str, reference: str, place: Path, size: int, command: list[s
     """Run the original and ours in turn, and print a row."""
     theirs, ours, memory = [], [], {"theirs": 0.0, "ours": 0.0}
     for number in range(rounds):
-        out = folder / f"out {number}"
+        out = folder / f"{place.name} out {number}"
         out.mkdir(exist_ok=True)
         # Demucs's command takes the folder before the song; the scripts take model, song, folder
         tail = [str(out), str(song)] if "demucs" in command else [str(place), str(song), str(out)]

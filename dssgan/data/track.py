@@ -1,5 +1,6 @@
 """A song with its sources, and recordings that have none."""
 
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,8 +20,13 @@ def check_name(kind: str, name: str) -> None:
     Raises:
         DataError: the name is empty or holds a slash or an unprintable character.
     """
-    if name in ("", ".", "..") or not name.isprintable() or "/" in name or "\\" in name:
+    if name in ("", ".", "..") or "/" in name or "\\" in name or any(_is_unprintable(letter) for letter in name):
         raise DataError(f"{kind} {name!r}: cannot be a name, for results are written under it; choose plain words")
+
+
+def _is_unprintable(letter: str) -> bool:
+    """Say whether a character controls what is printed; the joiners of emoji and of many scripts do not."""
+    return unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp") and letter not in "\u200c\u200d"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from dssgan.cli.options import quiet_option
 @click.option("--name", help="Name of the data set; the folder's name by default.")
 @click.option("--sources", default="drums,other", show_default=True, help="Names of the sources, in order.")
 @click.option("--drums", help="Name or number of the drum stem, if the file names do not say.")
+@click.option("--skip-bad", is_flag=True, help="Leave out songs that cannot be used, and say which.")
 @click.option("--licence", help="Licence of the audio, which is recorded in every model trained on it.")
 @click.option(
     "--valid",
@@ -42,6 +43,7 @@ def command(
     name: str | None,
     sources: str,
     drums: str | None,
+    skip_bad: bool,
     licence: str | None,
     valid: float,
     test: float,
@@ -62,7 +64,7 @@ def command(
 
     terminal = Terminal(quiet=quiet)
     output = output or (path if path.is_dir() else path.parent) / FILE_NAME
-    options = Options(tuple(source.strip() for source in sources.split(",")), drums)
+    options = Options(tuple(source.strip() for source in sources.split(",")), drums, skip_bad)
     with terminal.progress("Reading") as progress:
         dataset, notes = import_dataset(
             kind, path, options, name=name, licence=licence, valid_share=valid, test_share=test,

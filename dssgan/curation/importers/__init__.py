@@ -1,6 +1,6 @@
 """Data sets in the layouts people have them in. Each importer is one file and one row of this table."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,12 +19,14 @@ from dssgan.curation.importers import (
     unpaired,
 )
 from dssgan.curation.importers.base import Importer, ImportResult, Options, split
-from dssgan.data.audio_file import AudioFile
-from dssgan.data.dataset import Dataset
-from dssgan.errors import DataError, unknown
+from dssgan.data.audio_file import AudioFile, Recording
+from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Unpaired
+from dssgan.errors import AudioError, DataError, unknown
 from dssgan.parallel.processes import MapUnordered
 
-__all__ = ["KINDS", "Importer", "Options", "fingerprinted", "import_dataset"]
+__all__ = ["KINDS", "Importer", "Options", "import_dataset"]
+
+_MAX_BAD = 20  # that an error lists
 
 KINDS: dict[str, Importer] = {
     "musdb18": musdb18.MUSDB18,
@@ -88,6 +90,7 @@ def import_dataset(
             f"{path}: is {'a file' if path.is_file() else 'a folder'}; {importer.title} lies in {importer.layout}"
         )
     found = importer.read(path, options)
+    _report_bad(path, found.bad, found.notes, options)
     if not any((found.train, found.valid, found.test, tuple(found.unpaired.samples))):
         raise DataError(f"{path}: no songs found; {importer.title} lies in {importer.layout}")
     _split(found, valid_share, test_share)
@@ -97,7 +100,22 @@ def import_dataset(
         licence=licence or importer.licence,
         credits=credits,
     )
-    return fingerprinted(dataset, map_unordered=map_unordered, progress=progress), found.notes
+    dataset, bad = _without_unreadable(dataset, map_unordered, progress)
+    _report_bad(path, bad, found.notes, options)
+    return dataset, found.notes
+
+
+def _report_bad(path: Path, bad: list[str], notes: list[str], options: Options) -> None:
+    """Name all songs that cannot be used at once, and leave them out where the user says so."""
+    if bad and not options.skip_bad:
+        more = f" (and {len(bad) - _MAX_BAD} more)" if len(bad) > _MAX_BAD else ""
+        raise DataError(
+            f"{path}: {len(bad)} songs cannot be used: {'; '.join(bad[:_MAX_BAD])}{more}; or leave such songs out with "
+            "--skip-bad"
+            if len(bad) > 1
+            else f"{bad[0]}; or leave such songs out with --skip-bad"
+        )
+    notes += [f"left out: {line}" for line in bad]
 
 
 def _split(found: ImportResult, valid_share: float, test_share: float) -> None:
@@ -110,9 +128,9 @@ def _split(found: ImportResult, valid_share: float, test_share: float) -> None:
             found.notes.append(f"the set names no validation songs: {len(found.valid)} chosen by name ({names})")
 
 
-def fingerprinted(
-    dataset: Dataset, *, map_unordered: MapUnordered = map, progress: Callable[[int, int], None] | None = None
-) -> Dataset:
+def _without_unreadable(
+    dataset: Dataset, map_unordered: MapUnordered, progress: Callable[[int, int], None] | None
+) -> tuple[Dataset, list[str]]:
     """Decode every file once, to know it again under another name.
 
     Args:
@@ -120,18 +138,44 @@ def fingerprinted(
         map_unordered: how to work, such as `map_in_processes(4)`.
         progress: called with (files done, files in all).
 
+    Returns:
+        The data set without what needs a file that cannot be decoded, and why, a line a file.
+
     Raises:
-        AudioError: a file cannot be decoded.
         DataError: a test song turns out to be in another partition.
     """
     samples = dataset.files
     known: dict[AudioFile, AudioFile] = {}
-    for done, (sample, content) in enumerate(map_unordered(_content, samples), 1):
-        known[sample] = replace(sample, fingerprint=content)
+    unreadable: dict[AudioFile, str] = {}
+    for done, (sample, content, error) in enumerate(map_unordered(_content, samples), 1):
+        if error is None:
+            known[sample] = replace(sample, fingerprint=content)
+        else:
+            unreadable[sample] = error
         if progress is not None:
             progress(done, len(samples))
-    return dataset.with_files(known)
+    if unreadable:
+        dataset = _without(dataset, set(unreadable))
+    return dataset.with_files(known), sorted(unreadable.values())
 
 
-def _content(sample: AudioFile) -> tuple[AudioFile, str]:
-    return sample, sample.compute_fingerprint()
+def _content(sample: AudioFile) -> tuple[AudioFile, str | None, str | None]:
+    try:
+        return sample, sample.compute_fingerprint(), None
+    except AudioError as error:
+        return sample, None, str(error)
+
+
+def _without(dataset: Dataset, files: set[AudioFile]) -> Dataset:
+    def intact(recordings: Iterable[Recording]) -> bool:
+        return not any(file in files for recording in recordings for file in recording.files)
+
+    train, valid, test = (
+        tuple(track for track in dataset.partition(name) if intact(track.samples)) for name in PAIRED_PARTITIONS
+    )
+    loose = dataset.train_unsup
+    unpaired = Unpaired(
+        tuple(one for one in loose.mixes if intact([one])),
+        tuple(tuple(one for one in source if intact([one])) for source in loose.sources),
+    )
+    return replace(dataset, train_sup=train, train_unsup=unpaired, valid=valid, test=test)

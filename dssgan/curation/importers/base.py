@@ -1,8 +1,11 @@
 """What every importer is, and the steps most of them share."""
 
 import hashlib
+import os
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,7 @@ from dssgan.audio import files
 from dssgan.data.audio_file import AudioFile, Recording, Sum
 from dssgan.data.dataset import Dataset, Track, Unpaired
 from dssgan.data.track import LENGTH_TOLERANCE_SECONDS
-from dssgan.errors import DataError
+from dssgan.errors import AudioError, DataError
 
 DRUMS = "drums"
 OTHER = "other"
@@ -53,6 +56,7 @@ _OTHER_INSTRUMENTS = re.compile(
 )
 _NUMBERED_DRUMS = re.compile(r"\b[89]0[89]\b")
 _UNCLEAR_WORDS = re.compile(r"instrumental|accompaniment|backing|karaoke|acapella|stem ?mix|submix")
+_NOT_OURS = (".", "@", "__MACOSX")  # folders that systems and storage boxes put among others
 _MAX_METADATA_BYTES = 1 << 22
 
 
@@ -63,10 +67,12 @@ class Options:
     Attributes:
         sources: names of the sources; "other" takes every stem that none of the rest is named after.
         drums: which stem is the drums, by its name or number, where a file's own names do not tell.
+        skip_bad: whether songs that cannot be used are left out.
     """
 
     sources: tuple[str, ...] = (DRUMS, OTHER)
     drums: str | None = None
+    skip_bad: bool = False
 
 
 @dataclass
@@ -79,6 +85,7 @@ class ImportResult:
         test: the set's own test songs, if it defines them.
         unpaired: recordings that are not paired.
         notes: what the user should know, a line each.
+        bad: why songs cannot be used, a line each.
     """
 
     train: list[Track] = field(default_factory=list)
@@ -86,6 +93,15 @@ class ImportResult:
     test: list[Track] = field(default_factory=list)
     unpaired: Unpaired = field(default_factory=Unpaired)
     notes: list[str] = field(default_factory=list)
+    bad: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def one_song(self) -> Iterator[None]:
+        """Read one song; one that cannot be used is noted, and the next ones are read all the same."""
+        try:
+            yield
+        except (AudioError, DataError) as error:
+            self.bad.append(str(error))
 
     def dataset(self, sources: Sequence[str]) -> Dataset:
         """Make a data set of it."""
@@ -115,18 +131,22 @@ def audio_files(folder: Path) -> list[Path]:
     """List the audio files of a folder, by name; none where there is no such folder."""
     if not folder.is_dir():
         return []
-    return [
+    found = [
         path
         for path in sorted(folder.iterdir())
         if path.suffix.lower() in files.SUFFIXES and path.is_file() and not path.name.startswith(".")
     ]
+    for path in found:
+        if any(unicodedata.category(letter) == "Cs" for letter in path.name):  # a manifest is text
+            raise DataError(f"{os.fsencode(path)!r}: its name is no UTF-8, which a manifest needs; rename it")
+    return found
 
 
 def folders(root: Path) -> list[Path]:
     """List the folders in a folder, by name; none where there is no such folder."""
     if not root.is_dir():
         return []
-    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith(_NOT_OURS))
 
 
 def only(folder: Path, name: str) -> Path:
@@ -248,11 +268,12 @@ def make_track(
     if mixture is not None and parts.get(OTHER, mixture) is None and rest:
         parts[OTHER] = Sum(((mixture, 1.0), *((sample, -1.0) for sample in rest)))
     whole = max((part for part in (mixture, *parts.values()) if part is not None), key=lambda part: part.duration)
-    return Track(name, mixture, tuple(_as_long_as(whole, parts[source]) for source in options.sources))
+    sources = tuple(_as_long_as(whole, parts[source]) for source in options.sources)
+    return Track(name, _as_long_as(whole, mixture), sources)
 
 
 def _as_long_as(whole: Recording, part: Recording | None) -> Recording | None:
-    """Make a stem that was cut where it falls silent as long as its song, by a term that adds nothing."""
+    """Make a file that was cut where it falls silent as long as its song, by a term that adds nothing."""
     if part is None or whole.duration - part.duration <= LENGTH_TOLERANCE_SECONDS:
         return part
     terms = part.terms if isinstance(part, Sum) else ((part, 1.0),)
@@ -287,5 +308,5 @@ def split(tracks: list[Track], share: float) -> tuple[list[Track], list[Track]]:
 def walk(root: Path, pattern: str) -> Iterator[Path]:
     """Find files of a name anywhere under a folder, in order, hidden folders left out."""
     for path in sorted(root.rglob(pattern)):
-        if not any(part.startswith(".") for part in path.relative_to(root).parts):
+        if not any(part.startswith(_NOT_OURS) for part in path.relative_to(root).parts):
             yield path

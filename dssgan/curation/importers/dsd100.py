@@ -3,25 +3,18 @@
 from pathlib import Path
 
 from dssgan.curation.importers.base import Importer, ImportResult, Options, folders, make_track, only
-from dssgan.data.track import Track
 
 _STEMS = ("bass", "drums", "other", "vocals")
 
 
 def _read(root: Path, options: Options) -> ImportResult:
-    return ImportResult(train=_songs(root, "Dev", options), test=_songs(root, "Test", options))
-
-
-def _songs(root: Path, part: str, options: Options) -> list[Track]:
-    return [
-        make_track(
-            folder.name,
-            only(folder, "mixture"),
-            [(name, only(root / "Sources" / part / folder.name, name)) for name in _STEMS],
-            options,
-        )
-        for folder in folders(root / "Mixtures" / part)
-    ]
+    found = ImportResult()
+    for part, songs in (("Dev", found.train), ("Test", found.test)):
+        for folder in folders(root / "Mixtures" / part):
+            with found.one_song():
+                stems = [(name, only(root / "Sources" / part / folder.name, name)) for name in _STEMS]
+                songs.append(make_track(folder.name, only(folder, "mixture"), stems, options))
+    return found
 
 
 DSD100 = Importer(

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
+from dssgan.audio.files import SUFFIXES
 from dssgan.curation.importers.base import (
     DRUMS,
     Importer,
@@ -13,6 +14,7 @@ from dssgan.curation.importers.base import (
     folders,
     kind_of,
     make_track,
+    walk,
     without_title,
 )
 from dssgan.curation.importers.unpaired import read_unpaired
@@ -29,14 +31,31 @@ def _read(root: Path, options: Options) -> ImportResult:
     parts = {part: [root / name for name in names if (root / name).is_dir()] for part, names in _PARTS.items()}
     found = ImportResult()
     if any(parts.values()) or (root / _UNPAIRED).is_dir():
-        found.train, found.valid, found.test = (
-            [song for place in places for song in tracks_under(place, options)] for places in parts.values()
-        )
-        found.unpaired = read_unpaired(root / _UNPAIRED, options)
+        for place, songs in zip(parts.values(), (found.train, found.valid, found.test), strict=True):
+            for folder in place:
+                _collect(folder, options, found, songs)
+        with found.one_song():
+            found.unpaired = read_unpaired(root / _UNPAIRED, options)
     else:
-        found.train = tracks_under(root, options)
+        _collect(root, options, found, found.train)
     found.notes += _what_is_drums([*found.train, *found.valid, *found.test])
     return found
+
+
+def _collect(root: Path, options: Options, found: ImportResult, songs: list[Track]) -> None:
+    without_audio = []
+    for folder in folders(root):
+        if not _holds_audio(folder):
+            without_audio.append(folder.name)
+            continue
+        with found.one_song():
+            songs.append(_track(folder, options))
+    if without_audio:
+        found.notes.append(f"folders without audio are passed over: {', '.join(without_audio[:_MAX_SHOWN])}")
+
+
+def _holds_audio(folder: Path) -> bool:
+    return any(path.suffix.lower() in SUFFIXES for path in walk(folder, "*.*"))
 
 
 def _what_is_drums(tracks: list[Track]) -> list[str]:

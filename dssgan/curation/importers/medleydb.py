@@ -51,7 +51,8 @@ def _read(root: Path, options: Options) -> ImportResult:
             for _, stem in sorted(stems.items())
             if isinstance(stem, dict)
         ]
-        found.train.append(make_track(name, mix if mix.exists() else None, kinds, options))
+        with found.one_song():
+            found.train.append(make_track(name, mix if mix.exists() else None, kinds, options))
     if bleeding:
         found.notes.append(
             f"{len(bleeding)} songs left out whose stems bleed, as the set says: {', '.join(bleeding[:5])}"

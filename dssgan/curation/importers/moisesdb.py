@@ -29,9 +29,9 @@ def _read(root: Path, options: Options) -> ImportResult:
         if name in names:
             name = f"{name} ({path.parent.name})"
         names.add(name)
-        found.train.append(
-            make_track(name, None, [pair for stem in song["stems"] for pair in _files(path, stem)], options)
-        )
+        with found.one_song():
+            stems = [pair for stem in song["stems"] for pair in _files(path, stem)]
+            found.train.append(make_track(name, None, stems, options))
     return found
 
 

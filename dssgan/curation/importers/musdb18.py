@@ -25,9 +25,12 @@ VALIDATION = frozenset(
 def _read(root: Path, options: Options, pattern: str, track: Callable[[Path, Options], Track]) -> ImportResult:
     found = ImportResult()
     for path in walk(root / "train", pattern):
-        song = track(path, options)
-        (found.valid if song.name in VALIDATION else found.train).append(song)
-    found.test = [track(path, options) for path in walk(root / "test", pattern)]
+        with found.one_song():
+            song = track(path, options)
+            (found.valid if song.name in VALIDATION else found.train).append(song)
+    for path in walk(root / "test", pattern):
+        with found.one_song():
+            found.test.append(track(path, options))
     return found
 
 

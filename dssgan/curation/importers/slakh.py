@@ -24,7 +24,8 @@ def _read(root: Path, options: Options) -> ImportResult:
         part = next((name for name in reversed(path.parts[:-2]) if name in (*parts, "omitted")), "train")
         if part == "omitted":  # songs that the authors found to be in two parts
             continue
-        parts[part].append(_track(path, options))
+        with found.one_song():
+            parts[part].append(_track(path, options))
     return found
 
 

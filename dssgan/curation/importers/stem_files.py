@@ -13,7 +13,8 @@ def _read(root: Path, options: Options) -> ImportResult:
     paths = [root] if root.is_file() else list(walk(root, "*.stem.mp4"))
     found = ImportResult()
     for path in paths:
-        found.train.append(_track(path, options))
+        with found.one_song():
+            found.train.append(_track(path, options))
     return found
 
 

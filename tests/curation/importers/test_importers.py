@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from numpy.typing import NDArray
 
 from dssgan.audio import files
@@ -15,6 +16,8 @@ from dssgan.curation.importers.base import kind_of, make_track, read_metadata, s
 from dssgan.curation.importers.musdb18 import VALIDATION
 from dssgan.data.audio_file import Sum
 from dssgan.data.loading import load_dataset
+from dssgan.data.manifest import save_manifest
+from dssgan.data.track import check_name
 from dssgan.errors import AudioError, DataError
 
 Song = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -203,10 +206,12 @@ def test_a_test_song_among_the_others_is_refused(root: Path) -> None:
 
 
 def test_what_a_song_lacks_is_named(root: Path, song: Song) -> None:
-    (root / "train_sup" / "empty").mkdir()
-    with pytest.raises(DataError, match=r"empty: holds no source; put drums.wav or other.wav into it"):
+    (root / "train_sup" / "bare").mkdir()
+    files.write(root / "train_sup" / "bare" / "mix.wav", song[0], RATE)
+    with pytest.raises(DataError, match=r"bare: holds no source; put drums.wav or other.wav into it"):
         import_dataset("folders", root)
-    (root / "train_sup" / "empty").rmdir()
+    (root / "train_sup" / "bare" / "mix.wav").unlink()
+    (root / "train_sup" / "bare").rmdir()
     files.write(root / "train_sup" / "one" / "drums.flac", song[0], RATE)
     with pytest.raises(DataError, match=r"drums.wav: drums.flac is there already; keep one of the two"):
         import_dataset("folders", root)
@@ -215,6 +220,87 @@ def test_what_a_song_lacks_is_named(root: Path, song: Song) -> None:
     files.write(root / "train_sup" / "one" / "master.wav", song[0], RATE)
     with pytest.raises(DataError, match=r"master.wav and mix.wav may both be the mix; keep one"):
         import_dataset("folders", root)
+
+
+def test_all_songs_that_cannot_be_used_are_named_at_once_or_left_out(root: Path, song: Song) -> None:
+    songs = root / "train_sup"
+    for name in ("no audio", "half"):
+        (songs / name).mkdir()
+        files.write(songs / name / "bass.wav", song[1][1], RATE)
+    (songs / "no audio" / "drums.wav").write_text("x")
+    whole = songs / "half" / "drums.flac"
+    files.write(whole, song[1][0], RATE)
+    whole.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with pytest.raises(DataError, match=r"no audio/drums\.wav: not audio.* --skip-bad"):
+        import_dataset("folders", root)
+    dataset, notes = import_dataset("folders", root, Options(skip_bad=True), valid_share=0.0)
+    assert {track.name for track in dataset.train_sup} == {"one", "two"}
+    left_out = [line for line in notes if line.startswith("left out: ")]
+    assert len(left_out) == 2
+    assert "no audio/drums.wav" in left_out[0]
+    assert "half/drums.flac" in left_out[1]
+
+
+def test_folders_of_systems_and_storage_boxes_are_passed_over(root: Path, song: Song) -> None:
+    for name in ("@eaDir/x", "__MACOSX/x", ".Trash/x"):
+        (root / "train_sup" / name).mkdir(parents=True)
+        files.write(root / "train_sup" / name / "drums.wav", song[1][0], RATE)
+    (root / "train_sup" / "artwork").mkdir()
+    (root / "train_sup" / "artwork" / "cover.jpg").touch()
+    dataset, notes = import_dataset("folders", root, valid_share=0.0)
+    assert {track.name for track in dataset.train_sup} == {"one", "two"}
+    assert "folders without audio are passed over: artwork" in notes
+
+
+@pytest.mark.parametrize(
+    "name", ["Artist\u00a0- Song", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\u0985\u09a8\u09cd\u200d", "Ünï"]
+)
+def test_names_of_any_script_are_fine(tmp_path: Path, song: Song, name: str) -> None:
+    for stem, audio in zip(("drums", "bass"), song[1], strict=True):
+        (tmp_path / "set" / name).mkdir(parents=True, exist_ok=True)
+        files.write(tmp_path / "set" / name / f"{stem}.wav", audio, RATE)
+    dataset, _ = import_dataset("folders", tmp_path / "set")
+    save_manifest(dataset, tmp_path / "set" / "dataset.json")
+    assert load_dataset(tmp_path / "set").train_sup[0].name == name
+
+
+def test_names_that_are_no_text_or_control_the_terminal_are_refused(tmp_path: Path, song: Song) -> None:
+    folder = tmp_path / "set" / "S"
+    folder.mkdir(parents=True)
+    with open(bytes(folder) + b"/voix \xe9.wav", "wb") as file:  # noqa: PTH123 - pathlib takes no bytes
+        soundfile.write(file, song[1][1].T, RATE, format="WAV")
+    with pytest.raises(DataError, match=r"voix .*: its name is no UTF-8"):
+        import_dataset("folders", tmp_path / "set")
+    with pytest.raises(DataError, match="cannot be a name"):
+        check_name("track", "a\u202eb")
+
+
+def test_a_mix_that_is_shorter_than_its_stems_is_silent_after_its_end(tmp_path: Path, song: Song) -> None:
+    for name, audio in (("drums", song[1][0]), ("bass", song[1][1]), ("mix", song[0][:, : 3 * RATE])):
+        (tmp_path / "set" / "S").mkdir(parents=True, exist_ok=True)
+        files.write(tmp_path / "set" / "S" / f"{name}.wav", audio, RATE)
+    track = import_dataset("folders", tmp_path / "set")[0].train_sup[0]
+    mix, _ = track.load()
+    assert mix.shape[1] == 4 * RATE
+    assert not np.any(mix[:, 3 * RATE :])
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("name;drums;other\r\nS;S/drums.wav;S/bass.wav\r\n", "utf-8"),
+        ("Name,Drums,OTHER\nS,S/drums.wav,S/bass.wav\n\n", "utf-8-sig"),
+        ("name\tdrums\tother\nS\tS/drums.wav\tS/bass.wav\n", "utf-16"),
+        ("name,drums,other\nS,S\\drums.wav,S\\bass.wav\n , ,\n", "utf-8"),
+    ],
+)
+def test_tables_that_people_saved(tmp_path: Path, song: Song, text: str, encoding: str) -> None:
+    for name, audio in zip(("drums", "bass"), song[1], strict=True):
+        (tmp_path / "S").mkdir(exist_ok=True)
+        files.write(tmp_path / "S" / f"{name}.wav", audio, RATE)
+    (tmp_path / "table.csv").write_bytes(text.encode(encoding))
+    dataset, _ = import_dataset("csv", tmp_path / "table.csv")
+    assert [track.name for track in dataset.train_sup] == ["S"]
 
 
 @pytest.mark.parametrize(
