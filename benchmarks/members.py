@@ -29,6 +29,7 @@ RATE = 44100
 SOURCES = ["drums", "bass", "other", "vocals"]
 # A network that two cores can run: published ones have depths of 6 to 12 and widths of 256 to 512.
 BS_ROFORMER = {
+    "model_type": "bs_roformer",
     "audio": {"chunk_size": 352800, "num_channels": 2, "sample_rate": RATE},
     "model": {"dim": 96, "depth": 2, "stereo": True, "num_stems": 4, "time_transformer_depth": 1,
               "freq_transformer_depth": 1, "dim_head": 32, "heads": 4, "flash_attn": True, "stft_n_fft": 2048,
@@ -78,6 +79,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seconds", type=float, default=30, help="length of the song (30)")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each program (3)")
+    parser.add_argument("--only", help="only families whose name holds this text")
     arguments = parser.parse_args()
     print(f"{describe()}; {arguments.seconds:g} s of stereo, {arguments.rounds} rounds, medians (lowest to highest)\n")
     with tempfile.TemporaryDirectory() as name:
@@ -94,6 +96,8 @@ def main() -> None:
         }  # fmt: skip
         print(f"{'':30} {'parameters':>11} {'original [s]':>22} {'dssgan [s]':>22} {'ratio':>7} {'MiB':>6} {'MiB':>6}")
         for family, ((reference, place, size), command) in pairs.items():
+            if arguments.only is not None and arguments.only not in family:
+                continue
             compare(family, reference, place, size, command, song, folder, arguments.rounds)
     print("\nratio: original / dssgan in time; MiB: highest memory of the original, then of dssgan")
 

@@ -54,7 +54,7 @@ ARMS: dict[str, Mapping[str, Any]] = {
     "slots": SLOTS,
     "mixit": {**SLOTS, "mixit": 0.002},
 }
-BASELINE = "continued"
+BASELINES = {"mixit": "slots"}  # what each arm is compared with; "continued" where none is named
 SETTINGS = {
     "separator": {"name": "tdf_unet", "preset": "tiny"}, "alpha": 0.0, "beta": 0.0, "patience": 1000, "media": False,
     "steps_per_epoch": 100, "phase_one.epochs": 12, "phase_two.epochs": 4,
@@ -91,8 +91,7 @@ def main() -> None:
         results[arm].append(result)
     print(f"\nsemi-supervised training, {arguments.seeds} seeds, {len(tracks)} songs, {describe()}\n")
     print_scores(results)
-    if BASELINE in results:
-        print_differences(results)
+    print_differences(results)
 
 
 def score_arm(task: tuple[str, int, Dataset, list[Track], Path, list[str], int]) -> dict[str, Any]:
@@ -163,17 +162,19 @@ def print_scores(results: dict[str, list[dict[str, Any]]]) -> None:
 
 def print_differences(results: dict[str, list[dict[str, Any]]]) -> None:
     """Print what each arm gains over supervised training that goes on for as many steps."""
-    print(f"\n| against {BASELINE}, dB | measure | mean difference [95 %] | p | songs | spread over seeds |")
-    print("|---|---|---|---|---|---|")
+    print("\n| arm | against | measure | mean difference, dB [95 %] | p | songs | spread over seeds |")
+    print("|---|---|---|---|---|---|---|")
     for arm, rows in results.items():
-        if arm == BASELINE:
+        baseline = BASELINES.get(arm, "continued")
+        if arm == baseline or baseline not in results:
             continue
         for measure in MEASURES:
-            one, other = of_measure(rows, measure), of_measure(results[BASELINE], measure)
+            one, other = of_measure(rows, measure), of_measure(results[baseline], measure)
             found = statistics.compare(one, other)
             mean = f"{found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
             print(
-                f"| {arm} | {measure} | {mean} | {found.p_value:.3f} | {found.num_tracks} | {found.seed_spread:.2f} |"
+                f"| {arm} | {baseline} | {measure} | {mean} | {found.p_value:.3f} | {found.num_tracks} "
+                f"| {found.seed_spread:.2f} |"
             )
 
 
