@@ -4,6 +4,7 @@ Every message names the thing at fault and says what to do about it; the command
 with code 2. Anything else that is raised is a fault of dssgan itself.
 """
 
+import os
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -34,6 +35,11 @@ class WriteError(DssganError):
 
 class DivergedError(DssganError):
     """Training reached a loss that is not a finite number."""
+
+
+def printable(thing: object) -> str:
+    """Give text that any terminal takes, also of a name that is bytes in some old encoding."""
+    return os.fsencode(str(thing)).decode(errors="replace")
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:

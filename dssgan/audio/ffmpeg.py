@@ -133,8 +133,8 @@ class FfmpegDecoder:
         self._seeks_exactly = stream.get("format_name", "").startswith(_EXACT_FORMAT)
         stated = stream["duration"]
         num_frames = None if stated == "N/A" else round(float(stated) * rate)
-        if num_frames is None or num_frames > path.stat().st_size * MAX_FRAMES_PER_BYTE:
-            status = path.stat()
+        status = path.stat()
+        if num_frames is None or num_frames > status.st_size * MAX_FRAMES_PER_BYTE:
             num_frames = _count_frames(path, self._number, rate, channels, status.st_size, status.st_mtime_ns)
         self.info = AudioInfo(rate, channels, num_frames)
 

@@ -11,10 +11,7 @@ from dssgan.audio.info import Audio, AudioInfo, Decoder, Opener, UnrecognisedErr
 from dssgan.audio.writer import Writer, quantise, write
 from dssgan.errors import AudioError
 
-__all__ = [
-    "SUFFIXES", "Audio", "AudioInfo", "Writer", "probe", "quantise", "read", "read_blocks",
-    "write",
-]  # fmt: skip
+__all__ = ["SUFFIXES", "Audio", "AudioInfo", "Writer", "probe", "quantise", "read", "read_blocks", "write"]
 
 # tried in this order; the first that knows the file reads it
 _OPENERS: tuple[Opener, ...] = (stems.open_file, sndfile.open_file, ffmpeg.open_file)

@@ -1,13 +1,12 @@
 """The command line: one command a file, each imported only when it is named."""
 
-import os
 import sys
 
 import click
 
 from dssgan import __version__
 from dssgan.cli.lazy import LazyGroup
-from dssgan.errors import DssganError
+from dssgan.errors import DssganError, printable
 
 COMMANDS = ("demo", "data", "train", "sweep", "ensemble", "evaluate", "separate", "models", "export")
 
@@ -44,6 +43,5 @@ def main() -> None:
 
 
 def _fail(message: str) -> None:
-    text = os.fsencode(" ".join(message.split())).decode(errors="replace")  # names may be bytes in an old encoding
-    click.echo(f"dssgan: {text}", err=True)
+    click.echo("dssgan: " + printable(" ".join(message.split())), err=True)
     sys.exit(2)

@@ -47,5 +47,5 @@ def command(speed: bool, prints_json: bool) -> None:
         terminal.say(f"[{number}] {licence}")
     terminal.say("Your own, by path:")
     for family in FAMILIES.values():
-        needs = "" if family.is_installed else f" (pip install 'dssgan[{family.extra}]')"
+        needs = f" ({family.needs})" if family.needs else ""
         terminal.say(f"  {family.name}:PATH  {family.about}; PATH is {family.takes}{needs}")

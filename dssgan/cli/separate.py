@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dssgan.cli.options import device_option, precision_option, quiet_option
-from dssgan.errors import ConfigError, DssganError
+from dssgan.errors import ConfigError, DssganError, printable
 
 if TYPE_CHECKING:
     from dssgan.cli.terminal import Terminal
@@ -83,7 +83,7 @@ def command(
         raise ConfigError("--skip-existing and --overwrite: choose one of them")
 
     from dssgan.audio.writer import check_format
-    from dssgan.cli.terminal import Terminal, shown
+    from dssgan.cli.terminal import Terminal
     from dssgan.inference.separator import Separator
     from dssgan.inference.tracks import plan_tracks
 
@@ -99,12 +99,12 @@ def command(
     if skip_existing:
         there = [one for one in planned if all((one.folder / name).exists() for name in names)]
         for one in there:
-            terminal.say(f"{shown(one.path)}: its stems are in {shown(one.folder)} already")
+            terminal.say(f"{printable(one.path)}: its stems are in {printable(one.folder)} already")
         planned = [one for one in planned if one not in there]
     _refuse_to_overwrite(planned, names, may_replace=overwrite or skip_existing)
     if dry_run:
         for one in planned:
-            click.echo(f"{shown(one.path)} -> {shown(one.folder)}")
+            click.echo(f"{printable(one.path)} -> {printable(one.folder)}")
         return
     paths, folders = [one.path for one in planned], [one.folder for one in planned]
     if address is None:
@@ -117,7 +117,7 @@ def command(
     for track, folder, outcome in outcomes:
         if isinstance(outcome, DssganError):
             num_failed += 1
-            click.echo(f"dssgan: {shown(outcome)}", err=True)
+            click.echo(f"dssgan: {printable(outcome)}", err=True)
             if prints_json:
                 click.echo(json.dumps({"track": str(track), "error": str(outcome)}))
             continue
@@ -158,9 +158,7 @@ def _refuse_to_overwrite(planned: Sequence["PlannedTrack"], names: Sequence[str]
 def _summary(result: "SeparatedFile", folder: Path) -> str:
     speed = result.seconds / max(result.elapsed_seconds, 1e-9)
     took = f"{result.seconds:.1f} s in {result.elapsed_seconds:.1f} s ({speed:.1f} x real time)"
-    from dssgan.cli.terminal import shown
-
-    line = f"{shown(result.track)}: {took} -> {shown(folder)}"
+    line = f"{printable(result.track)}: {took} -> {printable(folder)}"
     if result.gain < 1:
         line += f"; all stems at {result.gain:.4f} of their level, so that none clips"
     if result.promised_seconds is not None:

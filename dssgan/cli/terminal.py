@@ -1,6 +1,5 @@
 """What the commands show: lines, tables and progress, on standard error so that results can be piped."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
@@ -9,10 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-
-def shown(thing: object) -> str:
-    """Give text that any terminal takes, also of a name that is bytes in some old encoding."""
-    return os.fsencode(str(thing)).decode(errors="replace")
+from dssgan.errors import printable
 
 
 class Advance(Protocol):
@@ -54,7 +50,7 @@ class Terminal:
 
     def say(self, line: str) -> None:
         """Print one line."""
-        self.console.print(shown(line), markup=False, soft_wrap=True)
+        self.console.print(printable(line), markup=False, soft_wrap=True)
 
     def heading(self, text: str) -> None:
         """Print a stage's name."""

@@ -114,4 +114,4 @@ def _parent(path: Path) -> str:
 
 def _folded(place: Path) -> str:
     """Give a place as file systems see it that ignore case and how accents are spelt."""
-    return unicodedata.normalize("NFC", os.fsdecode(os.fsencode(place))).casefold()
+    return unicodedata.normalize("NFC", str(place)).casefold()

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from dssgan.audio.resample import resample
+from dssgan.data.audio_file import fit_length
 from dssgan.errors import ModelError
 from dssgan.separators.base import SeparatorModel, Starts
 from dssgan.separators.consistency import mixture_consistency
@@ -90,6 +91,5 @@ class Adapted(SeparatorModel):
         rows = wave.detach().float().cpu().reshape(-1, wave.shape[-1]).numpy()
         resampled = resample(rows, from_rate, to_rate)
         if num_samples is not None:
-            missing = max(0, num_samples - resampled.shape[-1])
-            resampled = np.pad(resampled, ((0, 0), (0, missing)))[:, :num_samples]
+            resampled = fit_length(resampled, num_samples)
         return torch.from_numpy(np.ascontiguousarray(resampled)).to(wave).reshape(*wave.shape[:-1], -1)

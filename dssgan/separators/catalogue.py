@@ -1,19 +1,16 @@
 """What can be loaded: the shipped ensembles, models in a folder, and separators by others."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dssgan.errors import ModelError
 from dssgan.separators.bundle import read_description
 from dssgan.separators.external import FAMILIES, Family, KnownModel
-from dssgan.separators.loading import StoredBundle, StoredEnsemble, shipped_ensembles
-from dssgan.user_cache import cache_folder
+from dssgan.separators.loading import StoredBundle, StoredEnsemble, origins_in, shipped_ensembles
 
 # Where commands leave bundles and ensembles below the folder they run in.
 _BUNDLES = ("*/model.json", "*/bundle/model.json", "runs/*/bundle/model.json")
@@ -69,7 +66,7 @@ def _of_folder(folder: Path) -> Iterator[ListedModel | None]:
             description = read_description(file.parent)
             yield ListedModel(
                 str(file.parent.relative_to(folder)), "here", str(description["architecture"]),
-                tuple(description["sources"]), description.get("num_parameters"), _licence(description),
+                tuple(description["sources"]), description.get("num_parameters"), _licences(origins_in(description)),
             )  # fmt: skip
         except (ModelError, KeyError, TypeError):
             continue  # another program's model.json
@@ -77,27 +74,24 @@ def _of_folder(folder: Path) -> Iterator[ListedModel | None]:
 
 def _ensemble(reference: str, where: str, path: Path) -> ListedModel | None:
     try:
-        members = StoredEnsemble(path).members()
+        stored = StoredEnsemble(path)
+        members = stored.members()
         descriptions = [read_description(member.folder) for member in members if isinstance(member, StoredBundle)]
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (ModelError, OSError, yaml.YAMLError):
+    except ModelError:
         return None  # some other YAML file
     sources = tuple(descriptions[0]["sources"]) if descriptions else ("drums", "other")
     complete = len(descriptions) == len(members)
-    licences = {licence for one in descriptions if (licence := _licence(one)) is not None}
-    origin: dict[str, Any] = content.get("origin") or {}
-    licences |= {member["licence"] for member in (origin.get("by_others") or {}).values() if member.get("licence")}
+    data = [origin for one in descriptions for origin in origins_in(one)]
+    data += ((stored.content.get("origin") or {}).get("by_others") or {}).values()
     return ListedModel(
         reference, where, f"ensemble of {len(members)}", sources,
         sum(one.get("num_parameters", 0) for one in descriptions) if complete else None,
-        "; ".join(sorted(licences)) or None,
+        _licences(data),
     )  # fmt: skip
 
 
-def _licence(description: dict[str, Any]) -> str | None:
-    data = [description.get("data"), *description.get("parents", [])]
-    found = {one["licence"] for one in data if one and one.get("licence")}
-    return "; ".join(sorted(found)) or None
+def _licences(data: Iterable[dict[str, Any]]) -> str | None:
+    return "; ".join(sorted({one["licence"] for one in data if one.get("licence")})) or None
 
 
 def _by_others() -> Iterator[ListedModel]:
@@ -105,18 +99,13 @@ def _by_others() -> Iterator[ListedModel]:
         for name, known in family.known.items():
             yield ListedModel(
                 f"{family.name}:{name}", _state(family, name, known), known.about, ("drums", "other"), None,
-                f"weights: {known.licence}; learnt from: {known.data}",
+                known.terms,
             )  # fmt: skip
 
 
 def _state(family: Family, name: str, known: KnownModel) -> str:
-    folder = cache_folder("models") / family.name / name
-    there = all((folder / file.name).exists() for file in known.files)
-    return _needs(family) or ("downloaded" if there else "can be downloaded")
-
-
-def _needs(family: Family) -> str | None:
-    return None if family.is_installed else f"pip install 'dssgan[{family.extra}]'"
+    there = all((family.cached(name) / file.name).exists() for file in known.files)
+    return family.needs or ("downloaded" if there else "can be downloaded")
 
 
 def as_json(model: ListedModel) -> str:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -94,7 +94,7 @@ class StoredBundle(StoredModel):
 
     def load(self) -> SeparatorModel:
         """See `StoredModel.load`."""
-        return load_bundle(self.folder).eval()
+        return load_bundle(self.folder)
 
     def fingerprint(self) -> str:
         """See `StoredModel.fingerprint`."""
@@ -108,8 +108,7 @@ class StoredBundle(StoredModel):
     def origins(self) -> Iterator[dict[str, Any]]:
         """See `StoredModel.origins`."""
         if is_bundle(self.folder):
-            description = read_description(self.folder)
-            yield from (data for data in (description.get("data"), *description.get("parents", [])) if data)
+            yield from origins_in(read_description(self.folder))
 
     def paths(self) -> tuple[Path, ...]:
         """See `StoredModel.paths`."""
@@ -128,23 +127,41 @@ class StoredBundle(StoredModel):
 
 @dataclass(frozen=True)
 class StoredEnsemble(StoredModel):
-    """An ensemble's file."""
+    """An ensemble's file.
+
+    Args:
+        file: the file.
+        above: ensembles that it is a member of, which cannot be among its members.
+    """
 
     file: Path
+    above: tuple[Path, ...] = ()
 
     @property
     def reference(self) -> str:
         """See `StoredModel.reference`."""
         return str(self.file.resolve())
 
-    def load(self) -> SeparatorModel:
+    def load(self) -> Ensemble:
         """See `StoredModel.load`."""
-        return load_ensemble(self.file).eval()
+        path = self.file
+        try:
+            recipe = Recipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "its content"
+            raise ModelError(f"{path}: {where}: {first['msg'].lower()}") from error
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise ModelError(f"{path}: cannot be read as YAML ({str(error).splitlines()[0]})") from error
+        try:
+            return recipe.assemble([member.load() for member in self.members()])
+        except (ConfigError, ModelError) as error:
+            message = str(error)
+            raise ModelError(message if message.startswith(f"{path}: ") else f"{path}: {message}") from error
 
     def fingerprint(self) -> str:
         """See `StoredModel.fingerprint`."""
-        recipe = self._content
-        facts = {key: recipe.get(key) for key in ("edges_hz", "weights", "postprocess")}
+        facts = {key: self.content.get(key) for key in ("edges_hz", "weights", "postprocess")}
         return _hash([facts, [member.fingerprint() for member in self.members()]])
 
     def folders(self) -> list[Path]:
@@ -173,16 +190,24 @@ class StoredEnsemble(StoredModel):
         Raises:
             ModelError: one is missing, or they lead back to this file.
         """
+        place = self.file.resolve()
+        if place in self.above:
+            raise ModelError(f"{self.file}: its members lead back to itself; take one of them out")
         try:
-            found = [locate(member, beside=self.file.parent) for member in self._content["members"]]
+            return [
+                locate(member, beside=self.file.parent, above=(*self.above, place))
+                for member in self.content["members"]
+            ]
         except (TypeError, KeyError) as error:
             raise ModelError(f"{self.file}: cannot be read as an ensemble ({error})") from error
-        for member in found:
-            _require_no_circle(member, (self.file.resolve(),))
-        return found
 
     @cached_property
-    def _content(self) -> dict[str, Any]:
+    def content(self) -> dict[str, Any]:
+        """What the file holds, read once.
+
+        Raises:
+            ModelError: it cannot be read, or holds no settings.
+        """
         try:
             content = yaml.safe_load(self.file.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -238,7 +263,7 @@ class StoredExternal(StoredModel):
             "name": f"what {self.family.name}:{self.name} learnt from",
             # what can be had by name need not be downloaded to say what it is
             "fingerprint": self.reference if known else self.fingerprint(),
-            "licence": f"weights: {known.licence}; learnt from: {known.data}" if known else None,
+            "licence": known.terms if known else None,
             "credits": [f"{self.family.name}:{self.name}"],
             "rights": [],
         }
@@ -279,13 +304,14 @@ def shipped_ensembles() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
-def locate(reference: str | Path, beside: Path | None = None) -> StoredModel:
+def locate(reference: str | Path, beside: Path | None = None, *, above: tuple[Path, ...] = ()) -> StoredModel:
     """Find a model without loading it.
 
     Args:
         reference: as `load_model` takes it.
         beside: folder that relative paths count from, and where no name of a shipped ensemble is looked for; None for
             the working folder.
+        above: ensembles that the model is a member of.
 
     Returns:
         The model.
@@ -303,7 +329,7 @@ def locate(reference: str | Path, beside: Path | None = None) -> StoredModel:
     if path.exists():
         if path.suffix.lower() not in _KINDS:
             raise ModelError(f"{path}: {unknown('kind of model file', path.suffix, _KINDS)}")
-        return _KINDS[path.suffix.lower()](path)
+        return _KINDS[path.suffix.lower()](path, above)
     family = str(reference).partition(":")[0] if ":" in str(reference) else ""
     if family and "/" not in family:
         raise ModelError(f"{reference}: {unknown('family of models', family, FAMILIES)}")
@@ -316,20 +342,16 @@ def locate(reference: str | Path, beside: Path | None = None) -> StoredModel:
 
 
 # What a model's file is, by its suffix.
-_KINDS = {
-    ".json": lambda path: StoredBundle(path.parent),
+_KINDS: dict[str, Callable[[Path, tuple[Path, ...]], StoredModel]] = {
+    ".json": lambda path, _above: StoredBundle(path.parent),
     ".yaml": StoredEnsemble,
     ".yml": StoredEnsemble,
 }
 
 
-def _require_no_circle(model: StoredModel, above: tuple[Path, ...]) -> None:
-    if not isinstance(model, StoredEnsemble):
-        return
-    if model.file.resolve() in above:
-        raise ModelError(f"{model.file}: its members lead back to itself; take one of them out")
-    for member in model._content.get("members", []):
-        _require_no_circle(locate(member, beside=model.file.parent), (*above, model.file.resolve()))
+def origins_in(description: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Give what a bundle's description says of the data it learnt from, and its parents did."""
+    yield from (data for data in (description.get("data"), *description.get("parents", [])) if data)
 
 
 def learnt_from(reference: str | Path) -> LearntFrom:
@@ -409,20 +431,7 @@ def load_ensemble(path: Path) -> Ensemble:
     Raises:
         ModelError: the file cannot be read, a member is missing, or the parts do not fit together.
     """
-    path = Path(path)
-    try:
-        recipe = Recipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "its content"
-        raise ModelError(f"{path}: {where}: {first['msg'].lower()}") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ModelError(f"{path}: cannot be read as YAML ({str(error).splitlines()[0]})") from error
-    try:
-        return recipe.assemble([member.load() for member in StoredEnsemble(path).members()])
-    except (ConfigError, ModelError) as error:
-        message = str(error)
-        raise ModelError(message if message.startswith(f"{path}: ") else f"{path}: {message}") from error
+    return StoredEnsemble(Path(path)).load()
 
 
 def is_kept(folder: Path) -> bool:

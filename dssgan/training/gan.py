@@ -184,9 +184,8 @@ class GAN:
         augment, (batch, num_sources) = self.critics.critic_augment, sources.shape[:2]
         params = [augment.sample_params(batch, num_sources, self.device) for _ in range(2)]
         mixit = self.phase_two.mixit
-        # mixtures of two mixes: each with its neighbour
-        neighbour = unpaired_mix.roll(1, dims=0) if mixit > 0 else torch.zeros_like(unpaired_mix)
-        heard = unpaired_mix + neighbour
+        neighbour = unpaired_mix.roll(1, dims=0)
+        heard = unpaired_mix + neighbour if mixit > 0 else unpaired_mix  # mixtures of two mixes, or one
 
         def backward(part: slice) -> dict[str, Tensor]:
             # one forward for both batches: data-parallel training allows one a step

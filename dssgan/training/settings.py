@@ -15,7 +15,7 @@ from dssgan.adversarial.critic_augment import CriticAugment
 from dssgan.data.augment import Augment
 from dssgan.errors import ConfigError, ModelError, unknown
 from dssgan.separators import SeparatorModel
-from dssgan.separators.loading import StoredModel, locate
+from dssgan.separators.loading import locate
 from dssgan.training.config import SECTIONS, SelfBoost, SettingsGroup, TrainConfig
 
 # A setting that one phase alone has can be written without its section, and these by names of their own.
@@ -141,9 +141,12 @@ def make_config(*layers: Mapping[str, Any]) -> TrainConfig:
     layers = tuple(lay_out(layer) for layer in layers)
     given = (layer["phase_one"] for layer in reversed(layers) if isinstance(layer.get("phase_one"), Mapping))
     start_from = next((section["start_from"] for section in given if "start_from" in section), None)
+    described: tuple[str, dict[str, Any]] | None = None
     if start_from is not None:
+        reference, described = _describe(start_from)
+        separator_settings = {"name": described[0], "preset": None, **described[1]}
         # processes may run in other folders
-        layers = (_separator_of(start_from), *layers, {"phase_one": {"start_from": _find(start_from).reference}})
+        layers = (lay_out({"separator": separator_settings}), *layers, {"phase_one": {"start_from": reference}})
     for layer in layers:
         settings = merge(settings, layer)
     try:
@@ -161,8 +164,7 @@ def make_config(*layers: Mapping[str, Any]) -> TrainConfig:
         raise ConfigError(f"accumulate={first.accumulate}: a batch of {first.batch_size} has no more parts")
     if config.phase_two.mixit > 0:
         _check_mixit(config, separator)
-    own = (first.separator.name, _plain(separator.arguments))
-    if start_from is not None and _find(start_from).describe() != own:
+    if described is not None and described != (first.separator.name, _plain(separator.arguments)):
         raise ConfigError(
             f"start_from={start_from}: is another separator than the settings ask for; leave separator.* out"
         )
@@ -197,21 +199,16 @@ def _explain(error: ErrorDetails) -> str:
     return f"{'.'.join([*parents, last])}={error['input']!r}: {error['msg'].lower()}"
 
 
-def _find(start_from: object) -> StoredModel:
+def _describe(start_from: object) -> tuple[str, tuple[str, dict[str, Any]]]:
+    """Give what finds the separator to start from again, and its architecture with its settings."""
     try:
-        return locate(str(start_from))
+        found = locate(str(start_from))
     except ModelError as error:
         raise ConfigError(f"start_from={start_from}: {str(error).removeprefix(f'{start_from}: ')}") from error
-
-
-def _separator_of(start_from: object) -> dict[str, Any]:
-    """Give the settings that describe the separator to start from."""
-    found = _find(start_from)
     try:
-        architecture, arguments = found.describe()
+        return found.reference, found.describe()
     except (ModelError, KeyError, TypeError) as error:
         raise ConfigError(f"start_from={start_from}: cannot be trained further ({error})") from error
-    return lay_out({"separator": {"name": architecture, "preset": None, **arguments}})
 
 
 def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ Claim = Callable[[str], AbstractContextManager[None]]
 
 @dataclass(frozen=True)
 class SharedPhases:
-    """Supervised phases by the key of everything they depend on (`dssgan.training.config_key`).
+    """Supervised phases by the key of everything they depend on (`dssgan.training.config.phase_one_key`).
 
     A phase that was cut short is there too, as far as it came: the next training that needs it takes it up.
 

@@ -19,6 +19,9 @@ from dssgan.separators.external.family import (
     Family,
     KnownModel,
     build_network,
+    drums_and_rest,
+    import_from,
+    level_of,
     load_weights,
     read_checkpoint,
     read_metadata,
@@ -28,7 +31,6 @@ from dssgan.separators.external.family import (
 # class -> module of the package that has it; nothing else is made from a checkpoint
 _NETWORKS = {"Demucs": "demucs.demucs", "HDemucs": "demucs.hdemucs", "HTDemucs": "demucs.htdemucs"}
 _SUFFIXES = (".safetensors", ".th")
-_STD_FLOOR = 1e-8
 
 
 class Demucs(SeparatorModel):
@@ -54,7 +56,7 @@ class Demucs(SeparatorModel):
         built = [_build(settings) for settings in networks]
         if not built or tuple(sources) != (DRUMS, OTHER):
             raise ConfigError("demucs: needs at least one network, and the sources drums and other")
-        first: Any = built[0]
+        first = built[0]
         for other in built:
             for quality in ("sources", "samplerate", "audio_channels"):
                 if getattr(other, quality) != getattr(first, quality):
@@ -69,19 +71,16 @@ class Demucs(SeparatorModel):
             raise ConfigError("demucs: weights need a row a network, with a number a source, none of them all zero")
         shares = [[share / total for share, total in zip(row, totals, strict=True)] for row in rows]
         self.register_buffer("shares", torch.tensor(shares), persistent=False)
-        limits = [float(network.segment) for network in built if type(network).__name__ == "HTDemucs"]  # type: ignore[arg-type]
+        limits = [float(network.segment) for network in built if _is_transformer(network)]
         self.max_segment_seconds = min(limits, default=None)
-        own = min(float(network.segment) for network in built)  # type: ignore[arg-type]
+        own = min(float(network.segment) for network in built)
         self.segment_seconds = min([segment_seconds or own, *limits])
 
     def forward(self, mix: Tensor) -> Tensor:
         """Separate; see `SeparatorModel.forward`."""
-        mono = mix.mean(dim=1, keepdim=True)
-        mean = mono.mean(dim=-1, keepdim=True)
-        std = mono.std(dim=-1, keepdim=True).nan_to_num() + _STD_FLOOR  # of a single sample there is none
+        mean, std = level_of(mix)
         estimates = self._average((mix - mean) / std) * std[:, None] + mean[:, None]
-        drums = estimates[:, self.drums]
-        return torch.stack([drums, estimates.sum(dim=1) - drums], dim=1)
+        return drums_and_rest(estimates, self.drums)
 
     def _average(self, mix: Tensor) -> Tensor:
         total: Tensor | None = None
@@ -95,7 +94,7 @@ class Demucs(SeparatorModel):
 def _run(network: Any, mix: Tensor) -> Tensor:
     """Run a network on an excerpt padded on both sides to a length it takes, as Demucs does."""
     length = mix.shape[-1]
-    if type(network).__name__ == "HTDemucs":
+    if _is_transformer(network):
         # in training its segment is whatever length comes
         wanted = length if network.training else max(length, int(network.segment * network.samplerate))
     elif hasattr(network, "valid_length"):
@@ -110,18 +109,22 @@ def _run(network: Any, mix: Tensor) -> Tensor:
     return estimates[..., start : start + length].float()
 
 
-def _build(settings: dict[str, Any]) -> nn.Module:
+def _is_transformer(network: Any) -> bool:
+    return type(network).__name__ == "HTDemucs"
+
+
+def _class_of(kind: str) -> Any:
+    return getattr(import_from(_NETWORKS[kind], "demucs"), kind)
+
+
+def _build(settings: dict[str, Any]) -> Any:
     kind = settings.get("kind")
     if kind not in _NETWORKS:
         raise ConfigError(f"demucs: has no network {kind!r}; choose one of {', '.join(_NETWORKS)}")
-    try:
-        module = __import__(_NETWORKS[kind], fromlist=[kind])
-    except ImportError as error:
-        raise ModelError("demucs: needs more packages; pip install 'dssgan[demucs]'") from error
     arguments = {key: value for key, value in settings.items() if key != "kind"}
     if isinstance(arguments.get("segment"), str):
         arguments["segment"] = Fraction(arguments["segment"])
-    return build_network(f"demucs {kind}", getattr(module, kind), arguments)
+    return build_network(f"demucs {kind}", _class_of(kind), arguments)
 
 
 def _hub(name: str, repository: str, *signatures: str) -> tuple[RemoteFile, ...]:
@@ -207,16 +210,15 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if file.suffix == ".safetensors":
         metadata = read_metadata(file)
         try:
-            kind, arguments = metadata["klass"].rsplit(".", 1)[-1], _decoded(json.loads(metadata["kwargs"]))
-            positional = _decoded(json.loads(metadata["args"]))
+            kind = metadata["klass"].rsplit(".", 1)[-1]
+            arguments, positional = (json.loads(metadata[key], object_hook=_fraction) for key in ("kwargs", "args"))
         except (KeyError, ValueError) as error:
             raise ModelError(f"{file}: does not say which network of Demucs it holds ({error})") from error
         if "structure" in metadata:
             raise ModelError(f"{file}: is quantised, which needs code from the file; use the model that is not")
         state = read_checkpoint(file)
     else:
-        admitted = [getattr(__import__(module, fromlist=[name]), name) for name, module in _NETWORKS.items()]
-        package = read_checkpoint(file, [*admitted, Fraction])
+        package = read_checkpoint(file, [*map(_class_of, _NETWORKS), Fraction])
         try:
             kind, positional = package["klass"].__name__, list(package["args"])
             arguments, state = dict(package["kwargs"]), package["state"]
@@ -231,13 +233,9 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return {"kind": kind, **_plain(arguments)}, {name: value.float() for name, value in state.items()}
 
 
-def _decoded(value: Any) -> Any:
-    """Turn the fractions in a file's JSON into text such as "39/5"."""
-    if isinstance(value, dict):
-        if value.get("_type") == "fraction":
-            return f"{value['numerator']}/{value['denominator']}"
-        return {key: _decoded(item) for key, item in value.items()}
-    return [_decoded(item) for item in value] if isinstance(value, list) else value
+def _fraction(value: dict[str, Any]) -> Any:
+    """Read the fractions in a file's JSON."""
+    return Fraction(value["numerator"], value["denominator"]) if value.get("_type") == "fraction" else value
 
 
 def _plain(arguments: dict[str, Any]) -> dict[str, Any]:

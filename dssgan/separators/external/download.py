@@ -14,7 +14,6 @@ from rich.progress import wrap_file
 
 from dssgan.atomic import replacing
 from dssgan.errors import ModelError
-from dssgan.user_cache import cache_folder
 
 _TIMEOUT_SECONDS = 30
 _COPY_BYTES = 1 << 20
@@ -36,25 +35,20 @@ class RemoteFile:
     sha256: str = ""
 
 
-def obtain(what: str, files: Sequence[RemoteFile], place: Path) -> Path:
-    """Download what is not in the cache yet.
+def obtain(what: str, files: Sequence[RemoteFile], folder: Path) -> None:
+    """Download what is not in a folder yet.
 
     Args:
         what: the model's reference, for messages.
         files: what it is made of.
-        place: folder below the cache's models.
-
-    Returns:
-        The folder that holds the files.
+        folder: of the files; made if it is missing.
 
     Raises:
         ModelError: a file cannot be downloaded, or is not the one that was asked for. What was there stays.
     """
-    folder = cache_folder("models") / place
     for file in files:
         if not (folder / file.name).exists():
             _download(what, file, folder / file.name)
-    return folder
 
 
 def _download(what: str, file: RemoteFile, path: Path) -> None:

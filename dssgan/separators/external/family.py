@@ -1,5 +1,6 @@
 """What a family of separators by others is, and how a checkpoint is read without running code from it."""
 
+import importlib
 import importlib.util
 import pickle
 from abc import ABC, abstractmethod
@@ -11,13 +12,16 @@ from typing import Any, ClassVar
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
+from torch import Tensor
 
 from dssgan.errors import ModelError, unknown
 from dssgan.separators.base import SeparatorModel
 from dssgan.separators.external.download import RemoteFile, obtain
+from dssgan.user_cache import cache_folder
 
 DRUMS = "drums"
 OTHER = "other"
+_STD_FLOOR = 1e-8
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,11 @@ class KnownModel:
     files: tuple[RemoteFile, ...]
     licence: str
     data: str
+
+    @property
+    def terms(self) -> str:
+        """The licences of the weights and of what they learnt from, in one line."""
+        return f"weights: {self.licence}; learnt from: {self.data}"
 
 
 class Family(ABC):
@@ -59,9 +68,15 @@ class Family(ABC):
     is_copied: ClassVar[bool] = True
 
     @property
-    def is_installed(self) -> bool:
-        """Whether all that it needs is there."""
-        return all(importlib.util.find_spec(package) is not None for package in self.packages)
+    def needs(self) -> str | None:
+        """The command that installs what is missing; None where all is there."""
+        if all(importlib.util.find_spec(package) is not None for package in self.packages):
+            return None
+        return f"pip install 'dssgan[{self.extra}]'"
+
+    def cached(self, name: str) -> Path:
+        """Give the folder that a known model is downloaded into."""
+        return cache_folder("models") / self.name / name
 
     def find(self, name: str, beside: Path) -> Path:
         """Give the file or folder of a model, downloading one that is known by name.
@@ -73,10 +88,11 @@ class Family(ABC):
         Raises:
             ModelError: there is no such model, it cannot be downloaded, or a package is missing.
         """
-        if not self.is_installed:
-            raise ModelError(f"{self.name}:{name}: needs more packages; pip install 'dssgan[{self.extra}]'")
+        if self.needs is not None:
+            raise ModelError(f"{self.name}:{name}: needs more packages; {self.needs}")
         if name in self.known:
-            return obtain(f"{self.name}:{name}", self.known[name].files, Path(self.name) / name)
+            obtain(f"{self.name}:{name}", self.known[name].files, self.cached(name))
+            return self.cached(name)
         path = beside / name
         if not path.exists():
             hint = unknown(f"{self.name} model", name, self.known) if self.known else f"{path}: there is no such file"
@@ -94,6 +110,46 @@ class Family(ABC):
     def files(self, path: Path) -> list[Path]:
         """List the files that make up what a model computes."""
         return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+
+
+def import_from(module: str, extra: str) -> Any:
+    """Import a module of an extra.
+
+    Raises:
+        ModelError: it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ModelError(f"{extra}: needs more packages; pip install 'dssgan[{extra}]'") from error
+
+
+def drums_and_rest(estimates: Tensor, drums: int) -> Tensor:
+    """Bring the estimates of any sources down to drums and the sum of all others.
+
+    Args:
+        estimates: (batch, sources, channels, samples).
+        drums: place of the drums.
+
+    Returns:
+        (batch, 2, channels, samples).
+    """
+    chosen = estimates[:, drums]
+    return torch.stack([chosen, estimates.sum(dim=1) - chosen], dim=1)
+
+
+def level_of(mix: Tensor) -> tuple[Tensor, Tensor]:
+    """Give mean and standard deviation of a mix's channels together, by which many networks level what they hear.
+
+    Args:
+        mix: (batch, channels, samples).
+
+    Returns:
+        Both (batch, 1, 1), the deviation above 0.
+    """
+    mono = mix.mean(dim=1, keepdim=True)
+    # a single sample has no deviation
+    return mono.mean(dim=-1, keepdim=True), mono.std(dim=-1, keepdim=True).nan_to_num() + _STD_FLOOR
 
 
 def require_drums(what: str, sources: Sequence[str]) -> int:

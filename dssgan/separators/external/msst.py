@@ -20,6 +20,9 @@ from dssgan.separators.external.family import (
     OTHER,
     Family,
     build_network,
+    drums_and_rest,
+    import_from,
+    level_of,
     load_weights,
     read_checkpoint,
     require_drums,
@@ -55,12 +58,12 @@ class MSST(SeparatorModel):
         audio, training = settings.get("audio", {}), settings.get("training", {})
         target = training.get("target_instrument")
         instruments = [str(name) for name in ([target] if target else training.get("instruments", []))]
-        self_drums = require_drums(f"msst {kind}", instruments)
+        drums = require_drums(f"msst {kind}", instruments)
         chunk_samples = int(audio.get("chunk_size", 0))
         if chunk_samples < 1:
             raise ConfigError("msst: the YAML file does not say audio.chunk_size, the length of an excerpt in samples")
         super().__init__(tuple(sources), int(audio.get("sample_rate", 44100)), int(audio.get("num_channels", 2)))
-        self.kind, self.settings, self.drums = kind, settings, self_drums
+        self.kind, self.settings, self.drums = kind, settings, drums
         self.chunk_samples = chunk_samples
         self.segment_seconds = chunk_samples / self.sample_rate
         self.normalise = bool(settings.get("inference", {}).get("normalize", training.get("normalize", False)))
@@ -69,18 +72,15 @@ class MSST(SeparatorModel):
     def forward(self, mix: Tensor) -> Tensor:
         """Separate; see `SeparatorModel.forward`."""
         num_samples = mix.shape[-1]
-        mean, std = torch.zeros(1), torch.ones(1)
-        if self.normalise:
-            mono = mix.mean(dim=1, keepdim=True)
-            mean, std = mono.mean(dim=-1, keepdim=True), mono.std(dim=-1, keepdim=True) + 1e-8
-        padded = functional.pad((mix - mean.to(mix)) / std.to(mix), (0, self._wanted(num_samples) - num_samples))
+        mean, std = level_of(mix) if self.normalise else (mix.new_zeros(1, 1, 1), mix.new_ones(1, 1, 1))
+        padded = functional.pad((mix - mean) / std, (0, self._wanted(num_samples) - num_samples))
         estimates = self.network(padded).float()
         if estimates.ndim == 3:  # one target
             estimates = estimates[:, None]
-        estimates = estimates[..., :num_samples] * std.to(mix)[:, None] + mean.to(mix)[:, None]
-        drums = estimates[:, self.drums]
-        rest = mix - drums if estimates.shape[1] == 1 else estimates.sum(dim=1) - drums
-        return torch.stack([drums, rest], dim=1)
+        estimates = estimates[..., :num_samples] * std[:, None] + mean[:, None]
+        if estimates.shape[1] == 1:
+            return torch.cat([estimates, mix[:, None] - estimates], dim=1)
+        return drums_and_rest(estimates, self.drums)
 
     def _wanted(self, num_samples: int) -> int:
         """Give a length that the network takes: that of its excerpts, or what is longer and fits its transform."""
@@ -96,14 +96,11 @@ class MSST(SeparatorModel):
 
 def _build(kind: str, settings: dict[str, Any]) -> torch.nn.Module:
     module_name, class_name = _NETWORKS[kind]
-    try:
-        from pymss_core import to_attrdict
-
-        network = getattr(__import__(f"{_MODULES}.{module_name}", fromlist=[class_name]), class_name)
-    except ImportError as error:
-        raise ModelError("msst: needs more packages; pip install 'dssgan[msst]'") from error
+    network = getattr(import_from(f"{_MODULES}.{module_name}", "msst"), class_name)
     if kind == "mdx23c":
-        return build_network(f"msst {kind}", network, {"config": to_attrdict(settings)})
+        return build_network(
+            f"msst {kind}", network, {"config": import_from("pymss_core", "msst").to_attrdict(settings)}
+        )
     arguments = {key: value for key, value in settings.get("model", {}).items() if key not in _LABELS}
     tuples = {key: tuple(value) if isinstance(value, list) and key.startswith("freqs") else value
               for key, value in arguments.items()}  # fmt: skip
@@ -163,13 +160,10 @@ def _pair(path: Path) -> tuple[Path, Path]:
 
 
 def _kind(file: Path, settings: dict[str, Any]) -> str:
+    package = import_from("pymss_core", "msst")
     try:
-        from pymss_core import ModelTypeDetectionError, detect_model_type
-    except ImportError as error:
-        raise ModelError("msst: needs more packages; pip install 'dssgan[msst]'") from error
-    try:
-        kind = str(detect_model_type(settings))
-    except ModelTypeDetectionError as error:
+        kind = str(package.detect_model_type(settings))
+    except package.ModelTypeDetectionError as error:
         raise ModelError(f"{file}: does not say which network it describes ({error})") from error
     if kind not in _NETWORKS:
         raise ModelError(f"{file}: describes a {kind}, which is none of {', '.join(_NETWORKS)}")

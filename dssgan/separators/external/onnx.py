@@ -13,9 +13,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from dssgan.atomic import replacing
+from dssgan.configurable import settings_of
 from dssgan.errors import ConfigError, ModelError
 from dssgan.separators.base import SeparatorModel
-from dssgan.separators.external.family import DRUMS, OTHER, Family, require_drums
+from dssgan.separators.external.family import DRUMS, OTHER, Family, drums_and_rest, import_from, require_drums
 from dssgan.separators.masking import MaskingSeparator
 
 METADATA = "dssgan"  # key of the graph's metadata that says how it is to be used
@@ -46,10 +47,7 @@ class _Graph:
     @property
     def session(self) -> Any:
         if self._session is None:
-            try:
-                import onnxruntime
-            except ImportError as error:
-                raise ModelError("onnx: needs more packages; pip install 'dssgan[onnx]'") from error
+            onnxruntime = import_from("onnxruntime", "onnx")
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = torch.get_num_threads()
             options.log_severity_level = 3
@@ -91,11 +89,6 @@ class OnnxMasks(MaskingSeparator):
         self.fixed_frames = frames if isinstance(frames, int) else None
         self.max_segment_seconds = None if self.fixed_frames is None else self.segment_seconds
 
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """What it was made from."""
-        return {"path": str(self.graph.path)}
-
     def masks(self, spectrum: Tensor) -> Tensor:
         """Predict masks; see `MaskingSeparator.masks`. A graph of a fixed length hears silence after the end."""
         num_frames = spectrum.shape[2]
@@ -125,11 +118,6 @@ class OnnxWave(SeparatorModel):
         self.segment_seconds = None if self.fixed_samples is None else self.fixed_samples / sample_rate
         self.max_segment_seconds = self.segment_seconds
 
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """What it was made from."""
-        return {"path": str(self.graph.path)}
-
     def forward(self, mix: Tensor) -> Tensor:
         """Separate; see `SeparatorModel.forward`."""
         num_samples = mix.shape[-1]
@@ -142,8 +130,7 @@ class OnnxWave(SeparatorModel):
         padded = functional.pad(mix, (0, wanted - num_samples))
         parts = padded.split(self.fixed_batch or len(mix))
         estimates = torch.cat([self.graph.run(part) for part in parts])[..., :num_samples]
-        drums = estimates[:, self.drums]
-        return torch.stack([drums, estimates.sum(dim=1) - drums], dim=1)
+        return drums_and_rest(estimates, self.drums)
 
 
 class OnnxFamily(Family):
@@ -207,10 +194,7 @@ def export_onnx(model: MaskingSeparator, path: Path) -> float:
         import onnxscript  # noqa: F401 - torch writes through it
     except ImportError as error:
         raise ModelError("exporting needs more packages; pip install 'dssgan[onnx]'") from error
-    settings = {
-        name: getattr(model, name)
-        for name in ("sources", "sample_rate", "channels", "n_fft", "hop_samples", "heads", "segment_seconds", "slots")
-    }
+    settings = {name: getattr(model, name) for name in settings_of(MaskingSeparator)}
     assert model.segment_seconds is not None
     segment_samples = round(model.segment_seconds * model.sample_rate)
     num_frames = -(-segment_samples // model.hop_samples) + 1

@@ -1,7 +1,7 @@
 """Stems that any other program wrote, one folder a song, as a separator of those songs."""
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dssgan.audio.files import SUFFIXES
 from dssgan.audio.info import Audio
-from dssgan.data.audio_file import AudioFile
+from dssgan.data.audio_file import AudioFile, Sum, fit_length
 from dssgan.errors import ModelError
 from dssgan.separators.base import SeparatorModel, Starts
 from dssgan.separators.external.family import DRUMS, OTHER, Family
@@ -35,11 +35,6 @@ class StemsFolder(SeparatorModel):
     def __init__(self, folder: Path, sample_rate: int = _SAMPLE_RATE, channels: int = _CHANNELS) -> None:
         super().__init__((DRUMS, OTHER), sample_rate, channels)
         self.folder = folder
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """What it was made from."""
-        return {"folder": str(self.folder), "sample_rate": self.sample_rate, "channels": self.channels}
 
     def for_song(self, name: str) -> SeparatorModel:
         """Give the stems of one song.
@@ -94,18 +89,18 @@ class _StemsOfSong(SeparatorModel):
 
     def _load(self) -> Audio:
         if self._stems is None:
-            drums = self._read(self.drums)
-            others = [self._read(file) for file in self.rests]
-            length = max(audio.shape[-1] for audio in (drums, *others))
-            stems = np.zeros((2, self.channels, length), np.float32)
-            stems[0, :, : drums.shape[-1]] = drums
-            for audio in others:
-                stems[1, :, : audio.shape[-1]] += audio
-            self._stems = stems
+            parts = [
+                Sum(tuple((AudioFile.of(file), 1.0) for file in files)).read(
+                    sample_rate=self.sample_rate, channels=self.channels
+                )
+                for files in ([self.drums], self.rests)
+                if files
+            ]
+            length = max(part.shape[-1] for part in parts)
+            self._stems = np.zeros((2, self.channels, length), np.float32)
+            for stem, part in zip(self._stems, parts, strict=False):  # without a rest its stem is not used
+                stem[:] = fit_length(part, length)
         return self._stems
-
-    def _read(self, file: Path) -> Audio:
-        return AudioFile.of(file).read(sample_rate=self.sample_rate, channels=self.channels)
 
 
 class StemsFamily(Family):
