@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from dssgan.data.loading import load_dataset
     from dssgan.ensembling.build import build_ensemble
     from dssgan.evaluation.campaign import evaluate
+    from dssgan.inference.output import OutputSettings
     from dssgan.inference.separator import Separator
     from dssgan.training.phases import train
     from dssgan.training.settings import make_config
@@ -19,6 +20,7 @@ __all__ = [
     "AudioFile",
     "Dataset",
     "DssganError",
+    "OutputSettings",
     "Separator",
     "build_ensemble",
     "evaluate",
@@ -32,6 +34,7 @@ __version__ = "0.1.0"
 _MODULES = {
     "Dataset": "dssgan.data.dataset",
     "AudioFile": "dssgan.data.audio_file",
+    "OutputSettings": "dssgan.inference.output",
     "Separator": "dssgan.inference.separator",
     "build_ensemble": "dssgan.ensembling.build",
     "evaluate": "dssgan.evaluation.campaign",

@@ -23,6 +23,11 @@ _MP3_LENGTH_TAGS = (b"Xing", b"Info", b"VBRI")
 _MP3_FIRST_FRAME_BYTES = 4096
 _MP3_FRAME = re.compile(rb"\xff[\xf2\xf3\xfa\xfb\xe2\xe3]")
 _MP3_SEARCHED_BYTES = 1 << 16
+# Where the channels of surround sound, in the order of wav, stand in Vorbis; libsndfile 1.2.2 leaves them there.
+# Source: Vorbis I specification, section 4.3.9.
+_VORBIS_ORDERS = {
+    3: [0, 2, 1], 5: [0, 2, 1, 3, 4], 6: [0, 2, 1, 5, 3, 4], 7: [0, 2, 1, 6, 5, 3, 4], 8: [0, 2, 1, 7, 5, 6, 3, 4],
+}  # fmt: skip
 # of wav, AIFF and AU
 _SHORT_CHUNK = re.compile(r"(?:^data|^ ?SSND|Data Size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
 _UNKNOWN_BYTES = 0x7FFF0000
@@ -44,6 +49,8 @@ class SoundFileDecoder:
         frames = int(self._handle.frames)
         promised = _promised_frames(self._handle.extra_info, frames)
         self.info = AudioInfo(int(self._handle.samplerate), int(self._handle.channels), frames, promised)
+        orders = _VORBIS_ORDERS if self._handle.subtype == "VORBIS" else {}
+        self._order = orders.get(self.info.channels, slice(None))
         if reason := self._misread():
             self._handle.close()
             raise UnrecognisedError(reason)
@@ -62,7 +69,7 @@ class SoundFileDecoder:
             while drop_frames and (dropped := len(self._read(min(drop_frames, _DROP_FRAMES)))):
                 drop_frames -= dropped
             while len(block := self._read(block_frames)):
-                yield np.ascontiguousarray(block.T)  # (frames, channels) -> (channels, frames)
+                yield np.ascontiguousarray(block.T[self._order])  # (frames, channels) -> (channels, frames)
         except soundfile.LibsndfileError as error:
             message = str(error).removesuffix(".")
             raise AudioError(f"{self._path}: corrupt ({message}); replace it by an intact copy") from error

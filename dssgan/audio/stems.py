@@ -2,20 +2,20 @@
 
 import json
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from dssgan.audio import ffmpeg
+from dssgan.audio.boxes import find_box
+from dssgan.audio.formats import STEM_MP4
 from dssgan.audio.info import UnrecognisedError
 from dssgan.errors import AudioError
 
-SUFFIX = ".stem.mp4"
 _MAX_METADATA_BYTES = 1 << 20
-_HEADER_BYTES = 8  # an MP4 box: four bytes of length, four of kind
 
 
 def is_stem_file(path: Path) -> bool:
     """Say whether a file's name is that of a stem file."""
-    return path.name.lower().endswith(SUFFIX)
+    return path.name.lower().endswith(STEM_MP4)
 
 
 def open_file(path: Path, stem: int | None) -> ffmpeg.FfmpegDecoder:
@@ -70,7 +70,7 @@ def _native_instruments_names(path: Path) -> list[str]:
         end = path.stat().st_size
         start = 0
         for kind in (b"moov", b"udta", b"stem"):
-            box = _find_box(file, kind, start, end)
+            box = find_box(file, kind, start, end)
             if box is None:
                 return []
             start, end = box
@@ -81,20 +81,3 @@ def _native_instruments_names(path: Path) -> list[str]:
         return [str(stem["name"]) for stem in metadata["stems"]]
     except (ValueError, KeyError, TypeError):  # somebody else's "stem" box
         return []
-
-
-def _find_box(file: BinaryIO, kind: bytes, start: int, end: int) -> tuple[int, int] | None:
-    position = start
-    while position + _HEADER_BYTES <= end:
-        file.seek(position)
-        header = file.read(_HEADER_BYTES)
-        size, body = int.from_bytes(header[:4], "big"), position + _HEADER_BYTES
-        if size == 1:  # the length follows in 64 bits
-            size, body = int.from_bytes(file.read(8), "big"), body + 8
-        stop = end if size == 0 else position + size
-        if stop < body or stop > end:  # broken: never walk backwards or past the parent
-            return None
-        if header[4:] == kind:
-            return body, stop
-        position = stop
-    return None

@@ -2,7 +2,6 @@
 
 import io
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -12,67 +11,28 @@ import soundfile
 from numpy.typing import NDArray
 
 from dssgan import atomic
+from dssgan.audio.formats import SUBTYPES, Encoding
 from dssgan.audio.info import Audio
-from dssgan.errors import AudioError, ConfigError, unknown
+from dssgan.errors import AudioError, ConfigError
+
+_MAX_WAV_BYTES = 2**32 - 4096  # a wav header counts bytes in 32 bits; RF64's in 64
 
 
-@dataclass(frozen=True)
-class _Subtype:
-    sndfile_name: str
-    bits: int  # 0: float, written as it is
-
-
-SUBTYPES = {
-    "pcm16": _Subtype("PCM_16", 16),
-    "pcm24": _Subtype("PCM_24", 24),
-    "float32": _Subtype("FLOAT", 0),
-}
-# file suffix -> libsndfile's container and the subtypes it holds
-FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
-    ".wav": ("WAV", ("pcm16", "pcm24", "float32")),
-    ".flac": ("FLAC", ("pcm16", "pcm24")),
-}
-_MAX_WAV_BYTES = 2**32 - 4096  # a wav header counts bytes in 32 bits
-_MAX_FLAC_CHANNELS = 8
-
-
-def check_format(subtype: str, suffix: str) -> None:
-    """Refuse a kind of file that cannot be written.
+def check_block(path: Path, block: Audio, channels: int) -> None:
+    """Refuse a block that cannot be part of a file.
 
     Args:
-        subtype: "pcm16", "pcm24" or "float32".
-        suffix: ".wav" or ".flac".
+        path: the file.
+        block: (channels, samples).
+        channels: of the file.
 
     Raises:
-        ConfigError: an unknown subtype or suffix, or two that do not go together.
+        AudioError: wrong channel count, or a sample that is no finite number.
     """
-    if suffix not in FORMATS:
-        raise ConfigError(f"cannot write {suffix or 'a file without suffix'}; choose {' or '.join(FORMATS)}")
-    if subtype not in SUBTYPES:
-        raise ConfigError(unknown("subtype", subtype, SUBTYPES))
-    _, allowed = FORMATS[suffix]
-    if subtype not in allowed:
-        raise ConfigError(f"{suffix} cannot hold {subtype}; choose {' or '.join(allowed)}, or .wav")
-
-
-def check_fits(path: Path, num_frames: int, channels: int, subtype: str, suffix: str) -> None:
-    """Refuse audio that a file cannot hold, before hours are spent on it.
-
-    Args:
-        path: for the error message.
-        num_frames: samples a channel.
-        channels: number of channels.
-        subtype: a valid subtype.
-        suffix: a valid suffix.
-
-    Raises:
-        AudioError: a wav would exceed 4 GiB, or a flac 8 channels.
-    """
-    num_bytes = num_frames * channels * (SUBTYPES[subtype].bits or 32) // 8
-    if suffix == ".wav" and num_bytes > _MAX_WAV_BYTES:
-        raise AudioError(f"{path}: a wav holds at most 4 GiB; choose flac")
-    if suffix == ".flac" and channels > _MAX_FLAC_CHANNELS:
-        raise AudioError(f"{path}: a flac holds at most {_MAX_FLAC_CHANNELS} channels, not {channels}; choose wav")
+    if block.ndim != 2 or block.shape[0] != channels:
+        raise AudioError(f"{path}: is to hold {channels} channels, but got an array {block.shape}")
+    if not np.isfinite(block).all():
+        raise AudioError(f"{path}: refuses samples that are NaN or infinite; check what produced them")
 
 
 def quantise(audio: Audio, bits: int) -> NDArray[np.int32]:
@@ -119,25 +79,30 @@ class Writer:
         sample_rate: Hz.
         channels: number of channels of every block.
         subtype: "pcm16", "pcm24" or, in wav, "float32".
+        expected_frames: samples a channel, as far as they are known: a wav of more than 4 GiB becomes RF64.
 
     Raises:
         AudioError: an unknown container or subtype, or one the container cannot hold.
         DssganError: the disk is full or the place cannot be written; nothing is left there.
     """
 
-    def __init__(self, path: Path, sample_rate: int, channels: int, subtype: str = "pcm16") -> None:
+    def __init__(
+        self, path: Path, sample_rate: int, channels: int, subtype: str = "pcm16", *, expected_frames: int = 0
+    ) -> None:
         self.path = Path(path)
         self.sample_rate = sample_rate
         self.channels = channels
         self.num_frames = 0
-        suffix = self.path.suffix.lower()
         try:
-            check_format(subtype, suffix)
+            encoding = Encoding(self.path.suffix.lower(), subtype)
         except ConfigError as error:
             raise AudioError(f"{path}: {error}") from error
-        check_fits(self.path, 0, channels, subtype, suffix)
-        self._container, _ = FORMATS[suffix]
-        self._suffix, self._subtype, self._subtype_name = suffix, SUBTYPES[subtype], subtype
+        encoding.check(self.path, channels)
+        self._subtype = SUBTYPES[subtype]
+        self._frame_bytes = channels * (self._subtype.bits or 32) // 8
+        self._container = encoding.format.container
+        if self._container == "WAV" and expected_frames * self._frame_bytes > _MAX_WAV_BYTES:
+            self._container = "RF64"
 
     def __enter__(self) -> "Writer":
         with ExitStack() as stack:
@@ -166,12 +131,10 @@ class Writer:
             AudioError: wrong channel count, a sample that is no finite number, or more than a wav can hold.
             DssganError: the disk is full.
         """
-        if block.ndim != 2 or block.shape[0] != self.channels:
-            raise AudioError(f"{self.path}: is to hold {self.channels} channels, but got an array {block.shape}")
-        if not np.isfinite(block).all():
-            raise AudioError(f"{self.path}: refuses samples that are NaN or infinite; check what produced them")
+        check_block(self.path, block, self.channels)
         self.num_frames += block.shape[1]
-        check_fits(self.path, self.num_frames, self.channels, self._subtype_name, self._suffix)
+        if self._container == "WAV" and self.num_frames * self._frame_bytes > _MAX_WAV_BYTES:
+            raise AudioError(f"{self.path}: a wav whose length is not known before holds at most 4 GiB; choose flac")
         frames = np.ascontiguousarray(block.T)  # (channels, samples) -> (samples, channels)
         try:
             if self._subtype.bits == 0:

@@ -1,11 +1,11 @@
 """`dssgan separate`: music files into stems."""
 
 import json
-import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,13 +13,16 @@ from dssgan.cli.options import device_option, precision_option, quiet_option
 from dssgan.errors import ConfigError, DssganError, printable
 
 if TYPE_CHECKING:
+    from dssgan.cli.separate_batch import Outcome, Request
     from dssgan.cli.terminal import Terminal
     from dssgan.inference.separator import SeparatedFile, Separator
-    from dssgan.inference.tracks import PlannedTrack
+
+_KINDS = ["wav", "flac", "mp3", "ogg", "opus", "m4a", "stem.mp4"]
+_STANDARD = Path("-")
 
 
 @click.command()
-@click.argument("tracks", nargs=-1, required=True, metavar="TRACK...", type=click.Path(path_type=Path))
+@click.argument("tracks", nargs=-1, required=True, metavar="TRACK...", type=click.Path(path_type=Path, allow_dash=True))
 @click.option(
     "-m",
     "--model",
@@ -32,135 +35,187 @@ if TYPE_CHECKING:
     "--output",
     "--out",
     "out",
-    default="separated",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="Folder to write the stems to.",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="Folder to write the stems to, or - for standard output.  [default: separated]",
 )
+@click.option("--two-stems", metavar="STEM", help="Write this stem and all others together, as no_STEM.")
+@click.option("--stems", metavar="STEM,...", help="Write these stems only.")
+@click.option("--filename", help="Names of the files, of {track}, {stem} and {ext}.  [default: {track}/{stem}.{ext}]")
 @click.option("--skip-existing", is_flag=True, help="Leave out tracks whose stems are there.")
 @click.option("--overwrite", is_flag=True, help="Replace stems that are there.")
 @click.option("--dry-run", is_flag=True, help="Only show which files would be separated, and to where.")
-@click.option("--format", "kind", default="wav", show_default=True, type=click.Choice(["wav", "flac"]))
-@click.option("--int24", is_flag=True, help="Write 24-bit instead of 16-bit samples.")
+@click.option("--format", "kind", default="wav", show_default=True, type=click.Choice(_KINDS))
+@click.option("--int24", is_flag=True, help="Write 24-bit instead of 16-bit samples (wav and flac).")
 @click.option("--float32", is_flag=True, help="Write 32-bit float samples (wav only), which cannot clip.")
+@click.option("--bitrate", "--mp3-bitrate", "kbps", type=int, metavar="KBPS", help="Bit rate of mp3, ogg, opus or AAC.")
+@click.option("--mp3-preset", type=int, help="Encoder's effort for mp3, 0 (best) to 9 (fastest).")
+@click.option("--codec", type=click.Choice(["aac", "alac"]), help="Codec in m4a and stem.mp4.")
+@click.option(
+    "--clip-mode",
+    default="rescale",
+    show_default=True,
+    type=click.Choice(["rescale", "clamp", "none"]),
+    help="Where a stem would clip: turn all down, cut its peaks off, or refuse to write it.",
+)
+@click.option("--no-tags", is_flag=True, help="Carry neither text tags nor cover art over.")
 @device_option
 @click.option("--overlap", default=0.25, show_default=True, help="Overlap between segments, 0 to 0.5.")
 @click.option("--segment", type=float, metavar="SECONDS", help="Segment length; the model's own by default.")
+@click.option("--shifts", default=1, show_default=True, help="Average over this many shifted runs.")
+@click.option("--channel-swap", is_flag=True, help="Average with a run whose channels are swapped.")
+@click.option("--polarity", is_flag=True, help="Average with a run whose sign is turned.")
 @click.option("--batch-size", default=1, show_default=True, help="Number of segments per forward pass.")
 @precision_option
+@click.option("-j", "--jobs", default=1, show_default=True, type=click.IntRange(min=1), help="Tracks at a time.")
 @click.option("--address", help="Address of a running Ray cluster whose CPUs to use; this machine by default.")
 @click.option("--json", "prints_json", is_flag=True, help="Print one JSON record per track on standard output.")
 @quiet_option
 def command(
     tracks: tuple[Path, ...],
     model: str,
-    out: Path,
+    out: Path | None,
+    two_stems: str | None,
+    stems: str | None,
+    filename: str | None,
     skip_existing: bool,
     overwrite: bool,
     dry_run: bool,
     kind: str,
     int24: bool,
     float32: bool,
+    kbps: int | None,
+    mp3_preset: int | None,
+    codec: str | None,
+    clip_mode: str,
+    no_tags: bool,
     device: str,
     overlap: float,
     segment: float | None,
+    shifts: int,
+    channel_swap: bool,
+    polarity: bool,
     batch_size: int,
     precision: str,
+    jobs: int,
     address: str | None,
     prints_json: bool,
     quiet: bool,
-) -> None:
+) -> None:  # fmt: skip
     """Separate each TRACK, a file or a folder of files, into OUT/TRACK/drums.wav and OUT/TRACK/other.wav.
 
-    A folder is searched with all below it. The stems have the track's own rate, channels and length, and sum to it. A
-    track that fails gives one line and the rest go on; the exit code is then 2. With --address tracks are sent to the
-    machines of a cluster, and come back as stems: nothing else needs to be there.
+    A folder is searched with all below it; - is standard input. The stems have the track's own rate, channels and
+    length, and sum to it. A track that fails gives one line and the rest go on; the exit code is then 2. With --address
+    tracks are sent to the machines of a cluster, and come back as stems: nothing else needs to be there.
     """
-    if int24 and float32:
-        raise ConfigError("--int24 and --float32: choose one of them")
-    subtype = "float32" if float32 else "pcm24" if int24 else "pcm16"
-    if skip_existing and overwrite:
-        raise ConfigError("--skip-existing and --overwrite: choose one of them")
+    _refuse_both("--int24", int24, "--float32", float32)
+    _refuse_both("--skip-existing", skip_existing, "--overwrite", overwrite)
+    _refuse_both("--address", address is not None, "-j", jobs > 1)
+    if out is None:
+        out = _STANDARD if tracks == (_STANDARD,) else Path("separated")
+    _refuse_both("--json", prints_json, "standard output for sound", out == _STANDARD)
 
-    from dssgan.audio.writer import check_format
+    from dssgan.cli.separate_batch import check_output, from_standard_input, plan, to_standard_output
     from dssgan.cli.terminal import Terminal
+    from dssgan.inference.output import OutputSettings
     from dssgan.inference.separator import Separator
-    from dssgan.inference.tracks import plan_tracks
 
-    suffix = f".{kind}"
-    check_format(subtype, suffix)
-    separator = Separator.load(
-        model, device if address is None else "cpu", overlap=overlap, segment_seconds=segment, batch_size=batch_size,
-        precision=precision,
+    output = OutputSettings(
+        suffix=f".{kind}", subtype="float32" if float32 else "pcm24" if int24 else None, codec=codec, kbps=kbps,
+        mp3_preset=mp3_preset, clip_mode=clip_mode, tags=not no_tags,
+        stems=None if stems is None else tuple(stems.split(",")),
+        filename=filename or ("{track}.{ext}" if kind == "stem.mp4" else "{track}/{stem}.{ext}"),
     )  # fmt: skip
-    terminal = Terminal(quiet=quiet)
-    names = [f"{source}{suffix}" for source in separator.sources]
-    planned = plan_tracks(tracks, out)
-    if skip_existing:
-        there = [one for one in planned if all((one.folder / name).exists() for name in names)]
-        for one in there:
-            terminal.say(f"{printable(one.path)}: its stems are in {printable(one.folder)} already")
-        planned = [one for one in planned if one not in there]
-    _refuse_to_overwrite(planned, names, may_replace=overwrite or skip_existing)
-    if dry_run:
-        for one in planned:
-            click.echo(f"{printable(one.path)} -> {printable(one.folder)}")
-        return
-    paths, folders = [one.path for one in planned], [one.folder for one in planned]
-    if address is None:
-        outcomes = _separate_here(terminal, separator, paths, folders, subtype, suffix)
-    else:
-        from dssgan.cli.separate_on_cluster import separate_on_cluster  # Ray takes seconds to import
-
-        outcomes = separate_on_cluster(separator, paths, folders, subtype=subtype, suffix=suffix, address=address)
-    num_failed = 0
-    for track, folder, outcome in outcomes:
-        if isinstance(outcome, DssganError):
-            num_failed += 1
-            click.echo(f"dssgan: {printable(outcome)}", err=True)
-            if prints_json:
-                click.echo(json.dumps({"track": str(track), "error": str(outcome)}))
-            continue
-        terminal.say(_summary(outcome, folder))
-        if prints_json:
-            click.echo(json.dumps(outcome.as_record()))
+    separator = Separator.load(
+        model, device if address is None else "cpu", overlap=overlap, segment_seconds=segment, shifts=shifts,
+        channel_swap=channel_swap, polarity=polarity, batch_size=batch_size, precision=precision, two_stems=two_stems,
+    )  # fmt: skip
+    terminal = Terminal(quiet=quiet or out == _STANDARD)
+    with ExitStack() as stack:
+        if _STANDARD in tracks:
+            stdin = stack.enter_context(from_standard_input())
+            tracks = tuple(stdin if track == _STANDARD else track for track in tracks)
+        folder = stack.enter_context(to_standard_output()) if out == _STANDARD else out
+        requests = plan(tracks, folder, output, separator.sources)
+        if out == _STANDARD and (len(requests) > 1 or len(set(requests[0].paths.values())) > 1):
+            raise ConfigError(
+                "standard output holds one file: name one track, and choose --stems drums, --format stem.mp4 or a "
+                "folder with -o"
+            )
+        requests = _keep_new(requests, terminal, skips=skip_existing, replaces=overwrite)
+        if dry_run:
+            for one in requests:
+                click.echo(f"{printable(one.track)} -> {printable(one.place)}")
+            return
+        if not requests:
+            return
+        check_output(output, requests[0].place if out == _STANDARD else folder)
+        outcomes = _separate(requests, terminal, separator, output, jobs=jobs, address=address)
+        num_failed = sum(_report(terminal, one, result, prints_json=prints_json) for one, result in outcomes)
     if num_failed:
-        if len(planned) > 1:
-            click.echo(f"dssgan: {num_failed} of {len(planned)} tracks failed", err=True)
+        if len(requests) > 1:
+            click.echo(f"dssgan: {num_failed} of {len(requests)} tracks failed", err=True)
         sys.exit(2)
 
 
-def _separate_here(
-    terminal: "Terminal", separator: "Separator", tracks: Sequence[Path], folders: Sequence[Path], subtype: str,
-    suffix: str,
-) -> "Iterator[tuple[Path, Path, SeparatedFile | DssganError]]":  # fmt: skip
-    for track, folder in zip(tracks, folders, strict=True):
-        try:
-            with terminal.progress("Separating, seconds") as bar:
-                result = separator.separate_file(track, folder, subtype=subtype, suffix=suffix, progress=bar.advance_to)
-        except DssganError as error:
-            yield track, folder, error
+def _refuse_both(one: str, one_given: bool, other: str, other_given: bool) -> None:
+    if one_given and other_given:
+        raise ConfigError(f"{one} and {other}: choose one of them")
+
+
+def _keep_new(requests: "list[Request]", terminal: "Terminal", *, skips: bool, replaces: bool) -> "list[Request]":
+    """Leave out what is done, and see that nothing is lost of what is there."""
+    kept = []
+    for one in requests:
+        if skips and all(path.exists() for path in one.paths.values()):
+            terminal.say(f"{printable(one.track)}: its stems are in {printable(one.place)} already")
         else:
-            yield track, folder, result
-
-
-def _refuse_to_overwrite(planned: Sequence["PlannedTrack"], names: Sequence[str], *, may_replace: bool) -> None:
-    targets = {os.path.realpath(one.folder / name) for one in planned for name in names}
-    for one in planned:
-        if os.path.realpath(one.path) in targets:
-            raise ConfigError(f"{one.path}: a stem would be written over this track; choose another --output")
-    for one in planned:
-        found = next((one.folder / name for name in names if (one.folder / name).exists()), None)
-        if found is not None and not may_replace:
+            kept.append(one)
+    for one in kept:
+        found = next((path for path in one.paths.values() if path.exists()), None)
+        if found is not None and not (skips or replaces):
             raise ConfigError(f"{found}: is there already; add --overwrite or --skip-existing, or choose another -o")
+    return kept
 
 
-def _summary(result: "SeparatedFile", folder: Path) -> str:
+def _separate(
+    requests: "list[Request]", terminal: "Terminal", separator: "Separator", output: Any, *, jobs: int,
+    address: str | None,
+) -> "Iterator[tuple[Request, Outcome]]":  # fmt: skip
+    from dssgan.cli.separate_batch import separate_here, separate_in_processes
+
+    if address is not None:
+        from dssgan.cli.separate_on_cluster import separate_on_cluster  # Ray takes seconds to import
+
+        yield from separate_on_cluster(separator, requests, output, address=address)
+        return
+    with terminal.progress("Separating, seconds") as bar:
+        if jobs == 1:
+            yield from separate_here(separator, requests, output, bar.advance_to)
+        else:
+            yield from separate_in_processes(separator, requests, output, jobs, bar.advance_to)
+
+
+def _report(terminal: "Terminal", request: "Request", outcome: "Outcome", *, prints_json: bool) -> bool:
+    """Print what became of a track; say whether it failed."""
+    if isinstance(outcome, DssganError):
+        terminal.error(f"dssgan: {printable(outcome)}")
+        if prints_json:
+            click.echo(json.dumps({"track": str(request.track), "error": str(outcome)}))
+        return True
+    terminal.say(_summary(outcome, request.place))
+    if prints_json:
+        click.echo(json.dumps(outcome.as_record()))
+    return False
+
+
+def _summary(result: "SeparatedFile", place: Path) -> str:
     speed = result.seconds / max(result.elapsed_seconds, 1e-9)
     took = f"{result.seconds:.1f} s in {result.elapsed_seconds:.1f} s ({speed:.1f} x real time)"
-    line = f"{printable(result.track)}: {took} -> {printable(folder)}"
+    line = f"{printable(result.track)}: {took} -> {printable(place)}"
     if result.gain < 1:
         line += f"; all stems at {result.gain:.4f} of their level, so that none clips"
+    if result.stem_rate != result.sample_rate:
+        line += f"; the stems at {result.stem_rate} Hz, which this format holds, not {result.sample_rate}"
     if result.promised_seconds is not None:
         line += f"; the file is truncated: its header promises {result.promised_seconds:.1f} s"
     return line

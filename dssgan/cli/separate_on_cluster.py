@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from dssgan.atomic import replacing
+from dssgan.cli.separate_batch import Outcome, Request
 from dssgan.errors import AudioError, DssganError
+from dssgan.inference.output import OutputSettings
 from dssgan.inference.separator import SeparatedFile, Separator
 from dssgan.parallel.cluster import cluster_map
 
@@ -39,8 +41,7 @@ class Parcel:
 @dataclass(frozen=True)
 class _Work:
     separator: Separator
-    subtype: str
-    suffix: str
+    output: OutputSettings
 
     def __call__(self, parcel: Parcel) -> tuple[int, SeparatedFile | DssganError, dict[str, bytes]]:
         if isinstance(parcel.content, str):
@@ -49,43 +50,39 @@ class _Work:
             song = Path(scratch) / parcel.path.name
             song.write_bytes(parcel.content)
             try:
-                result = self.separator.separate_file(
-                    song, Path(scratch) / "stems", subtype=self.subtype, suffix=self.suffix
-                )
+                result = self.separator.separate_file(song, Path(scratch) / "stems", self.output)
             except DssganError as error:
                 return parcel.number, type(error)(str(error).replace(str(song), str(parcel.path))), {}
-            return parcel.number, result, {source: path.read_bytes() for source, path in result.paths.items()}
+            files = {path: source for source, path in result.paths.items()}  # one file may hold all
+            return parcel.number, result, {source: path.read_bytes() for path, source in files.items()}
 
 
 def separate_on_cluster(
-    separator: Separator, tracks: Sequence[Path], folders: Sequence[Path], *, subtype: str, suffix: str, address: str
-) -> Iterator[tuple[Path, Path, SeparatedFile | DssganError]]:
+    separator: Separator, requests: Sequence[Request], output: OutputSettings, *, address: str
+) -> Iterator[tuple[Request, Outcome]]:
     """Separate files, each as a task on one core of a cluster.
 
     Args:
         separator: on this machine's processor; it is sent along.
-        tracks: the files; nothing needs to see them but this machine.
-        folders: where the stems of each go, on this machine.
-        subtype: as for `Separator.separate_file`.
-        suffix: likewise.
+        requests: the files, which nothing needs to see but this machine, and where their stems go.
+        output: kind of file.
         address: of a running Ray cluster.
 
     Yields:
-        Track, folder, and what became of it, as they are done.
+        What was asked for, and what became of it, as they are done.
 
     Raises:
         ConfigError: there is no cluster at this address.
         DssganError: a worker died.
     """
-    parcels = [Parcel(number, track) for number, track in enumerate(tracks)]
+    parcels = [Parcel(number, one.track) for number, one in enumerate(requests)]
     with cluster_map(address, label=lambda parcel: str(parcel.path), advice="try it again") as map_unordered:
-        for number, outcome, stems in map_unordered(_Work(separator, subtype, suffix), parcels):
-            track, folder = tracks[number], folders[number]
+        for number, outcome, stems in map_unordered(_Work(separator, output), parcels):
+            request = requests[number]
             if isinstance(outcome, DssganError):
-                yield track, folder, outcome
+                yield request, outcome
                 continue
-            paths = {source: folder / f"{source}{suffix}" for source in stems}
             with ExitStack() as stack:  # all appear when all are there
-                for source, path in paths.items():
-                    stack.enter_context(replacing(path)).write_bytes(stems[source])
-            yield track, folder, replace(outcome, track=track, paths=paths)
+                for source, content in stems.items():
+                    stack.enter_context(replacing(request.paths[source])).write_bytes(content)
+            yield request, replace(outcome, track=request.track, paths=request.paths)

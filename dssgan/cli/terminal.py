@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
+import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
@@ -51,6 +52,13 @@ class Terminal:
     def say(self, line: str) -> None:
         """Print one line."""
         self.console.print(printable(line), markup=False, soft_wrap=True)
+
+    def error(self, line: str) -> None:
+        """Print one line of what went wrong, whether quiet or not."""
+        if self.console.quiet:
+            click.echo(line, err=True)
+        else:
+            self.say(line)
 
     def heading(self, text: str) -> None:
         """Print a stage's name."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain, islice, tee
 
 import numpy as np
 import torch
@@ -13,6 +13,9 @@ from dssgan.inference.device import PRECISIONS, uses_bf16
 from dssgan.separators.base import SeparatorModel
 
 DEFAULT_SEGMENT_SECONDS = 8.0
+# source: the "shift trick" of Défossez et al. 2019, arXiv 1911.13254, where shifts are random
+_MAX_SHIFT_SECONDS = 0.5
+_GOLDEN = (5**0.5 - 1) / 2
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class SeparationSettings:
     Args:
         segment_seconds: length of a segment; None takes the model's `segment_seconds` if it has one, or 8 s.
         overlap: part of a segment shared with the next, from 0 to 0.5.
+        shifts: how many times the model runs, each time on a grid shifted by another part of half a second; their
+            estimates are averaged.
         batch_size: segments that go through the model together.
         precision: "float32", "bf16", or "auto" for bf16 where the processor has it.
 
@@ -31,12 +36,15 @@ class SeparationSettings:
 
     segment_seconds: float | None = None
     overlap: float = 0.25
+    shifts: int = 1
     batch_size: int = 1
     precision: str = "float32"
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
             raise ConfigError(f"batch size {self.batch_size}: give 1 or more")
+        if self.shifts < 1:
+            raise ConfigError(f"shifts {self.shifts}: give 1 or more")
         if self.segment_seconds is not None and not 0 < self.segment_seconds < float("inf"):
             raise ConfigError(f"segment of {self.segment_seconds} s: give more than 0, such as 8")
         if not 0 <= self.overlap <= 0.5:
@@ -64,6 +72,10 @@ class SeparationSettings:
             raise ConfigError(f"segment of {seconds} s: give more than 0, such as 8")
         return segment_samples, int(segment_samples * self.overlap)
 
+    def shifts_in_samples(self, model: SeparatorModel) -> list[int]:
+        """Spread the shifts over half a second at a model's rate, none of them a multiple of another, the first 0."""
+        return [round(_MAX_SHIFT_SECONDS * model.sample_rate * (place * _GOLDEN % 1)) for place in range(self.shifts)]
+
 
 DEFAULT_SETTINGS = SeparationSettings()
 
@@ -87,6 +99,8 @@ def separate_blocks(
 
     The grid depends on the total length alone, never on how the blocks are cut, so a stream and a whole array agree.
 
+    With `shifts`, all this happens several times, each with as much silence before the audio as the grid is shifted.
+
     Args:
         model: maps (batch, channels, samples) to (batch, sources, channels, samples). It runs in evaluation mode.
         blocks: (channels, any number of samples) each, float32, at the model's rate.
@@ -100,6 +114,31 @@ def separate_blocks(
         ConfigError: a setting out of range.
         ModelError: the model's output is misshapen or holds a number that is not finite.
     """
+    shifts = settings.shifts_in_samples(model)
+    streams = [
+        _separate_shifted(model, copy, settings, shift)
+        for copy, shift in zip(tee(blocks, len(shifts)), shifts, strict=True)
+    ]
+    yield from streams[0] if len(streams) == 1 else _average(streams)
+
+
+def _average(streams: Sequence[Iterator[Audio]]) -> Iterator[Audio]:
+    """Average streams of as many samples, however each is cut."""
+    waiting = [next(stream, None) for stream in streams]
+    while parts := [part for part in waiting if part is not None]:
+        count = min(part.shape[-1] for part in parts)
+        yield sum(part[..., :count] for part in parts) / np.float32(len(streams))  # type: ignore[misc]
+        for place, part in enumerate(parts):
+            rest = part[..., count:]
+            waiting[place] = rest if rest.shape[-1] else next(streams[place], None)
+
+
+def _separate_shifted(
+    model: SeparatorModel, blocks: Iterable[Audio], settings: SeparationSettings, shift: int
+) -> Iterator[Audio]:
+    """Separate on a grid that begins some samples before the audio."""
+    if shift:
+        blocks = chain([np.zeros((model.channels, shift), np.float32)], blocks)
     segment_samples, overlap_samples = settings.in_samples(model)
     device = next((tensor.device for tensor in chain(model.parameters(), model.buffers())), torch.device("cpu"))
     uses_autocast = uses_bf16(settings.precision, device)
@@ -113,7 +152,8 @@ def separate_blocks(
     try:
         segments = _segments(blocks, model.channels, segment_samples, overlap_samples)
         tail: Audio | None = None
-        start = 0
+        start = -shift
+        silence = shift
         while batch := list(islice(segments, settings.batch_size)):
             ends = [end for _, end in batch]
             mix = np.stack([segment for segment, _ in batch])
@@ -125,7 +165,11 @@ def separate_blocks(
                 if tail is not None:
                     estimate[..., :overlap_samples] *= fade_in
                     estimate[..., :overlap_samples] += tail * fade_out
-                yield estimate[..., : hop_samples if end is None else end]
+                ready = estimate[..., : hop_samples if end is None else end]
+                dropped = min(silence, ready.shape[-1])
+                silence -= dropped
+                if dropped < ready.shape[-1]:
+                    yield ready[..., dropped:]
                 tail = estimate[..., hop_samples:].copy()
                 start += hop_samples
     finally:

@@ -10,14 +10,17 @@ import numpy as np
 import torch
 
 from dssgan.audio.files import Audio, probe, read_blocks
-from dssgan.audio.writer import check_fits, check_format
+from dssgan.audio.tags import read_tags
 from dssgan.errors import AudioError
 from dssgan.inference.device import choose_device
+from dssgan.inference.output import OutputSettings
 from dssgan.inference.overlap_add import SeparationSettings
 from dssgan.inference.stem_files import write_stems
 from dssgan.inference.stream import separate_array, separate_stream
 from dssgan.separators.base import SeparatorModel
+from dssgan.separators.flips import Flips
 from dssgan.separators.loading import load_model
+from dssgan.separators.two_stems import TwoStems
 
 Progress = Callable[[float, float], None]
 
@@ -31,10 +34,11 @@ class SeparatedFile:
 
     Attributes:
         track: the file.
-        paths: file of each stem.
+        paths: file of each stem that was written; one and the same where it holds all.
         seconds: its length.
-        sample_rate: samples per second, of the file and of its stems.
-        channels: likewise.
+        sample_rate: samples per second of the file.
+        stem_rate: of its stems, which have the file's wherever their format holds it.
+        channels: of the file and of its stems.
         peak: highest magnitude in any stem before the gain.
         gain: what all stems were multiplied by so that none clips; they sum to this times the mix.
         model: name of the model.
@@ -46,6 +50,7 @@ class SeparatedFile:
     paths: dict[str, Path]
     seconds: float
     sample_rate: int
+    stem_rate: int
     channels: int
     peak: float
     gain: float
@@ -75,13 +80,23 @@ class Separator:
         model: a separator or an ensemble.
         name: what to call it in records.
         device: "auto", "cpu", "cuda" or "mps".
+        two_stems: one of the model's sources: it and the sum of all others, called "no_" and its name, are the stems.
+        channel_swap: whether it also listens with the channels swapped, and averages.
+        polarity: likewise with the sign turned.
         settings: of `SeparationSettings`.
 
     Raises:
-        ConfigError: no such device, or a setting out of range.
+        ConfigError: no such device or source, or a setting out of range.
     """
 
-    def __init__(self, model: SeparatorModel, name: str, *, device: str = "cpu", **settings: Any) -> None:
+    def __init__(
+        self, model: SeparatorModel, name: str, *, device: str = "cpu", two_stems: str | None = None,
+        channel_swap: bool = False, polarity: bool = False, **settings: Any,
+    ) -> None:  # fmt: skip
+        if channel_swap or polarity:
+            model = Flips(model, channel_swap=channel_swap, polarity=polarity)
+        if two_stems is not None:
+            model = TwoStems(model, two_stems)
         self.settings = SeparationSettings(**settings)
         self.settings.in_samples(model)  # refused here, once, and not with every file
         self.model = model.to(choose_device(device)).eval()
@@ -144,9 +159,9 @@ class Separator:
         self,
         path: str | Path,
         folder: str | Path,
+        output: OutputSettings = OutputSettings(),  # noqa: B008
         *,
-        subtype: str = "pcm16",
-        suffix: str = ".wav",
+        track: str | None = None,
         progress: Progress | None = None,
     ) -> SeparatedFile:
         """Separate a file of any length into one file a source, with the file's own rate, channels and samples.
@@ -158,23 +173,22 @@ class Separator:
 
         Args:
             path: any audio file.
-            folder: where `SOURCE.suffix` are written; made if it is missing.
-            subtype: "pcm16", "pcm24" or "float32".
-            suffix: ".wav" or ".flac".
+            folder: where the stems are written; made if it is missing.
+            output: which stems, as what kind of file, under which name.
+            track: its name, for file names that hold it; the file's own by default.
             progress: called with seconds done and seconds in all.
 
         Raises:
             AudioError: the file cannot be read, or the stems cannot be written.
-            ConfigError: a setting out of range.
+            ConfigError: a setting out of range, or no such stem.
             ModelError: the model's output is misshapen or holds a number that is not finite.
         """
-        path, folder = Path(path), Path(folder)
-        check_format(subtype, suffix)
+        path = Path(path)
+        paths = output.paths(Path(folder), track or path.stem, self.sources)
         begun = time.monotonic()
         info = probe(path)
-        check_fits(path, info.num_frames, info.channels, subtype, suffix)
-        for source in self.sources:
-            target = folder / f"{source}{suffix}"
+        output.check(path, info.channels)
+        for target in paths.values():
             if target.is_dir() or (target.exists() and target.samefile(path)):
                 raise AudioError(f"{target}: is {'a folder' if target.is_dir() else 'the mix itself'}; write elsewhere")
 
@@ -195,18 +209,20 @@ class Separator:
 
         written = write_stems(
             reporting(),
-            folder,
+            paths,
             self.sources,
             sample_rate=info.sample_rate,
             channels=info.channels,
-            subtype=subtype,
-            suffix=suffix,
+            output=output,
+            tags=read_tags(path) if output.tags else None,
+            expected_frames=info.num_frames,
         )
         return SeparatedFile(
             track=path,
             paths=written.paths,
             seconds=written.num_frames / info.sample_rate,
             sample_rate=info.sample_rate,
+            stem_rate=output.format.nearest_rate(info.sample_rate),
             channels=info.channels,
             peak=written.peak,
             gain=written.gain,

@@ -20,19 +20,20 @@ class PlannedTrack:
 
     Args:
         path: the file.
-        folder: where its stems go.
+        folder: what its stems' names are below.
+        name: what it is called in them; with the name of its folder before it where others are called alike.
     """
 
     path: Path
     folder: Path
+    name: str
 
 
 def plan_tracks(arguments: Sequence[Path], output: Path) -> list[PlannedTrack]:
-    """Find the files to separate and give each a folder of its own.
+    """Find the files to separate and give each a name of its own.
 
-    A folder is searched with all below it, and its files' stems are laid out as they are. A file's stems go to
-    OUTPUT/NAME. Where several files have one name, as on two discs, their folders' names tell them apart, and then
-    their suffixes.
+    A folder is searched with all below it, and its files' stems are laid out as they are. Where several files have one
+    name, as on two discs, their folders' names tell them apart, and then their suffixes.
 
     Args:
         arguments: files, and folders of files.
@@ -53,8 +54,8 @@ def plan_tracks(arguments: Sequence[Path], output: Path) -> list[PlannedTrack]:
             found += inside
         else:
             found.append((argument, Path()))
-    places = _tell_apart([path for path, _ in found], [below for _, below in found])
-    return [PlannedTrack(path, output / place) for (path, _), place in zip(found, places, strict=True)]
+    names = _tell_apart(found)
+    return [PlannedTrack(path, output / below, str(name)) for (path, below), name in zip(found, names, strict=True)]
 
 
 def _audio_below(folder: Path, output: Path) -> Iterator[Path]:
@@ -73,37 +74,39 @@ def _audio_below(folder: Path, output: Path) -> Iterator[Path]:
                 yield file
 
 
-# Ways to name a track's folder, from the shortest; one is taken for all tracks that share a name under the one before.
-_NAMINGS: tuple[Callable[[Path, Path], Path], ...] = (
-    lambda path, below: below / _stem(path),
-    lambda path, below: below / _parent(path) / _stem(path),
-    lambda path, below: below / path.name,
-    lambda path, below: below / _parent(path) / path.name,
+# Ways to name a track, from the shortest; one is taken for all tracks that share a name under the one before.
+_NAMINGS: tuple[Callable[[Path], Path], ...] = (
+    lambda path: Path(_stem(path)),
+    lambda path: Path(_parent(path), _stem(path)),
+    lambda path: Path(path.name),
+    lambda path: Path(_parent(path), path.name),
 )
 
 
-def _tell_apart(paths: Sequence[Path], below: Sequence[Path]) -> list[Path]:
-    chosen = [_NAMINGS[0](path, place) for path, place in zip(paths, below, strict=True)]
+def _tell_apart(found: Sequence[tuple[Path, Path]]) -> list[Path]:
+    """Name files, each given with its place below the output."""
+    chosen = [_NAMINGS[0](path) for path, _ in found]
     for naming in _NAMINGS[1:]:
-        counts = Counter(_folded(place) for place in chosen)
-        again = [number for number, place in enumerate(chosen) if counts[_folded(place)] > 1]
+        places = [_folded(below / name) for (_, below), name in zip(found, chosen, strict=True)]
+        counts = Counter(places)
+        again = [number for number, place in enumerate(places) if counts[place] > 1]
         if not again:
             return chosen
         for number in again:
-            chosen[number] = naming(paths[number], below[number])
+            chosen[number] = naming(found[number][0])
     owners: dict[str, Path] = {}
-    for path, place in zip(paths, chosen, strict=True):
-        other = owners.setdefault(_folded(place), path)
+    for (path, below), name in zip(found, chosen, strict=True):
+        other = owners.setdefault(_folded(below / name), path)
         if other is not path:
             raise ConfigError(
-                f"{path}: its stems would lie in {place} like those of {other}; rename one of them, or separate it "
-                "with another --output"
+                f"{path}: its stems would lie in {below / name} like those of {other}; rename one of them, or separate "
+                "it with another --output"
             )
     return chosen
 
 
 def _stem(path: Path) -> str:
-    """Name a folder: by the file's name without its suffix ("song" of song.stem.mp4), or whole where that is none."""
+    """Name a track: by the file's name without its suffix ("song" of song.stem.mp4), or whole where that is none."""
     stem = path.stem.removesuffix(".stem")
     return stem if stem.strip(". ") else path.name
 

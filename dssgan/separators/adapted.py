@@ -53,6 +53,7 @@ class Adapted(SeparatorModel):
             )
         self.inner = inner
         self.segment_seconds, self.max_segment_seconds = inner.segment_seconds, inner.max_segment_seconds
+        self.separates_by_sound = inner.separates_by_sound
 
     def forward(self, mix: Tensor) -> Tensor:
         """Separate; see `SeparatorModel.forward`."""

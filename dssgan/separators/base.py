@@ -25,6 +25,7 @@ class SeparatorModel(nn.Module):
     Attributes:
         segment_seconds: what one pass sees when a long file is separated; None for whatever is chosen.
         max_segment_seconds: the most that one pass takes; None for no limit.
+        separates_by_sound: whether its estimates follow from the mix that it is given, and from nothing else.
     """
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
@@ -34,6 +35,7 @@ class SeparatorModel(nn.Module):
     channels: int
     segment_seconds: float | None = None
     max_segment_seconds: float | None = None
+    separates_by_sound: bool = True
 
     def __init__(self, sources: tuple[str, ...], sample_rate: int, channels: int) -> None:
         super().__init__()

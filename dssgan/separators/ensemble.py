@@ -62,6 +62,7 @@ class Ensemble(SeparatorModel):
         limits = [member.max_segment_seconds for member in members if member.max_segment_seconds is not None]
         self.max_segment_seconds = min(limits, default=None)
         self.segment_seconds = min([max(member.segment_seconds or 8.0 for member in members), *limits])
+        self.separates_by_sound = all(member.separates_by_sound for member in members)
         self.edges_hz = edges_hz
         self.stft = STFT(N_FFT, HOP_SAMPLES)
         self.register_buffer("band_of_bin", bands_of_bins(edges_hz, N_FFT, first.sample_rate), persistent=False)

@@ -327,4 +327,56 @@ GENRES: dict[str, Genre] = {
         (*_POP, (0, 3, 0, 4)), ("major", "mixolydian"), ((4, 4), (4, 4), (4, 4), (3, 4)), swing=(0.0, 0.5),
         looseness_seconds=0.009, percussion=(_TAMBOURINE, _SHAKER),
     ),
+    "punk": Genre(
+        (150, 215),
+        (
+            {"kick": "X...x.X.X...x.X.", "snare": "....X.......X...", "open_hat": "x.x.x.x.x.x.x.x."},
+            {"kick": "X...X...X...X...", "snare": "..X...X...X...X.", "crash": "x...x...x...x..."},
+            {"kick": "X..xX..xX..xX..x", "snare": "....X.......X...", "ride": "x.x.x.x.x.x.x.x."},
+            {"kick": "X.....x.X.....x.", "snare": "....X.......X..g", "low_tom": "x.x.o.x.x.x.o.x."},
+            {"kick": "X.x.....X.x.....", "snare": "....X.......X...", "closed_hat": "x.x.x.x.x.x.x.x."},
+        ),
+        (
+            Player("bass", ELECTRIC_BASS[1:2], "bass", ("rrrrrrrrrrrrrrrr", "r.r.r.r.r.r.r.r.", "kick"), 1.0, 33),
+            Player("guitar", DISTORTED_GUITAR, "power", ("xxxxxxxxxxxxxxxx", "x.xxx.xxx.xxx.xx", "x.x.x.x.x.x.x.x.", "x-------x---x---"), 1.0, 45),
+            Player("guitar", DISTORTED_GUITAR, "chords", ("xxxxxxxxxxxxxxxx", "x-------x-------", "x.xxx.xxx.xxx.xx"), 0.8, 55),
+            Player("vocals", (52,), "phrases", ("x-x-x-x-x-x-....", "x.x.x-x.x.x.x-..", "..x-x-x-x-x-x-x-"), 0.85, 66),
+            Player("lead", DISTORTED_GUITAR, "phrases", ("xxxxxxxxx---x---", "x-x-x-x-x-x-x-x-"), 0.3, 74),
+        ),
+        (*_POP, (0, 3, 4, 4), (0, 6, 3, 0)), ("major", "minor", "mixolydian"), looseness_seconds=0.011, chord_tones=3, fills=0.8,
+    ),
+    "blues": Genre(
+        (78, 140),
+        (
+            {"kick": "X.......X.......", "snare": "....X.......X...", "closed_hat": "x.x.x.x.x.x.x.x."},
+            {"kick": "X.....x.X.....x.", "snare": "....X..g....X..g", "ride": "x.o.x.o.x.o.x.o."},
+            {"kick": "X.....x.X.x.....", "snare": "g.g.X.g.g.g.X.g.", "open_hat": "..............?.", "closed_hat": "x.x.x.x.x.x.x..."},
+        ),
+        (
+            Player("bass", ELECTRIC_BASS + DOUBLE_BASS, "walking", (), 1.0, 34),
+            Player("guitar", CLEAN_GUITAR + DISTORTED_GUITAR, "chords", ("x.x.x.x.x.x.x.x.", "....x.......x...", "x---....x---...."), 0.9, 55),
+            Player("lead", DISTORTED_GUITAR + CLEAN_GUITAR, "phrases", ("x-x-x-x-x---x---", "..x.x-x-x-x.x---"), 0.7, 67),
+            Player("keys", PIANO + ORGAN, "chords", ("x-------x-------", "..x...x...x...x.", "x.x.x.x.x.x.x.x."), 0.7, 60),
+            Player("lead", (*SAXOPHONE, 22), "phrases", ("x-x---..x-x---..",), 0.4, 67), _VOCALS,
+        ),
+        ((0, 0, 0, 0, 3, 3, 0, 0, 4, 3, 0, 4), (0, 3, 0, 0, 3, 3, 0, 0, 4, 3, 0, 0)), ("mixolydian", "dorian"),
+        ((4, 4), (4, 4), (6, 8)), swing=(0.5, 1.0), looseness_seconds=0.012, chord_tones=4, fills=0.6,
+    ),
+    "soul": Genre(
+        (74, 124),
+        (
+            {"kick": "X..x....X.x.....", "snare": "....X.......X...", "closed_hat": "x.o.x.o.x.o.x.o."},
+            {"kick": "X.....x.x.......", "snare": "X...X...X...X...", "closed_hat": "x.x.x.x.x.x.x.x."},
+            {"kick": "X.x...x..x......", "snare": "....X.g.g...X..g", "closed_hat": "xoxoxoxoxoxoxoxo", "open_hat": "..............?."},
+        ),
+        (
+            Player("bass", ELECTRIC_BASS, "bass", ("r..r..o...rf.s.a", "r-..r.f-s-..f.a.", "kick"), 1.0, 33),
+            Player("guitar", CLEAN_GUITAR + JAZZ_GUITAR, "chords", ("....x.......x...", "x..x..x.x..x..x.", "x.xxx.xxx.xxx.xx"), 0.8, 62),
+            Player("keys", ELECTRIC_PIANO + ORGAN + PIANO, "chords", ("x---x---x---x---", "x-------x-------", "..x...x...x...x."), 0.9, 60),
+            Player("brass", BRASS, "chords", ("............x.x.", "X-..x.......X-..", "x--x--x-........"), 0.6, 64),
+            Player("strings", STRINGS, "chords", ("x---------------", "x-------x-------"), 0.4, 66), _VOCALS,
+        ),
+        ((0, 5, 1, 4), (0, 2, 3, 4), (0, 3), (1, 4, 0, 0)), ("major", "dorian", "minor"), swing=(0.0, 0.6), swung=16,
+        looseness_seconds=0.010, chord_tones=4, fills=0.5, percussion=(_TAMBOURINE, _CONGAS, _SHAKER),
+    ),
 }  # fmt: skip

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -26,6 +26,8 @@ _DRUMS_ONLY = {
     "Black_Pearl_4_LV2": "CC BY-SA 3.0 (avldrums.lv2-soundfont, Glen MacArthur)",
     "Red_Zeppelin_4_LV2": "CC BY-SA 3.0 (avldrums.lv2-soundfont, Glen MacArthur)",
 }
+_SFZ_KITS = {"DrumGizmo MuldjordKit": "CC BY 4.0 (drum samples provided by DrumGizmo.org, Lars Muldjord)"}
+_UNKNOWN = "see its file"
 _HYDROGEN_LICENCE = "GPL-2 or CC BY-SA, by kit (hydrogen-data, hydrogen-drumkits)"
 _ONE_SHOT_LICENCE = "CC0 1.0 (sonic-pi-samples)"
 
@@ -58,6 +60,7 @@ class Instruments:
         soundfonts: General MIDI sounds.
         drum_soundfonts: soundfonts that are one drum kit.
         kits: folders of Hydrogen drum kits.
+        sfz_kits: SFZ files of a drum kit each.
         one_shots: folder of Sonic Pi's samples.
         voice: the speech synthesiser's program.
     """
@@ -65,6 +68,7 @@ class Instruments:
     soundfonts: tuple[Instrument, ...]
     drum_soundfonts: tuple[Instrument, ...]
     kits: tuple[Instrument, ...]
+    sfz_kits: tuple[Instrument, ...]
     one_shots: Instrument | None
     voice: Instrument | None
 
@@ -85,11 +89,11 @@ def find() -> Instruments:
     program = shutil.which("espeak-ng")
     found = Instruments(
         tuple(
-            Instrument(name, fonts[name], _GENERAL_MIDI.get(name, "see its file"))
-            for name in sorted(fonts.keys() - drums)
+            Instrument(name, fonts[name], _GENERAL_MIDI.get(name, _UNKNOWN)) for name in sorted(fonts.keys() - drums)
         ),
         tuple(Instrument(name, fonts[name], _DRUMS_ONLY[name]) for name in sorted(drums)),
         tuple(Instrument(path.name, path, _HYDROGEN_LICENCE) for path in _kits((_KIT_FOLDER, *extra))),
+        tuple(Instrument(path.stem, path, _SFZ_KITS.get(path.stem, _UNKNOWN)) for path in _sfz_kits(extra)),
         Instrument("Sonic Pi samples", _ONE_SHOT_FOLDER, _ONE_SHOT_LICENCE) if _ONE_SHOT_FOLDER.is_dir() else None,
         Instrument("eSpeak NG", Path(program), "GPL-3+ (espeak-ng)") if program else None,
     )
@@ -101,7 +105,7 @@ def find() -> Instruments:
     return found
 
 
-def _soundfonts(folders: tuple[Path, ...]) -> Iterator[Path]:
+def _soundfonts(folders: Sequence[Path]) -> Iterator[Path]:
     for folder in folders:
         for path in sorted(folder.glob("*.sf2")) if folder.is_dir() else ():
             # "default-GM" and its like are second names of a font that is listed under its own
@@ -109,7 +113,13 @@ def _soundfonts(folders: tuple[Path, ...]) -> Iterator[Path]:
                 yield path
 
 
-def _kits(folders: tuple[Path, ...]) -> Iterator[Path]:
+def _kits(folders: Sequence[Path]) -> Iterator[Path]:
     for folder in folders:
         if folder.is_dir():
             yield from (path.parent for path in sorted(folder.glob("*/drumkit.xml")))
+
+
+def _sfz_kits(folders: Sequence[Path]) -> Iterator[Path]:
+    for folder in folders:
+        if folder.is_dir():
+            yield from sorted(folder.glob("*.sfz"))

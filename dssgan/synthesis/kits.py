@@ -11,8 +11,9 @@ import numpy as np
 from dssgan.audio.files import Audio, probe, read
 from dssgan.audio.resample import resample, to_channels
 from dssgan.errors import DssganError
-from dssgan.synthesis import instruments
+from dssgan.synthesis import instruments, mixing
 from dssgan.synthesis.score import Note
+from dssgan.synthesis.sfz import Region, read_regions
 from dssgan.synthesis.soundfont import SAMPLE_RATE, Player
 
 _TAIL_DB = -66.0
@@ -26,8 +27,17 @@ _KEYS = {
     "tambourine": 54, "splash": 55, "cowbell": 56, "high_conga": 63, "low_conga": 64, "timbale": 65, "shaker": 70,
     "clave": 75,
 }  # fmt: skip
+# ... and others that recorded kits have it on
+_OTHER_KEYS = {
+    "kick": (35,), "snare": (40,), "low_tom": (41,), "mid_tom": (45,), "high_tom": (48,), "crash": (57,), "ride": (59,),
+}  # fmt: skip
 _AVL_KEYS = {key: note for key, note in _KEYS.items() if note < 60}
 _GENERAL_MIDI_KITS = {0: False, 8: False, 16: False, 24: True, 25: True, 32: False, 40: False}  # program: electronic
+
+# How an engineer may balance a kit's microphones: level of those in the room and of those above the kit, dB
+_BALANCES_DB = {"": (0.0, 0.0), ", close": (-14.0, -5.0), ", room": (6.0, 1.0)}
+_ROOM, _OVERHEAD = (re.compile(words, re.IGNORECASE) for words in (r"amb|room|far", r"^oh|over"))
+_MAX_LAYERS, _MAX_TURNS = 6, 4  # of the strokes of a piece that are decoded; large kits have fifty
 
 _SNARES = (
     "elec_snare", "elec_hi_snare", "elec_mid_snare", "elec_filt_snare", "sn_dub", "sn_dolf", "sn_zome",
@@ -112,6 +122,7 @@ def find() -> tuple[Kit, ...]:
     """
     found = instruments.find()
     kits = [_hydrogen(kit) for kit in found.kits]
+    kits += [kit for file in found.sfz_kits for kit in _sfz(file)]
     kits += [_soundfont(font, 0, 0, False, _AVL_KEYS) for font in found.drum_soundfonts]
     for font in found.soundfonts:
         programs = _GENERAL_MIDI_KITS if font.name == "FluidR3_GM" else {0: False}
@@ -146,6 +157,51 @@ def _hydrogen(instrument: instruments.Instrument) -> Kit:
     stated = [facts[key] for key in ("author", "license") if facts.get(key)]
     credit = f"{instrument.name}: {', '.join(stated)}" if stated else instrument.credit
     return Kit(instrument.name, credit, bool(_ELECTRONIC.search(instrument.name)), loaders)
+
+
+def _sfz(instrument: instruments.Instrument) -> Iterator[Kit]:
+    """One kit for each balance of its microphones, where it has several."""
+    regions = read_regions(instrument.path)
+    pieces: dict[str, list[Region]] = {}
+    for piece, key in _AVL_KEYS.items():
+        for wanted in (key, *_OTHER_KEYS.get(piece, ())):
+            struck = [region for region in regions if region.keys[0] <= wanted <= region.keys[1]]
+            if struck:
+                pieces[piece] = struck
+                break
+    several = any(_ROOM.search(region.microphone) for region in regions)
+    for name, levels_db in _BALANCES_DB.items() if several else [("", (0.0, 0.0))]:
+        loaders = {piece: partial(_read_regions, tuple(struck), levels_db) for piece, struck in pieces.items()}
+        yield Kit(f"{instrument.name}{name}", instrument.credit, bool(_ELECTRONIC.search(instrument.name)), loaders)
+
+
+def _read_regions(regions: tuple[Region, ...], levels_db: tuple[float, float]) -> tuple[Layer, ...]:
+    """Add up the microphones of each stroke."""
+    strokes: dict[int, dict[int, list[Region]]] = {}
+    for region in regions:
+        strokes.setdefault(region.velocities[1], {}).setdefault(region.turn, []).append(region)
+    highest = sorted(strokes)
+    chosen = [highest[place] for place in np.unique(np.linspace(0, len(highest) - 1, _MAX_LAYERS).round().astype(int))]
+    layers = []
+    for velocity in chosen:
+        turns = sorted(strokes[velocity])[:_MAX_TURNS]
+        layers.append(
+            Layer(velocity / 127, tuple(_add_microphones(strokes[velocity][turn], levels_db) for turn in turns))
+        )
+    return tuple(layers)
+
+
+def _add_microphones(regions: list[Region], levels_db: tuple[float, float]) -> Audio:
+    parts = []
+    for region in regions:
+        room, overhead = (bool(words.search(region.microphone)) for words in (_ROOM, _OVERHEAD))
+        gain = region.gain * 10 ** ((room * levels_db[0] + overhead * levels_db[1]) / 20)
+        audio = to_channels(resample(read(region.sample), probe(region.sample).sample_rate, SAMPLE_RATE), 2)
+        parts.append(audio * (mixing.pan(region.pan) * np.float32(gain)))
+    total = np.zeros((2, max(part.shape[1] for part in parts)), np.float32)
+    for part in parts:
+        total[:, : part.shape[1]] += part
+    return _trimmed(total)
 
 
 def _tag(element: object) -> str:

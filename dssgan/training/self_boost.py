@@ -130,7 +130,7 @@ def label(
             name = f"{number:04d}-{start:04d}"
             written = write_stems(
                 [(mix[:, part], estimates[..., part].astype(np.float32))],
-                folder / name,
+                {source: folder / name / f"{source}.wav" for source in teacher.sources},
                 teacher.sources,
                 sample_rate=rate,
                 channels=channels,

@@ -114,7 +114,7 @@ except DssganError as error:
 @pytest.mark.parametrize(
     ("name", "subtype", "message"),
     [
-        ("a.mp3", "pcm16", "cannot write .mp3; choose .wav or .flac"),
+        ("a.mp3", "pcm16", ".mp3 cannot hold pcm16; choose .wav or .flac"),
         ("a", "pcm16", "cannot write a file without suffix"),
         ("a.wav", "pcm61", "unknown subtype 'pcm61': did you mean pcm16"),
         ("a.flac", "float32", ".flac cannot hold float32; choose pcm16 or pcm24"),

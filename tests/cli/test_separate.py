@@ -12,6 +12,8 @@ import soundfile
 import torch
 
 from dssgan.audio.files import read, write
+from dssgan.audio.stems import stem_names
+from dssgan.audio.tags import Picture, Tags, read_tags, write_tags
 from dssgan.cli import main
 from dssgan.data.bundled import FOLDER
 from dssgan.separators import build_separator
@@ -83,6 +85,115 @@ def test_formats(run, song, tmp_path, options, suffix, subtype):
     for name in ("drums", "other"):
         info = soundfile.info(tmp_path / "out" / song.stem / f"{name}.{suffix}")
         assert (info.subtype, info.frames, info.samplerate) == (subtype, 88200, 44100)
+
+
+@pytest.mark.parametrize(("kind", "rate"), [("mp3", 44100), ("ogg", 44100), ("opus", 48000), ("m4a", 44100)])
+def test_lossy_formats(run, song, tmp_path, kind, rate):
+    code, _, errors = run(song, "-o", tmp_path / "out", "--format", kind)
+    assert code == 0
+    assert any("the stems at 48000 Hz" in line for line in errors) == (kind == "opus")
+    mix = read(song)
+    stems = [read(tmp_path / "out" / song.stem / f"{name}.{kind}") for name in ("drums", "other")]
+    assert stems[0].shape == stems[1].shape == (2, 88200 * rate // 44100)
+    if rate == 44100:
+        # codecs lose a little, and nothing may move by a sample
+        error = (stems[0] + stems[1] - mix)[:, 2000:-2000]
+        assert np.square(error).mean() < 0.02 * np.square(mix).mean()
+
+
+def test_a_stem_file(run, song, tmp_path):
+    assert run(song, "-o", tmp_path / "out", "--format", "stem.mp4", "-q") == (0, "", [])
+    path = tmp_path / "out" / f"{song.stem}.stem.mp4"
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+    assert stem_names(path) == ("mix", "drums", "other", "-", "-")
+    mix, drums, other = (read(path, stem=number) for number in range(3))
+    assert mix.shape == drums.shape == (2, 88200)
+    assert np.square(drums + other - mix).mean() < 0.02 * np.square(mix).mean()
+
+
+def test_which_stems_under_which_name(run, song, tmp_path):
+    out = tmp_path / "out"
+    assert run(song, "-o", out, "-q", "--stems", "drums", "--filename", "{track} ({stem}).{ext}")[0] == 0
+    assert [path.name for path in out.iterdir()] == [f"{song.stem} (drums).wav"]
+    assert run(song, "-o", out, "-q", "--two-stems", "drums", "--filename", "{stem}/{track}.{ext}")[0] == 0
+    assert sorted(str(path.relative_to(out)) for path in out.rglob("*.wav")) == [
+        f"{song.stem} (drums).wav", f"drums/{song.stem}.wav", f"no_drums/{song.stem}.wav",
+    ]  # fmt: skip
+    one, other = (
+        soundfile.read(path)[0] for path in (out / f"{song.stem} (drums).wav", out / f"drums/{song.stem}.wav")
+    )
+    np.testing.assert_array_equal(one, other)
+    code, _, errors = run(song, tmp_path / "b.wav", "-o", out, "-q", "--filename", "{stem}.{ext}")
+    assert code == 2
+    assert "would have this name; use {track} in it" in errors[0]
+
+
+@pytest.mark.parametrize(
+    ("mode", "message"), [("clamp", None), ("none", "a stem would clip, at"), ("rescale", "all stems at 0.")]
+)
+def test_stems_that_would_clip(run, tmp_path, mode, message):
+    """An untrained model gives half of the mix to each; a mix beyond full scale clips."""
+    song = tmp_path / "loud.wav"
+    soundfile.write(song, 5 * read(SONG, 44100 * 5, 44100).T, 44100, subtype="FLOAT")
+    code, _, errors = run(song, "-o", tmp_path / "out", "--clip-mode", mode)
+    assert code == (2 if mode == "none" else 0)
+    assert any((message or "") in line for line in errors)
+    drums = tmp_path / "out" / "loud" / "drums.wav"
+    assert drums.exists() == (mode != "none")
+    if mode == "clamp":
+        assert soundfile.read(drums)[0].max() == 1 - 2**-15
+        assert not any("all stems at" in line for line in errors)
+
+
+def test_tags_and_cover_carry_over(run, song, tmp_path):
+    tags = Tags({"title": ("Ünï ☃",), "artist": ("A",), "bpm": ("128",)}, Picture(b"\x89PNG\r\n\x1a\n", "image/png"))
+    write_tags(song, tags)
+    out = tmp_path / "out"
+    for kind in ("wav", "flac", "mp3", "stem.mp4"):
+        assert run(song, "-o", out / kind, "-q", "--format", kind)[0] == 0
+        for path in (out / kind).rglob(f"*.{kind}"):
+            assert read_tags(path) == tags
+    assert run(song, "-o", out / "bare", "-q", "--no-tags")[0] == 0
+    assert read_tags(out / "bare" / song.stem / "drums.wav") == Tags()
+
+
+def test_standard_input_and_output(model, song, tmp_path):
+    command = [Path(sys.executable).with_name("dssgan"), "separate", "-m", model, "-d", "cpu", "-"]
+    done = subprocess.run([*command, "--stems", "drums"], input=song.read_bytes(), capture_output=True, check=True)
+    assert done.stderr == b""
+    (tmp_path / "piped.wav").write_bytes(done.stdout)
+    subprocess.run([*command, "-q", "-o", tmp_path / "out"], input=song.read_bytes(), check=True)
+    drums = soundfile.read(tmp_path / "out" / "stdin" / "drums.wav")[0]
+    np.testing.assert_array_equal(soundfile.read(tmp_path / "piped.wav")[0], drums)
+    for options, data, message in (
+        ([], song.read_bytes(), b"standard output holds one file: name one track"),
+        (["--stems", "drums"], b"", b"stdin: is empty"),
+        (["--json"], b"", b"--json and standard output for sound: choose one"),
+    ):
+        failed = subprocess.run([*command, *options], input=data, capture_output=True, check=False)
+        assert (failed.returncode, failed.stdout, failed.stderr.count(b"\n")) == (2, b"", 1)
+        assert message in failed.stderr
+
+
+def test_several_at_a_time_give_the_same(run, tmp_path):
+    names = ["a.wav", "b.wav", "bad.wav"]
+    for name in names[:2]:
+        write(tmp_path / name, read(SONG, 44100 * (1 + names.index(name)), 44100), 44100)
+    (tmp_path / "bad.wav").write_text("no audio")
+    tracks = [tmp_path / name for name in names]
+    one = run(*tracks, "-o", tmp_path / "one", "-q")
+    two = run(*tracks, "-o", tmp_path / "two", "-q", "-j", "2")
+    assert one == two == (2, "", [one[2][0], "dssgan: 1 of 3 tracks failed"])
+    for name in ("a", "b"):
+        stems = [soundfile.read(tmp_path / folder / name / "drums.wav", dtype="int16")[0] for folder in ("one", "two")]
+        assert np.abs(stems[0].astype(int) - stems[1]).max() <= 1
+
+
+def test_a_place_that_cannot_be_written_costs_one_line_before_work(run, song, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, _, errors = run(song, "-o", tmp_path / "file" / "out")
+    assert (code, len(errors)) == (2, 1)
+    assert "cannot be written" in errors[0]
 
 
 def test_default_folder(run, song, tmp_path, monkeypatch):
@@ -213,7 +324,17 @@ def test_tracks_are_never_written_over(run, tmp_path, song):
     [
         (["--int24", "--float32"], "choose one of them"),
         (["--format", "flac", "--float32"], ".flac cannot hold float32"),
-        (["--format", "mp3"], "'mp3' is not one of"),
+        (["--format", "mp5"], "'mp5' is not one of"),
+        (["--format", "mp3", "--int24"], ".mp3 cannot hold pcm24; choose .wav or .flac for that"),
+        (["--mp3-bitrate", "320"], "bit rate 320: .wav has none to choose"),
+        (["--filename", "{song}.{ext}"], "file name '{song}.{ext}': make it of {track} and {stem}"),
+        (["--filename", "../{stem}.{ext}"], "leads out of the output folder"),
+        (["--filename", "{track}.{ext}"], "all stems would have it; add {stem}"),
+        (["--stems", "vocals"], "unknown stem 'vocals': choose one of drums, other"),
+        (["--two-stems", "drum"], "unknown stem 'drum': did you mean drums"),
+        (["--format", "stem.mp4", "--stems", "drums"], ".stem.mp4 holds all stems"),
+        (["--shifts", "0"], "shifts 0: give 1 or more"),
+        (["-j", "2", "--address", "auto"], "--address and -j: choose one of them"),
         (["-d", "cdua"], "unknown device 'cdua': did you mean cuda"),
         (["-m", "no-such-model"], "unknown model 'no-such-model'"),
         (["-m", "no/such.yaml"], "no/such.yaml: there is no such model"),

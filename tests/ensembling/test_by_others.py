@@ -16,6 +16,7 @@ from dssgan.data.dataset import Dataset
 from dssgan.data.track import Track
 from dssgan.ensembling.build import build_ensemble
 from dssgan.errors import ModelError
+from dssgan.inference.output import OutputSettings
 from dssgan.inference.separator import Separator
 from dssgan.separators import build_separator
 from dssgan.separators.bundle import save_bundle
@@ -65,7 +66,7 @@ def test_members_by_others_are_weighed_beside_our_own(dataset: Dataset, tmp_path
     separator = Separator.load(moved / "best.yaml")
     song = tmp_path / "songs" / "Song" / "mix.wav"
     shutil.copy(song, tmp_path / "Song.wav")
-    written = separator.separate_file(tmp_path / "Song.wav", tmp_path / "out", subtype="float32")
+    written = separator.separate_file(tmp_path / "Song.wav", tmp_path / "out", OutputSettings(subtype="float32"))
     found = files.read(written.paths["drums"])
     error = 10 * np.log10(np.square(drums).sum() / np.square(found - drums).sum())
     assert error == pytest.approx(built.fitted, abs=0.01)

@@ -184,3 +184,31 @@ def test_mix_that_does_not_fit(models):
     for empty in (noise(0), noise(10)[0]):
         with pytest.raises(AudioError, match="at least one sample"):
             separate_array(models["fir"](), empty)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(num_samples=st.integers(1, 6000), shifts=st.integers(2, 4), cuts=st.lists(st.integers(0, 6000), max_size=8))
+def test_shifts_change_neither_length_nor_place(models, num_samples, shifts, cuts):
+    model, mix = models["gains"](0.25, 0.75), noise(num_samples)
+    blocks = np.split(mix, sorted(min(cut, num_samples) for cut in cuts), axis=-1)
+    separated = separate_blocks(model, blocks, SeparationSettings(**GRID, shifts=shifts))
+    np.testing.assert_allclose(np.concatenate(list(separated), axis=-1), [0.25 * mix, 0.75 * mix], atol=2e-7)
+
+
+def test_shifts_average_over_grids(models):
+    """A filter's error at the segments' edges lies elsewhere on every grid, so it averages down."""
+    model, mix = models["fir"](), noise(20000)
+    with torch.inference_mode():
+        direct = model(torch.from_numpy(mix)[None])[0].numpy()
+    one, four = (separate_all(model, mix, segment_seconds=0.1, overlap=0.0, shifts=shifts) for shifts in (1, 4))
+    errors = [np.square(found - direct).sum() for found in (one, four)]
+    assert errors[1] < 0.4 * errors[0]
+    assert np.abs(four - direct).max() < 0.7 * np.abs(one - direct).max()
+
+
+def test_shifts_are_spread_over_half_a_second(models):
+    shifts = SeparationSettings(shifts=8).shifts_in_samples(models["gains"](0.5, 0.5))
+    assert shifts[0] == 0
+    assert len(set(shifts)) == 8
+    assert max(shifts) < 0.5 * RATE
+    assert np.diff(sorted(shifts)).max() < 0.5 * RATE / 4

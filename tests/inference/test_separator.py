@@ -13,6 +13,7 @@ import torch
 from dssgan.audio.files import read, write
 from dssgan.data.bundled import FOLDER
 from dssgan.errors import AudioError, ConfigError, DssganError, ModelError
+from dssgan.inference.output import OutputSettings
 from dssgan.inference.separator import Separator
 from dssgan.separators.bundle import save_bundle
 
@@ -42,7 +43,7 @@ def test_stems_of_a_real_song_sum_to_it(tmp_path, separator, excerpt, subtype, s
     bits = BITS[subtype]
     song = tmp_path / f"song{suffix}"
     write(song, excerpt, 44100, subtype)
-    result = separator.separate_file(song, tmp_path / "out", subtype=subtype, suffix=suffix)
+    result = separator.separate_file(song, tmp_path / "out", OutputSettings(subtype=subtype, suffix=suffix))
     assert list(result.paths) == ["drums", "other"]
     stems = [steps_of(path, bits) for path in result.paths.values()]
     assert stems[0].any()
@@ -53,7 +54,7 @@ def test_stems_of_a_real_song_sum_to_it(tmp_path, separator, excerpt, subtype, s
 
 
 def test_lossy_song_as_it_is(tmp_path, separator):
-    result = separator.separate_file(SONG, tmp_path, subtype="float32")
+    result = separator.separate_file(SONG, tmp_path, OutputSettings(subtype="float32"))
     mix = read(SONG)
     stems = [soundfile.read(path, dtype="float32", always_2d=True)[0].T for path in result.paths.values()]
     np.testing.assert_allclose(sum(stems), mix, atol=1e-6)
@@ -61,7 +62,7 @@ def test_lossy_song_as_it_is(tmp_path, separator):
 
 def test_file_and_array_agree(tmp_path, separator, excerpt):
     write(tmp_path / "song.wav", excerpt, 44100, "float32")
-    result = separator.separate_file(tmp_path / "song.wav", tmp_path / "out", subtype="float32")
+    result = separator.separate_file(tmp_path / "song.wav", tmp_path / "out", OutputSettings(subtype="float32"))
     stems = separator.separate(excerpt, 44100)
     for source, path in result.paths.items():
         np.testing.assert_array_equal(soundfile.read(path, dtype="float32")[0].T, stems[source])
@@ -151,7 +152,7 @@ def test_mix_is_never_written_over(tmp_path, separator, excerpt):
         separator.separate_file(tmp_path / "drums.wav", tmp_path)
     (tmp_path / "other.flac").mkdir()
     with pytest.raises(AudioError, match=r"other\.flac: is a folder"):
-        separator.separate_file(tmp_path / "drums.wav", tmp_path, suffix=".flac")
+        separator.separate_file(tmp_path / "drums.wav", tmp_path, OutputSettings(suffix=".flac"))
 
 
 def test_broken_files(tmp_path, separator, excerpt):
@@ -200,7 +201,7 @@ def test_more_channels_than_a_flac_holds_are_refused_before_anything_is_separate
     write(tmp_path / "field.wav", np.zeros((10, 1000), np.float32), 44100)
     broken = Separator(models["broken"](1.0, 1.0, sample_rate=44100, channels=2), "broken")
     with pytest.raises(AudioError, match=r"field\.wav: a flac holds at most 8 channels, not 10; choose wav"):
-        broken.separate_file(tmp_path / "field.wav", tmp_path / "out", suffix=".flac")
+        broken.separate_file(tmp_path / "field.wav", tmp_path / "out", OutputSettings(suffix=".flac"))
 
 
 @pytest.mark.parametrize("subtype", ["pcm16", "float32"])
@@ -212,7 +213,7 @@ def test_full_disk(tmp_path, models, excerpt, subtype):
     resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
     try:
         with pytest.raises(DssganError, match=r"out.*: cannot be written \(.*\); make space") as caught:
-            quick.separate_file(tmp_path / "song.wav", tmp_path / "out", subtype=subtype)
+            quick.separate_file(tmp_path / "song.wav", tmp_path / "out", OutputSettings(subtype=subtype))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert ".dssgan-" not in str(caught.value)

@@ -10,10 +10,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dssgan.errors import AudioError, ConfigError
-from dssgan.inference.stem_files import write_stems
+from dssgan.inference.output import OutputSettings
+from dssgan.inference.stem_files import WrittenStems
+from dssgan.inference.stem_files import write_stems as write_to
 
 BITS = {"pcm16": 16, "pcm24": 24}
 INTEGER_KINDS = [("pcm16", ".wav"), ("pcm24", ".wav"), ("pcm16", ".flac"), ("pcm24", ".flac")]
+
+
+def write_stems(stream, folder: Path, sources: list[str], *, sample_rate: int, channels: int, **output) -> WrittenStems:
+    settings = OutputSettings(**output)
+    paths = settings.paths(folder, "song", sources)
+    return write_to(stream, paths, sources, sample_rate=sample_rate, channels=channels, output=settings)
 
 
 def cut(mix: np.ndarray, estimates: np.ndarray, size: int = 700) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -123,7 +131,8 @@ def test_folder_that_cannot_be(tmp_path):
     [
         ("float32", ".flac", r"\.flac cannot hold float32; choose pcm16 or pcm24"),
         ("pcm8", ".wav", "unknown subtype 'pcm8'"),
-        ("pcm16", ".mp3", r"cannot write \.mp3; choose \.wav or \.flac"),
+        ("pcm16", ".mp3", r"\.mp3 cannot hold pcm16; choose \.wav or \.flac"),
+        ("pcm16", ".mp5", r"cannot write \.mp5; choose \.wav, .* or \.stem\.mp4"),
     ],
 )
 def test_formats_that_do_not_exist(tmp_path, subtype, suffix, message):

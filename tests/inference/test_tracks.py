@@ -13,7 +13,8 @@ OUT = Path("out")
 
 
 def folders(*names: str) -> list[str]:
-    return [str(track.folder.relative_to(OUT)) for track in plan_tracks([Path(name) for name in names], OUT)]
+    tracks = plan_tracks([Path(name) for name in names], OUT)
+    return [str((track.folder / track.name).relative_to(OUT)) for track in tracks]
 
 
 @pytest.mark.parametrize(

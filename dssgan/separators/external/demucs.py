@@ -19,7 +19,6 @@ from dssgan.separators.external.family import (
     Family,
     KnownModel,
     build_network,
-    drums_and_rest,
     import_from,
     level_of,
     load_weights,
@@ -27,6 +26,7 @@ from dssgan.separators.external.family import (
     read_metadata,
     require_drums,
 )
+from dssgan.separators.two_stems import one_and_rest
 
 # class -> module of the package that has it; nothing else is made from a checkpoint
 _NETWORKS = {"Demucs": "demucs.demucs", "HDemucs": "demucs.hdemucs", "HTDemucs": "demucs.htdemucs"}
@@ -80,7 +80,7 @@ class Demucs(SeparatorModel):
         """Separate; see `SeparatorModel.forward`."""
         mean, std = level_of(mix)
         estimates = self._average((mix - mean) / std) * std[:, None] + mean[:, None]
-        return drums_and_rest(estimates, self.drums)
+        return one_and_rest(estimates, self.drums)
 
     def _average(self, mix: Tensor) -> Tensor:
         total: Tensor | None = None

@@ -124,20 +124,6 @@ def import_from(module: str, extra: str) -> Any:
         raise ModelError(f"{extra}: needs more packages; pip install 'dssgan[{extra}]'") from error
 
 
-def drums_and_rest(estimates: Tensor, drums: int) -> Tensor:
-    """Bring the estimates of any sources down to drums and the sum of all others.
-
-    Args:
-        estimates: (batch, sources, channels, samples).
-        drums: place of the drums.
-
-    Returns:
-        (batch, 2, channels, samples).
-    """
-    chosen = estimates[:, drums]
-    return torch.stack([chosen, estimates.sum(dim=1) - chosen], dim=1)
-
-
 def level_of(mix: Tensor) -> tuple[Tensor, Tensor]:
     """Give mean and standard deviation of a mix's channels together, by which many networks level what they hear.
 

@@ -20,13 +20,13 @@ from dssgan.separators.external.family import (
     OTHER,
     Family,
     build_network,
-    drums_and_rest,
     import_from,
     level_of,
     load_weights,
     read_checkpoint,
     require_drums,
 )
+from dssgan.separators.two_stems import one_and_rest
 
 _MODULES = "pymss_core.modules"
 # kind -> module and class of the network
@@ -80,7 +80,7 @@ class MSST(SeparatorModel):
         estimates = estimates[..., :num_samples] * std[:, None] + mean[:, None]
         if estimates.shape[1] == 1:
             return torch.cat([estimates, mix[:, None] - estimates], dim=1)
-        return drums_and_rest(estimates, self.drums)
+        return one_and_rest(estimates, self.drums)
 
     def _wanted(self, num_samples: int) -> int:
         """Give a length that the network takes: that of its excerpts, or what is longer and fits its transform."""

@@ -16,8 +16,9 @@ from dssgan.atomic import replacing
 from dssgan.configurable import settings_of
 from dssgan.errors import ConfigError, ModelError
 from dssgan.separators.base import SeparatorModel
-from dssgan.separators.external.family import DRUMS, OTHER, Family, drums_and_rest, import_from, require_drums
+from dssgan.separators.external.family import DRUMS, OTHER, Family, import_from, require_drums
 from dssgan.separators.masking import MaskingSeparator
+from dssgan.separators.two_stems import one_and_rest
 
 METADATA = "dssgan"  # key of the graph's metadata that says how it is to be used
 # The sources of graphs that do not say, by their number: those of Demucs, in its order.
@@ -130,7 +131,7 @@ class OnnxWave(SeparatorModel):
         padded = functional.pad(mix, (0, wanted - num_samples))
         parts = padded.split(self.fixed_batch or len(mix))
         estimates = torch.cat([self.graph.run(part) for part in parts])[..., :num_samples]
-        return drums_and_rest(estimates, self.drums)
+        return one_and_rest(estimates, self.drums)
 
 
 class OnnxFamily(Family):

@@ -32,6 +32,8 @@ class StemsFolder(SeparatorModel):
         channels: channels at which they are given.
     """
 
+    separates_by_sound = False
+
     def __init__(self, folder: Path, sample_rate: int = _SAMPLE_RATE, channels: int = _CHANNELS) -> None:
         super().__init__((DRUMS, OTHER), sample_rate, channels)
         self.folder = folder
@@ -65,6 +67,8 @@ class StemsFolder(SeparatorModel):
 
 
 class _StemsOfSong(SeparatorModel):
+    separates_by_sound = False
+
     def __init__(self, parent: StemsFolder, drums: Path, rests: list[Path]) -> None:
         super().__init__(parent.sources, parent.sample_rate, parent.channels)
         self.drums, self.rests = drums, rests
@@ -75,13 +79,14 @@ class _StemsOfSong(SeparatorModel):
         return self.separate_at(mix, [0] * len(mix))
 
     def separate_at(self, mix: Tensor, starts: Starts) -> Tensor:
-        """Give the stems from where each excerpt starts; they are silent after their end."""
+        """Give the stems from where each excerpt starts; before their beginning and after their end they are silent."""
         stems = self._load()
         length = mix.shape[-1]
         given = np.zeros((len(mix), *stems.shape[:-1], length), np.float32)
         for item, start in zip(given, starts, strict=True):
-            part = stems[..., start : start + length]
-            item[..., : part.shape[-1]] = part
+            before = max(0, -start)  # of a shifted song
+            part = stems[..., max(0, start) : max(0, start + length)]
+            item[..., before : before + part.shape[-1]] = part
         estimates = torch.from_numpy(given).to(mix)
         if not self.rests:
             estimates[:, 1] = mix - estimates[:, 0]

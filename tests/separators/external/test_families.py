@@ -16,6 +16,7 @@ from external_checkpoints import SOURCES, htdemucs, write_bag, write_demucs, wri
 
 from dssgan.audio import files
 from dssgan.errors import ConfigError, ModelError
+from dssgan.inference.output import OutputSettings
 from dssgan.inference.overlap_add import SeparationSettings
 from dssgan.inference.separator import Separator
 from dssgan.inference.stream import separate_array
@@ -222,7 +223,7 @@ def test_stems_of_another_program(tmp_path: Path, song: tuple[np.ndarray, np.nda
     for name, audio in {"drums": sources[0], "bass": halves[0], "vocals": halves[1], "mix": mix}.items():
         files.write(tmp_path / "stems" / "Song" / f"{name}.wav", audio, 44100, "float32")
     separator = Separator.load(f"stems:{tmp_path}/stems", segment_seconds=0.5)
-    separator.separate_file(tmp_path / "Song.wav", tmp_path / "out", subtype="float32")
+    separator.separate_file(tmp_path / "Song.wav", tmp_path / "out", OutputSettings(subtype="float32"))
     for name, source in zip(("drums", "other"), sources, strict=True):
         np.testing.assert_allclose(files.read(tmp_path / "out" / f"{name}.wav"), source, atol=1e-5)
     files.write(tmp_path / "Other.wav", mix, 44100)

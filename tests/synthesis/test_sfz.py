@@ -1,0 +1,113 @@
+"""Drum kits in SFZ: what sounds when, and the kits made of it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dssgan.audio.files import write
+from dssgan.errors import DssganError
+from dssgan.synthesis import instruments, kits
+from dssgan.synthesis.sfz import read_regions
+
+RATE = 44100
+
+
+def stroke(path: Path, level: float, seconds: float = 0.1) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    decay = np.exp(-30 * np.arange(round(seconds * RATE)) / RATE)
+    write(path, (level * decay * np.sin(np.arange(len(decay)) * 0.3))[None].astype(np.float32), RATE)
+    return path
+
+
+@pytest.fixture
+def kit(tmp_path: Path) -> Path:
+    """A kit of two pieces: a snare of two layers, two turns and three microphones, and a bass drum."""
+    for number, level in enumerate((0.2, 0.25, 0.5, 0.6), 1):
+        for microphone, share in (("Top", 1.0), ("OHL", 0.5), ("AmbL", 0.25)):
+            stroke(tmp_path / f"Samples/Snare/{number}-Snare-{microphone}.flac", level * share)
+    stroke(tmp_path / "Samples/Kick/1-Kick-Top.flac", 0.5)
+    data = tmp_path / "Data"
+    data.mkdir()
+    (data / "macro.txt").write_text("#define $dir ../Samples\n#define $v 6\n#define $vel 127\n#define $wide 100\n")
+    (data / "snare.txt").write_text(
+        "#define $instr Snare\nkey=d2 // of the snare\n"
+        "<region> lovel=1 hivel=$v3 sample=$instr/1-$instr-$mic.flac seq_length=2 seq_position=1\n"
+        "<region> lovel=1 hivel=$v3 sample=$instr/2-$instr-$mic.flac seq_length=2 seq_position=2\n"
+        "<region> lovel=64 hivel=$vel sample=$instr/3-$instr-$mic.flac seq_length=2 seq_position=1\n"
+        "<region> lovel=64 hivel=$vel sample=$instr/4-$instr-$mic.flac seq_length=2 seq_position=2\n"
+    )
+    (tmp_path / "Stereo").mkdir()
+    path = tmp_path / "Stereo" / "Small kit.sfz"
+    path.write_text(
+        '#include "../Data/macro.txt"\n<control>\ndefault_path=$dir/\nset_hdcc40=0.5 set_hdcc41=1 set_cc43=0\n'
+        '<global> loop_mode=one_shot\n<master> #define $mic Top #include "../Data/snare.txt"\n'
+        "<global> volume=-6 pan_oncc41=-$wide amplitude_oncc40=200 locc40=1\n"
+        '<master> #define $mic OHL #include "..\\Data\\snare.txt"\n'
+        '<global> pan=50 locc43=1\n<master> #define $mic OHL <group> #include "../Data/snare.txt"\n'
+        '<global>\n<master> #define $mic AmbL <group> #include "../Data/snare.txt"\n'
+        "<global> <group> key=36 <region> sample=Kick/1-Kick-Top.flac amplitude=50\n"
+        "<region> sample=*silence key=44\n<region> key=36 sample=Kick/missing.flac\n"
+    )
+    return path
+
+
+def test_regions_have_what_all_above_them_say(kit: Path) -> None:
+    regions = read_regions(kit)
+    assert len(regions) == 4 * 3 + 1  # neither silence, nor what is missing, nor what a controller turns off
+    top, overhead = regions[0], regions[4]
+    assert (top.sample.name, top.keys, top.velocities, top.turn) == ("1-Snare-Top.flac", (38, 38), (1, 63), 1)
+    assert (top.gain, top.pan) == (1.0, 0.0)
+    assert overhead.microphone == "OHL"
+    assert overhead.gain == pytest.approx(10 ** (-6 / 20))  # -6 dB, and 200 % of half a controller's way
+    assert overhead.pan == -1.0
+    assert regions[8].pan == 0.0  # a new <global> forgets the one before
+    assert (regions[-1].gain, regions[-1].velocities) == (0.5, (0, 127))
+
+
+def test_microphones_add_up_to_strokes(kit: Path) -> None:
+    made = list(kits._sfz(instruments.Instrument(kit.stem, kit, "CC0")))
+    assert [one.name for one in made] == ["Small kit", "Small kit, close", "Small kit, room"]
+    assert set(made[0].loaders) == {"snare", "kick"}
+    soft, hard = made[0].layers("snare")
+    assert (soft.most, hard.most) == (63 / 127, 1.0)
+    assert (len(soft.strokes), len(hard.strokes)) == (2, 2)
+    assert np.abs(hard.strokes[1]).max() == 1.0
+    assert np.abs(soft.strokes[0]).max() == pytest.approx(0.2 / 0.6, rel=0.01)
+    sides = [np.abs(one.layers("snare")[1].strokes[1]).max(axis=1) for one in made]
+    # the overhead is on the left; close and room balances change its share by -5 and +1 dB
+    ratios = [side[1] / side[0] for side in sides]
+    half = 0.5 * 10 ** (-6 / 20) * np.sqrt(2)
+    assert ratios[0] == pytest.approx(1.25 / (1.25 + half), rel=0.02)
+    room = 0.25 * 10 ** (-14 / 20)
+    assert ratios[1] == pytest.approx((1 + room) / (1 + room + half * 10 ** (-5 / 20)), rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('#include "kit.sfz"', "without end"),
+        ('#include "away.txt"', "No such file"),
+        ("<region> key=36 lovel=soft sample=a.flac", "soft"),
+    ],
+)
+def test_broken_kits_give_one_line(tmp_path: Path, text: str, reason: str) -> None:
+    stroke(tmp_path / "a.flac", 0.5)
+    path = tmp_path / "kit.sfz"
+    path.write_text(text)
+    with pytest.raises(DssganError, match=reason) as caught:
+        read_regions(path)
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_a_named_folder_gives_its_kits(
+    played: instruments.Instruments, kit: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Small kit" not in [one.name for one in played.sfz_kits]
+    monkeypatch.setenv(instruments.VARIABLE, str(kit.parent))
+    instruments.find.cache_clear()
+    try:
+        assert [one.name for one in instruments.find().sfz_kits] == ["Small kit"]
+    finally:
+        instruments.find.cache_clear()
