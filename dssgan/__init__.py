@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from dssgan.errors import DssganError
+from dssgan.extras import explain_missing
 
 if TYPE_CHECKING:
     from dssgan.data.audio_file import AudioFile
@@ -42,9 +43,17 @@ _MODULES = {
     "make_config": "dssgan.training.settings",
     "train": "dssgan.training.phases",
 }
+_EXTRAS = {"build_ensemble": "evaluate", "evaluate": "evaluate", "train": "train"}
 
 
 def __getattr__(name: str) -> object:
     if name not in _MODULES:
         raise AttributeError(f"module 'dssgan' has no attribute {name!r}")
-    return getattr(import_module(_MODULES[name]), name)
+    try:
+        module = import_module(_MODULES[name])
+    except ModuleNotFoundError as error:
+        line = explain_missing(f"dssgan.{name}", error, _EXTRAS.get(name, "all"))
+        if line is None:
+            raise
+        raise ImportError(line, name=error.name) from error
+    return getattr(module, name)

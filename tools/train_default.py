@@ -1,62 +1,67 @@
-"""Train the shipped ensemble: `python tools/train_default.py SONGS`.
+"""Train the shipped ensemble: `python tools/train_default.py SONGS --synthetic SYNTHETIC --validation VALIDATION`.
 
-SONGS holds a folder for each song named below, with `drums.ogg` and `other.ogg`; their mix is the sum. Two small
-separators, one with a short window for attacks and one with a long one for tone, learn from the songs in `LABELLED` and
-as many synthetic ones, and then also from those in `UNLABELLED`, whose sources each guesses for itself. The validation
-songs choose the epochs, the weights and the post-processing; the test songs are opened once, at the end. What was begun
-goes on where it stopped.
+SONGS and VALIDATION hold a folder for each song named below, with `drums.ogg` and `other.ogg`; their mix is the sum.
+SYNTHETIC is what `dssgan data synth` wrote. Two separators, one with a short window for attacks and one with a long one
+for tone, learn from true pairs: synthetic songs, and the real ones in `LABELLED`. The validation songs choose the
+epochs, the weights and the post-processing; the test songs are opened once, at the end. What was begun goes on where it
+stopped.
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from dssgan.audio.files import Audio
-from dssgan.data.audio_file import AudioFile, Sum
+from dssgan.data.audio_file import AudioFile
 from dssgan.data.dataset import Dataset
 from dssgan.data.loading import load_dataset
 from dssgan.data.manifest import save_manifest
-from dssgan.data.track import Track, Unpaired
+from dssgan.data.track import Track
 from dssgan.ensembling.build import build_ensemble
 from dssgan.inference.separator import Separator
 from dssgan.metrics.scores import score_tracks
 from dssgan.separators.bundle import load_bundle, read_description, save_bundle
 from dssgan.separators.loading import learnt_from
-from dssgan.training.distributed import Workers, train_distributed
+from dssgan.training.checkpoint import has_checkpoint
+from dssgan.training.phases import train
 from dssgan.training.settings import make_config, parse_overrides
-from dssgan.training.store import FolderStore
 
-# One artist's album, CC0 1.0, and the demo songs that come with LMMS (Debian's lmms-common, the first 75 s of each,
-# rendered with the drum tracks alone and without them). Two artists' songs stay on one side.
-LABELLED = ("lithium", "rubidium", "potassium")
-UNLABELLED = (
-    "lmms-capdan-reggaetontry", "lmms-capdan-reggaetry", "lmms-capdan-zerosumgame-originalbyzakarra",
-    "lmms-settel-innerrecreation",
+# One artist's album, CC0 1.0, and demo songs that come with LMMS (Debian's lmms-common, the first 75 s of each,
+# rendered with the drum tracks alone and without them). An artist's songs stay on one side, but for the album's.
+LABELLED = (
+    "lithium", "rubidium", "potassium", "lmms-capdan-reggaetontry", "lmms-capdan-reggaetry",
+    "lmms-capdan-zerosumgame-originalbyzakarra", "lmms-settel-innerrecreation", "lmms-dirtylove",
+    "lmms-thomasso-axefromthe80s",
 )  # fmt: skip
-UNPAIRED = ("lmms-dirtylove", "lmms-thomasso-axefromthe80s")  # for critics alone
-VALIDATION = ("lmms-esoxlb-cpu", "lmms-strictproduction-dearjondoe")  # beside the bundled ones
+REAL_SHARE = 0.25  # of the excerpts
+VALIDATION = (
+    "lmms-esoxlb-cpu",
+    "lmms-strictproduction-dearjondoe",
+)  # beside the bundled ones and those of people playing
 TEST = (
     "francium", "lmms-alf42red-mauiwowi", "lmms-saber-finalstep", "lmms-skiessi-onion", "lmms-socceroos-progress",
     "lmms-momo64-esp", "lmms-crunk-demo",
 )  # fmt: skip
-LICENCE = "CC0 1.0 (songs with their sources); Artistic-2.0 (songs without)"
+LICENCE = "CC0 1.0, Artistic-2.0 (songs of LMMS); synthetic songs: see the credits of their instruments"
 CREDITS = (
     'lithium, rubidium, potassium, hydrogen, francium: "Everything is Free", CC0 1.0, '
     "github.com/ichbinsoftware/everythingisfree and github.com/ichbinsoftware/everythingisremixed",
-    "without their sources: Capdan, reggaetontry, reggae try, zero sum game (original by Zakarra); Settel, Inner "
-    "Recreation; demo songs of LMMS, Artistic-2.0",
+    "Capdan, reggaetontry, reggae try, zero sum game (original by Zakarra); Settel, Inner Recreation; dirty love; "
+    "Thomasso, Axe from the 80s: demo songs of LMMS, Artistic-2.0",
 )
 
+SIZE = {"num_initial_filters": 24, "filter_growth": 24, "num_layers": 4}
 MEMBERS = {
-    "short": {"name": "tdf_unet", "preset": "tiny", "n_fft": 2048},
-    "long": {"name": "tdf_unet", "preset": "tiny", "n_fft": 4096, "num_bands": 8},
+    "short": {"name": "tdf_unet", "n_fft": 2048, **SIZE},
+    "long": {"name": "tdf_unet", "n_fft": 4096, "num_bands": 8, **SIZE},
 }
 SETTINGS = {
-    "synthetic": 0.5, "batch_size": 2, "steps_per_epoch": 200, "validation_seconds": 75.0, "media": False,
-    "alpha": 0.0, "beta": 0.0, "self_boost": {"share": 0.25, "min_agreement_db": 15.0}, "phase_one.epochs": 14,
-    "phase_two.epochs": 6, "patience": 100, "learning_rate": 1e-3,
+    "segment_seconds": 4.0, "batch_size": 6, "steps_per_epoch": 250, "validation_seconds": 30.0, "media": False,
+    "phase_one.epochs": 24, "phase_two.epochs": 0, "patience": 100, "optimizer": "adamw", "weight_decay": 0.01,
+    "phase_one.learning_rate": 1.5e-3, "warmup_steps": 300, "schedule": "cosine",
 }  # fmt: skip
 DESCRIBED = ("format", "architecture", "arguments", "sources", "sample_rate", "channels", "num_parameters")
 
@@ -65,14 +70,15 @@ def main() -> None:
     """Train what is not trained yet, combine, score and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("songs", type=Path, help="folder of the songs")
+    parser.add_argument("--synthetic", type=Path, required=True, help="data set of synthetic songs")
+    parser.add_argument("--validation", type=Path, required=True, help="folder of songs to validate on")
     parser.add_argument("--data", type=Path, help="write the data set here and stop")
     parser.add_argument("-o", "--output", type=Path, default=Path("ensembles/default.yaml"))
     parser.add_argument("--runs", type=Path, default=Path("runs/default"))
-    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only", choices=MEMBERS, help="train this member and stop")
     parser.add_argument("settings", nargs="*", help="KEY=VALUE for both members")
-    arguments = parser.parse_args()
-    dataset = read_songs(arguments.songs)
+    arguments = parser.parse_intermixed_args()
+    dataset = read_songs(arguments.songs, arguments.synthetic, arguments.validation)
     if arguments.data is not None:
         save_manifest(dataset, arguments.data)
         return
@@ -83,13 +89,13 @@ def main() -> None:
         config = make_config(SETTINGS, {"separator": separator, "seed": seed}, parse_overrides(arguments.settings))
 
         def report(metrics: dict[str, float], _folder: Path, name: str = name) -> None:
-            kept = f", {metrics['teacher/kept']:.0%} labelled" if "teacher/kept" in metrics else ""
-            print(f"{name}: epoch {metrics['epoch']:.0f}, {metrics['score']:.2f} dB, {metrics['csdr/drums']:.2f} cSDR, "
-                  f"{metrics['seconds']:.0f} s{kept}", flush=True)  # fmt: skip
+            scores = {key: metrics[key] for key in ("score", "csdr/drums", "onset_sdr/drums", "seconds")}
+            shown = ", ".join(f"{key} {value:.2f}" for key, value in scores.items())
+            print(f"{name}: epoch {metrics['epoch']:.0f}, {shown}", flush=True)
 
-        workers = Workers.on_this_machine(arguments.workers, config.device)
-        store = FolderStore(arguments.runs.resolve())
-        outcome = train_distributed(config, dataset, store, name, workers=workers, report=report)
+        folder = arguments.runs / name
+        begun = folder if has_checkpoint(folder) else None
+        outcome = train(config, dataset, folder, report=report, resume_from=begun)
         bundles.append(halve(outcome.bundle, arguments.runs / f"{name}-half", dataset))
     if arguments.only is not None:
         return
@@ -104,29 +110,33 @@ def main() -> None:
         print(f"test: {model}: drums {found['usdr/drums']:.2f} uSDR, {found['csdr/drums']:.2f} cSDR")
 
 
-def read_songs(root: Path) -> Dataset:
+def read_songs(root: Path, synthetic: Path, validation: Path) -> Dataset:
     """Lay the songs out in partitions."""
 
-    def sources(name: str) -> tuple[AudioFile, ...]:
-        return tuple(
-            AudioFile.of(root / name / f"{source}.ogg", with_fingerprint=True) for source in ("drums", "other")
-        )
+    def read(folder: Path) -> Track:
+        sources = (AudioFile.of(folder / f"{source}.ogg", with_fingerprint=True) for source in ("drums", "other"))
+        return Track(folder.name, None, tuple(sources))
 
-    bundled = load_dataset()
-    unpaired = [sources(name) for name in UNPAIRED]
+    bundled, made = load_dataset(), load_dataset(synthetic)
+    labelled = [read(root / name) for name in LABELLED]
+    seconds = [sum(track.duration for track in tracks) for tracks in (labelled, made.train_sup)]
+    # excerpts are drawn by length, so a song that stands there more often is heard more often
+    repeats = max(1, round(REAL_SHARE / (1 - REAL_SHARE) * seconds[1] / seconds[0]))
     return Dataset(
         ("drums", "other"),
-        train_sup=tuple(Track(name, None, sources(name)) for name in LABELLED),
-        train_unsup=Unpaired(
-            mixes=tuple(Sum(tuple((sample, 1.0) for sample in sources(name))) for name in UNLABELLED),
-            sources=tuple(zip(*unpaired, strict=True)),
+        train_sup=(
+            *(replace(track, name=f"{track.name} {take}") for take in range(repeats) for track in labelled),
+            *made.train_sup,
         ),
-        valid=(*bundled.valid, *(Track(name, None, sources(name)) for name in VALIDATION)),
-        test=tuple(Track(name, None, sources(name)) for name in TEST),
+        valid=(
+            *bundled.valid, *(read(root / name) for name in VALIDATION),
+            *(read(folder) for folder in sorted(validation.iterdir()) if folder.is_dir()),
+        ),
+        test=tuple(read(root / name) for name in TEST),
         name="default",
         licence=LICENCE,
-        credits=CREDITS,
-    )
+        credits=(*CREDITS, *made.credits),
+    )  # fmt: skip
 
 
 def halve(bundle: Path, folder: Path, dataset: Dataset) -> Path:

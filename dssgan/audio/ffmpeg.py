@@ -51,7 +51,7 @@ def _probe(path: Path, _size: int, _changed_ns: int) -> tuple[dict[str, str], ..
     # raw streams (.aac, .ac3) tell no length, and what ffprobe guesses from the bit rate can be seconds off
     guessed = {"duration": "N/A"} if b"Estimating duration" in result.stderr else {}
     streams = answer.get("streams", [])
-    films = [one for one in streams if one["codec_type"] == "video" and not one["disposition"]["attached_pic"]]
+    films = [one for one in streams if one.get("codec_type") == "video" and not one["disposition"]["attached_pic"]]
     kind = whole.get("format_name", "")
     # Matroska and WebM tell the length of the film; an mp3 that comes here has parts that its header does not know
     if (kind.startswith("matroska") and films) or kind == "mp3":
@@ -59,7 +59,7 @@ def _probe(path: Path, _size: int, _changed_ns: int) -> tuple[dict[str, str], ..
     return tuple(
         whole | {key: str(value) for key, value in one.items() if key != "disposition"} | guessed
         for one in streams
-        if one["codec_type"] == "audio"
+        if one.get("codec_type") == "audio"  # of what ffprobe does not know it tells no kind
     )
 
 

@@ -6,7 +6,9 @@ that are read one by one must not drift apart.
 
 import os
 import re
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ import soundfile
 from dssgan.audio.info import MAX_FRAMES_PER_BYTE, Audio, AudioInfo, UnrecognisedError
 from dssgan.errors import AudioError
 
+_STDERR_LOCK = threading.RLock()
 _DROP_FRAMES = 1 << 18
 # An mp3 frame may hold data of those before it, and its filters remember some: eight frames of 1152 samples fill both
 _MP3_PREROLL_FRAMES = 16 * 1152
@@ -43,7 +46,8 @@ class SoundFileDecoder:
         if _is_mp3_of_unknown_length(path):  # libsndfile guesses, and drops what is beyond
             raise UnrecognisedError("an mp3 that does not tell its length is left to ffmpeg")
         try:
-            self._handle = soundfile.SoundFile(os.fsencode(path))  # a name may be bytes in some old encoding
+            with _silent_mpg123(_may_be_mp3(path)):
+                self._handle = soundfile.SoundFile(os.fsencode(path))  # a name may be bytes in some old encoding
         except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: headerless formats, such as .raw
             raise UnrecognisedError(str(error)) from error
         frames = int(self._handle.frames)
@@ -75,7 +79,8 @@ class SoundFileDecoder:
             raise AudioError(f"{self._path}: corrupt ({message}); replace it by an intact copy") from error
 
     def _read(self, num_frames: int) -> Audio:
-        frames: Audio = self._handle.read(num_frames, dtype="float32", always_2d=True)
+        with _silent_mpg123(self._handle.format == "MP3"):
+            frames: Audio = self._handle.read(num_frames, dtype="float32", always_2d=True)
         return frames
 
     def _seek_before(self, frame: int) -> int:
@@ -85,11 +90,36 @@ class SoundFileDecoder:
             # libsndfile 1.2.2 seeks up to some hundred samples off in files of other encoders, and two stems of one
             # song would drift apart; so they are decoded from the beginning
             reach = frame
-        self._handle.seek(max(0, frame - reach))
+        with _silent_mpg123(self._handle.format == "MP3"):
+            self._handle.seek(max(0, frame - reach))
         return min(frame, reach)
 
     def close(self) -> None:
         self._handle.close()
+
+
+def _may_be_mp3(path: Path) -> bool:
+    with path.open("rb") as file:
+        begin = file.read(3)
+    return begin == b"ID3" or path.suffix.lower() == ".mp3" or bool(_MP3_FRAME.match(begin))
+
+
+@contextmanager
+def _silent_mpg123(is_used: bool) -> Iterator[None]:
+    """Keep what libmpg123 has to say of a damaged mp3 off the screen; it writes to file descriptor 2 itself."""
+    if not is_used:
+        yield
+        return
+    with _STDERR_LOCK:
+        kept = os.dup(2)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(nowhere)
 
 
 def _promised_frames(log: str, num_frames: int) -> int | None:
@@ -110,7 +140,7 @@ def _is_mp3_of_unknown_length(path: Path) -> bool:
     Joined files have that of the first one in front.
     """
     with path.open("rb") as file:
-        begin = file.read(10)
+        begin = file.read(10).ljust(10, b"\0")
         sound = 0
         if begin[:3] == b"ID3":  # its length: four bytes of seven bits
             sound = 10 + sum(byte << shift for byte, shift in zip(begin[6:10], (21, 14, 7, 0), strict=True))

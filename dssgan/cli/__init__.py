@@ -7,8 +7,14 @@ import click
 from dssgan import __version__
 from dssgan.cli.lazy import LazyGroup
 from dssgan.errors import DssganError, printable
+from dssgan.extras import explain_missing
 
-COMMANDS = ("demo", "data", "train", "sweep", "ensemble", "evaluate", "separate", "models", "export")
+COMMANDS = ("demo", "data", "train", "sweep", "ensemble", "evaluate", "separate", "live", "models", "export")
+# the extra that brings what a command needs beyond separation
+_EXTRAS = {
+    "data": "train", "train": "train", "sweep": "sweep", "ensemble": "sweep", "evaluate": "evaluate",
+    "separate": "sweep", "live": "live", "export": "export",
+}  # fmt: skip
 
 
 @click.group(
@@ -33,6 +39,12 @@ def main() -> None:
         _fail(error.format_message())
     except DssganError as error:
         _fail(str(error))
+    except ModuleNotFoundError as error:
+        name = next((word for word in sys.argv[1:] if word in COMMANDS), "")
+        line = explain_missing(name or "this", error, _EXTRAS.get(name, "all"))
+        if line is None:
+            raise
+        _fail(line)
     except (click.Abort, KeyboardInterrupt):
         click.echo("dssgan: stopped", err=True)
         sys.exit(130)

@@ -79,5 +79,7 @@ def command(
         )  # fmt: skip
     rows = [[name, str(bundle), f"{built.candidates[str(bundle)]:.2f}"] for name, bundle in built.members.items()]
     rows += [["plain average", "", f"{built.average:.2f}"], ["ensemble", str(built.path), f"{built.fitted:.2f}"]]
+    if built.left_out is not None:
+        rows.append(["each song left out in turn", "", f"{built.left_out:.2f}"])
     terminal.table("Validation", ["", "from", "drums uSDR [dB]"], rows)
     terminal.say(f"Wrote {built.path}. Next: dssgan separate SONG -m {built.path}")

@@ -16,7 +16,7 @@ from dssgan.data.guard import guarded
 from dssgan.data.learnt_from import FILE as LEARNT_FROM
 from dssgan.data.track import Track, Unpaired
 from dssgan.ensembling.products import ProductsCache, SongProducts, song_products
-from dssgan.ensembling.stacking import average_weights, choose_members, fit_weights, monitored_source
+from dssgan.ensembling.stacking import choose, leave_one_out, monitored_source
 from dssgan.errors import DataError, ModelError, WriteError
 from dssgan.inference.device import choose_device
 from dssgan.inference.overlap_add import DEFAULT_SETTINGS, SeparationSettings, separate_blocks
@@ -47,7 +47,9 @@ class EnsembleReport:
         members: the chosen candidates, by their names in the file.
         candidates: score of every candidate by its path, as `dssgan separate` runs it.
         average: score of the members' average, likewise.
-        fitted: score of the ensemble as written, likewise.
+        fitted: score of the ensemble as written, likewise; its weights were fitted on these very songs.
+        left_out: its score where each song is left out in turn from all that is chosen and fitted; None where there are
+            fewer than two songs.
         gate_threshold_db: of the bleed gate, or None where none helped.
     """
 
@@ -56,6 +58,7 @@ class EnsembleReport:
     candidates: dict[str, float]
     average: float
     fitted: float
+    left_out: float | None
     gate_threshold_db: float | None
 
 
@@ -118,16 +121,20 @@ def build_ensemble(
     songs = _products(bundles, validation, map_unordered, report)
     source = monitored_source(songs)
     single = {str(bundle): _alone(songs, index, source) for index, bundle in enumerate(bundles)}
-    picks, _ = choose_members(songs, max_members, min_members=MIN_MEMBERS)
-    chosen = list(dict.fromkeys(picks))
-    of_members = [song.of(chosen) for song in songs]
-    average = average_weights([chosen.index(pick) for pick in picks], of_members[0])
+    choice = choose(songs, max_members, min_members=MIN_MEMBERS)
+    chosen = list(choice.members)
     members = in_step([validation.load_model(bundles[index]) for index in chosen])
-    fitted = None if plain else fit_weights(of_members, average)
-    variants = _variants(members, average.float(), fitted)
+    left_out = leave_one_out(songs, max_members, min_members=MIN_MEMBERS)
+    # fitted weights must be better on songs that they were not fitted on
+    fits = not plain and (left_out is None or left_out[1] > left_out[0])
+    variants = _variants(
+        members, choice.average[:, chosen].float(), choice.fitted[:, chosen].float() if fits else None, gates=not plain
+    )
     scores = _score(list(variants.values()), validation, source, map_unordered, report)
-    by_variant = dict(zip(variants, scores, strict=True))
-    best = "average" if plain else _best(by_variant)
+    names_of_variants = list(variants)
+    by_variant = dict(zip(names_of_variants, scores.mean(dim=0).tolist(), strict=True))
+    best, gate_gain = _best(names_of_variants, scores, "fitted" if fits else "average")
+    honest = None if left_out is None else left_out[fits] + gate_gain
 
     names = {f"member_{place}": bundles[index] for place, index in enumerate(chosen, 1)}
     stored = {name: locate(bundle) for name, bundle in names.items()}
@@ -141,6 +148,7 @@ def build_ensemble(
             **{name: round(single[str(bundle)], 2) for name, bundle in names.items()},
             "average": round(by_variant["average"], 2),
             "ensemble": round(by_variant[best], 2),
+            **({} if honest is None else {"each song left out": round(honest, 2)}),
         },
     }
     by_others = {name: next(iter(one.origins())) for name, one in stored.items() if isinstance(one, StoredExternal)}
@@ -154,7 +162,7 @@ def build_ensemble(
     recipe.origin = origin
     save_recipe(output, recipe)
     load_ensemble(output)  # what was written must load
-    return EnsembleReport(output, names, single, by_variant["average"], by_variant[best], _threshold_of(best))
+    return EnsembleReport(output, names, single, by_variant["average"], by_variant[best], honest, _threshold_of(best))
 
 
 def validation_alone(dataset: Dataset) -> Dataset:
@@ -267,8 +275,10 @@ def _alone(songs: Sequence[SongProducts], index: int, source: int) -> float:
     return float(torch.stack(scores).mean())
 
 
-def _variants(members: Sequence[SeparatorModel], average: Tensor, fitted: Tensor | None) -> dict[str, Ensemble]:
-    """Make the ensembles to choose from: the average, the fitted weights, and these with each gate."""
+def _variants(
+    members: Sequence[SeparatorModel], average: Tensor, fitted: Tensor | None, *, gates: bool
+) -> dict[str, Ensemble]:
+    """Make the ensembles to choose from: the average, fitted weights if there are any, and the better one with gates."""
 
     def ensemble(edges_hz: tuple[float, ...], weights: Tensor, *gates: nn.Module) -> Ensemble:
         return Ensemble(members, edges_hz=edges_hz, weights=weights, steps=[*gates, MixtureConsistency()])
@@ -276,24 +286,44 @@ def _variants(members: Sequence[SeparatorModel], average: Tensor, fitted: Tensor
     variants = {"average": ensemble((0.0,), average[..., :1])}
     if fitted is not None:
         variants["fitted"] = ensemble(EDGES_HZ, fitted)
-        for threshold_db in GATE_THRESHOLDS_DB:
-            gate = BleedGate(threshold_db=threshold_db, sample_rate=members[0].sample_rate)
-            variants[f"{_GATED}{threshold_db}"] = ensemble(EDGES_HZ, fitted, gate)
+    for threshold_db in GATE_THRESHOLDS_DB if gates else ():
+        gate = BleedGate(threshold_db=threshold_db, sample_rate=members[0].sample_rate)
+        weights = ((0.0,), average[..., :1]) if fitted is None else (EDGES_HZ, fitted)
+        variants[f"{_GATED}{threshold_db}"] = ensemble(*weights, gate)
     return variants
 
 
-_GATED = "fitted, gate at "
+_GATED = "gate at "
 
 
 def _threshold_of(variant: str) -> float | None:
     return float(variant.removeprefix(_GATED)) if variant.startswith(_GATED) else None
 
 
-def _best(scores: dict[str, float]) -> str:
-    """Choose the fitted weights without a gate, or with the one that helps most."""
-    gated = {name: score for name, score in scores.items() if _threshold_of(name) is not None}
-    name = max(gated, key=lambda key: gated[key])
-    return name if gated[name] > scores["fitted"] + SMALLEST_GAIN_DB else "fitted"
+def _best(names: Sequence[str], scores: Tensor, base: str) -> tuple[str, float]:
+    """Choose the weights without a gate, or with the one that helps most, if gates chosen on other songs help.
+
+    Args:
+        names: of the variants.
+        scores: (songs, variants), dB.
+        base: the variant without a gate.
+
+    Returns:
+        A variant, and what its gate is worth on songs that did not choose it, dB.
+    """
+    plain = names.index(base)
+    gated = [place for place, name in enumerate(names) if _threshold_of(name) is not None]
+    if not gated:
+        return base, 0.0
+    gains = scores[:, gated] - scores[:, [plain]]  # (songs, gates)
+    gate = int(gains.mean(dim=0).argmax())
+    worth = float(gains[:, gate].mean())
+    if len(gains) > 1:
+        others = (gains.sum(dim=0) - gains) / (len(gains) - 1)  # the mean without each song
+        worth = float(gains.gather(1, others.argmax(dim=1, keepdim=True)).mean())
+    if min(worth, float(gains[:, gate].mean())) > SMALLEST_GAIN_DB:
+        return names[gated[gate]], worth
+    return base, 0.0
 
 
 class _SideBySide(SeparatorModel):
@@ -333,15 +363,15 @@ def _score(
     source: int,
     map_unordered: MapUnordered,
     report: Callable[[], None],
-) -> list[float]:
-    """Separate every song with every ensemble at once and give the mean uSDR of each."""
+) -> Tensor:
+    """Separate every song with every ensemble at once and give the uSDR of each, (songs, ensembles), dB."""
     scores: dict[int, Tensor] = {}
     work = partial(_scores_of_song, _SideBySide(ensembles).to(validation.device), validation, source)
     for number, of_song in map_unordered(work, range(len(validation.dataset.valid))):
         if of_song is not None:
             scores[number] = of_song
         report()
-    return [float(score) for score in torch.stack([scores[number] for number in sorted(scores)]).mean(dim=0)]
+    return torch.stack([scores[number] for number in sorted(scores)])
 
 
 def _scores_of_song(

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,6 +13,9 @@ from dssgan.ensembling.products import SongProducts
 from dssgan.errors import DataError
 
 _PICKS_A_MEMBER = 3  # repeating a member is how the average gets weights
+_RIDGES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+_USUAL_RIDGE = 0.1
+_SONGS_FOR_RIDGE = 3  # fewer say nothing of a ridge
 
 
 def monitored_source(songs: Sequence[SongProducts]) -> int:
@@ -121,7 +125,84 @@ def choose_members(songs: Sequence[SongProducts], max_members: int, *, min_membe
     return picks, best
 
 
-def fit_weights(songs: Sequence[SongProducts], prior: Tensor, *, ridge: float = 0.1) -> Tensor:
+@dataclass(frozen=True)
+class Choice:
+    """What some songs say of candidates.
+
+    Args:
+        members: numbers of the candidates chosen, in the order they were picked.
+        average: weights of their average, (sources, candidates, bands); 0 for all others.
+        fitted: fitted weights, likewise.
+    """
+
+    members: tuple[int, ...]
+    average: Tensor
+    fitted: Tensor
+
+
+def choose(songs: Sequence[SongProducts], max_members: int, *, min_members: int) -> Choice:
+    """Choose members, and fit their weights with the ridge that suits songs it was not fitted on.
+
+    Args:
+        songs: from `song_products`.
+        max_members: how many different ones at most.
+        min_members: see `choose_members`.
+    """
+    picks, _ = choose_members(songs, max_members, min_members=min_members)
+    members = tuple(dict.fromkeys(picks))
+    of_members = [song.of(members) for song in songs]
+    average = average_weights([members.index(pick) for pick in picks], of_members[0])
+    fitted = fit_weights(of_members, average, ridge=_choose_ridge(of_members, average))
+
+    def among_all(weights: Tensor) -> Tensor:
+        full = torch.zeros(weights.shape[0], songs[0].num_candidates, weights.shape[2], dtype=torch.float64)
+        full[:, list(members)] = weights.double()
+        return full
+
+    return Choice(members, among_all(average), among_all(fitted))
+
+
+def leave_one_out(songs: Sequence[SongProducts], max_members: int, *, min_members: int) -> tuple[float, float] | None:
+    """Score the average and the fitted weights on songs that neither members nor weights were chosen on.
+
+    Args:
+        songs: from `song_products`.
+        max_members: as for `choose`.
+        min_members: likewise.
+
+    Returns:
+        Mean uSDR of each over the songs, each left out in turn, dB; None where there are fewer than two.
+    """
+    source = monitored_source(songs)
+    scores = []
+    for number, song in enumerate(songs):
+        others = [*songs[:number], *songs[number + 1 :]]
+        if song.energy[source] <= 0 or not any(other.energy[source] > 0 for other in others):
+            continue
+        found = choose(others, max_members, min_members=min_members)
+        scores.append([usdr_of([song], weights, source) for weights in (found.average, found.fitted)])
+    if not scores:
+        return None
+    average, fitted = np.mean(scores, axis=0)
+    return float(average), float(fitted)
+
+
+def _choose_ridge(songs: Sequence[SongProducts], prior: Tensor) -> float:
+    source = monitored_source(songs)
+    scored = [number for number, song in enumerate(songs) if song.energy[source] > 0]
+    if len(scored) < _SONGS_FOR_RIDGE:
+        return _USUAL_RIDGE
+
+    def left_out(ridge: float) -> float:
+        return float(np.mean([
+            usdr_of([songs[number]], fit_weights([*songs[:number], *songs[number + 1 :]], prior, ridge=ridge), source)
+            for number in scored
+        ]))  # fmt: skip
+
+    return max(_RIDGES, key=left_out)
+
+
+def fit_weights(songs: Sequence[SongProducts], prior: Tensor, *, ridge: float = _USUAL_RIDGE) -> Tensor:
     """Fit each candidate's weight in each band by non-negative ridge regression on the sources.
 
     For one band, with w the weights of all candidates' estimates of all sources and e_s(w) the error of source s after

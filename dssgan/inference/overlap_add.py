@@ -28,7 +28,8 @@ class SeparationSettings:
         shifts: how many times the model runs, each time on a grid shifted by another part of half a second; their
             estimates are averaged.
         batch_size: segments that go through the model together.
-        precision: "float32", "bf16", or "auto" for bf16 where the processor has it.
+        precision: "float32", "bf16", or "auto" for bf16 where the processor has it; a `Separator` also asks whether the
+            stems are as good.
 
     Raises:
         ConfigError: a setting out of range.

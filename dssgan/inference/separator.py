@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,15 @@ from dssgan.audio.files import Audio, probe, read_blocks
 from dssgan.audio.tags import read_tags
 from dssgan.errors import AudioError
 from dssgan.inference.device import choose_device
+from dssgan.inference.live import LiveSeparator
 from dssgan.inference.output import OutputSettings
 from dssgan.inference.overlap_add import SeparationSettings
+from dssgan.inference.precision import choose_precision
 from dssgan.inference.stem_files import write_stems
 from dssgan.inference.stream import separate_array, separate_stream
 from dssgan.separators.base import SeparatorModel
 from dssgan.separators.flips import Flips
-from dssgan.separators.loading import load_model
+from dssgan.separators.loading import load_model, model_fingerprint
 from dssgan.separators.two_stems import TwoStems
 
 Progress = Callable[[float, float], None]
@@ -83,6 +85,7 @@ class Separator:
         two_stems: one of the model's sources: it and the sum of all others, called "no_" and its name, are the stems.
         channel_swap: whether it also listens with the channels swapped, and averages.
         polarity: likewise with the sign turned.
+        fingerprint: of the model, under which it is remembered whether it may run in bf16.
         settings: of `SeparationSettings`.
 
     Raises:
@@ -91,7 +94,7 @@ class Separator:
 
     def __init__(
         self, model: SeparatorModel, name: str, *, device: str = "cpu", two_stems: str | None = None,
-        channel_swap: bool = False, polarity: bool = False, **settings: Any,
+        channel_swap: bool = False, polarity: bool = False, fingerprint: str | None = None, **settings: Any,
     ) -> None:  # fmt: skip
         if channel_swap or polarity:
             model = Flips(model, channel_swap=channel_swap, polarity=polarity)
@@ -99,8 +102,13 @@ class Separator:
             model = TwoStems(model, two_stems)
         self.settings = SeparationSettings(**settings)
         self.settings.in_samples(model)  # refused here, once, and not with every file
-        self.model = model.to(choose_device(device)).eval()
+        where = choose_device(device)
+        self.model = model.to(where).eval()
+        if self.settings.precision == "auto":
+            precision = choose_precision(self.model, self.settings, where, fingerprint)
+            self.settings = replace(self.settings, precision=precision)
         self.name = name
+        self._live: LiveSeparator | None = None
 
     @classmethod
     def load(cls, reference: str | Path = "default", device: str = "auto", **settings: Any) -> "Separator":
@@ -109,13 +117,14 @@ class Separator:
         Args:
             reference: a bundle's folder, an ensemble's file, or the name of a shipped ensemble.
             device: "auto", "cpu", "cuda" or "mps".
-            settings: as for the constructor.
+            settings: as for the constructor; with `precision="auto"` whether bf16 is as good is measured once.
 
         Raises:
             ModelError: there is no such model, or it cannot be loaded.
             ConfigError: no such device.
         """
-        return cls(load_model(reference), str(reference), device=device, **settings)
+        fingerprint = model_fingerprint(reference) if settings.get("precision") == "auto" else None
+        return cls(load_model(reference), str(reference), device=device, fingerprint=fingerprint, **settings)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -154,6 +163,42 @@ class Separator:
         return {
             source: estimate.reshape(np.shape(mix)) for source, estimate in zip(self.sources, estimates, strict=True)
         }
+
+    @property
+    def latency_seconds(self) -> float:
+        """How much later `stream` gives a sample than it got it, seconds.
+
+        Raises:
+            ConfigError: the model hears more than a window ahead.
+        """
+        return self._live_separator().latency_seconds
+
+    def stream(self, block: Audio) -> dict[str, Audio]:
+        """Separate a block of a stream as soon as it is there; only causal models can.
+
+        Args:
+            block: (channels, samples), floats in [-1, 1], at the model's own rate and channels.
+
+        Returns:
+            One array of the block's shape for each source: what went in `latency_seconds` ago. They sum to the mix.
+
+        Raises:
+            ConfigError: the model hears more than a window ahead.
+            AudioError: the block is misshapen or holds a sample that is not finite.
+            ModelError: the model's output holds a number that is not finite.
+        """
+        return dict(zip(self.sources, self._live_separator().push(block), strict=True))
+
+    def end_stream(self) -> dict[str, Audio]:
+        """Give what is still on its way, `latency_seconds` of it; the next block begins another stream."""
+        rest = self._live_separator().flush()
+        self._live = None
+        return dict(zip(self.sources, rest, strict=True))
+
+    def _live_separator(self) -> LiveSeparator:
+        if self._live is None:
+            self._live = LiveSeparator(self.model)
+        return self._live
 
     def separate_file(
         self,

@@ -1,5 +1,6 @@
 """A band-split recurrent network, which may be causal."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 
 from dssgan.errors import ConfigError
 from dssgan.separators.base import require_positive
-from dssgan.separators.dual_path import DualPath
+from dssgan.separators.dual_path import DualPath, State
 from dssgan.separators.masking import Heads, MaskingSeparator
 
 # Lower edges of the bands for drums, Hz: single partials of kick and toms lie below 250 Hz, the snare's body and its
@@ -102,12 +103,26 @@ class BandSplit(MaskingSeparator):
 
     def masks(self, spectrum: Tensor) -> Tensor:
         """Predict masks; see `MaskingSeparator.masks`."""
+        return self.advance(spectrum, [None] * self.num_layers)[0]
+
+    def advance(self, spectrum: Tensor, states: Sequence[State | None]) -> tuple[Tensor, list[State | None]]:
+        """Predict masks of frames that come next, if the network is causal.
+
+        Args:
+            spectrum: as for `masks`.
+            states: of each layer after the frames before; None at the beginning.
+
+        Returns:
+            Masks, and the states after these frames.
+        """
         parts = spectrum.transpose(1, 2).split(self.band_sizes, dim=-1)  # (B, T, 2 C, bins of the band)
         x = torch.stack([layer(part.flatten(2)) for layer, part in zip(self.split, parts, strict=True)], dim=1)
-        for layer in self.core:
-            x = layer(x)  # (B, bands, T, width)
+        after: list[State | None] = []
+        for layer, state in zip(self.core, states, strict=True):
+            x, state_after = layer.advance(x, state)  # type: ignore[operator]  # (B, bands, T, width)
+            after.append(state_after)
         masks = [
             layer(x[:, band]).unflatten(-1, (-1, size))  # (B, T, masks 2 C, bins of the band)
             for band, (layer, size) in enumerate(zip(self.merge, self.band_sizes, strict=True))
         ]
-        return torch.cat(masks, dim=-1).transpose(1, 2)
+        return torch.cat(masks, dim=-1).transpose(1, 2), after

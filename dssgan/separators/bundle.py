@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
+from torch.overrides import TorchFunctionMode
 
 from dssgan.atomic import replacing_folder
 from dssgan.data.learnt_from import LearntFrom
@@ -113,6 +114,20 @@ def weights_fingerprint(folder: Path) -> str:
         raise ModelError(f"{folder}: its weights cannot be read ({error.strerror}); copy the bundle again") from error
 
 
+class _WithoutValues(TorchFunctionMode):
+    """Leave random initialisation out, for tensors on the meta device hold nothing.
+
+    There PyTorch would import its compiler for it, which takes seconds and 80 MiB.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func.__name__ in ("normal_", "uniform_", "trunc_normal_"):
+            return args[0] if args else (kwargs or {})["tensor"]
+        return func(*args, **(kwargs or {}))
+
+
 def load_bundle(folder: Path) -> SeparatorModel:
     """Load a separator from its bundle.
 
@@ -132,7 +147,7 @@ def load_bundle(folder: Path) -> SeparatorModel:
     file = folder / "weights.safetensors"
     try:
         name, arguments = description["architecture"], description["arguments"]
-        with torch.device("meta"):
+        with torch.device("meta"), _WithoutValues():
             expected = {key: list(value.shape) for key, value in build_separator(name, arguments).state_dict().items()}
         with safe_open(file, framework="pt") as weights:
             found = {key: weights.get_slice(key).get_shape() for key in weights.keys()}  # noqa: SIM118

@@ -1,6 +1,10 @@
 """Recurrence along time and along frequency in turn: what sc_lite and band_split share."""
 
+from typing import TypeAlias
+
 from torch import Tensor, nn
+
+State: TypeAlias = tuple[Tensor, Tensor]
 
 
 class Recurrence(nn.Module):
@@ -22,8 +26,20 @@ class Recurrence(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Transform: (batch, rows, steps, width) to the same shape."""
-        y, _ = self.lstm(self.norm(x).flatten(0, 1))
-        return x + self.out(y).unflatten(0, x.shape[:2])  # type: ignore[no-any-return]
+        return self.advance(x, None)[0]
+
+    def advance(self, x: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """Transform what comes next.
+
+        Args:
+            x: (batch, rows, steps, width).
+            state: of the LSTM after the steps before; None at the beginning.
+
+        Returns:
+            The same shape, and the state after these steps.
+        """
+        y, after = self.lstm(self.norm(x).flatten(0, 1), state)
+        return x + self.out(y).unflatten(0, x.shape[:2]), after
 
 
 class DualPath(nn.Module):
@@ -45,4 +61,9 @@ class DualPath(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Transform: (batch, bands, frames, width) to the same shape."""
-        return self.bands(self.time(x).transpose(1, 2)).transpose(1, 2)  # type: ignore[no-any-return]
+        return self.advance(x, None)[0]
+
+    def advance(self, x: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """Transform frames that come next; see `Recurrence.advance`."""
+        y, after = self.time.advance(x, state)
+        return self.bands(y.transpose(1, 2)).transpose(1, 2), after

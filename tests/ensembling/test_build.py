@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from dssgan.data.dataset import Dataset
 from dssgan.ensembling import build
@@ -114,3 +115,29 @@ def test_a_cluster_builds_the_same(
     assert there.candidates == pytest.approx(here.candidates, abs=1e-3)
     total = 2 * len(bundled.valid)
     assert steps == [(done, total) for done in range(1, total + 1)]
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        # gate at -20 helps every song alike: it is worth what it gives
+        ([[5.0, 5.2, 5.1], [7.0, 7.2, 7.1]], ("gate at -20.0", 0.2)),
+        # each gate helps the song that would choose it, and hurts the other: worth -1 on songs that did not choose
+        ([[5.0, 6.0, 4.0], [7.0, 6.0, 8.0]], ("fitted", 0.0)),
+        ([[5.0, 4.9, 4.8]], ("fitted", 0.0)),
+        ([[5.0, 5.3, 4.8]], ("gate at -20.0", 0.3)),  # of one song nothing can be left out
+    ],
+)
+def test_a_gate_must_help_songs_that_did_not_choose_it(scores: list[list[float]], expected: tuple[str, float]) -> None:
+    names = ["fitted", "gate at -20.0", "gate at -12.0"]
+    name, worth = build._best(names, torch.tensor(scores), "fitted")
+    assert (name, pytest.approx(worth, abs=1e-5)) == expected
+
+
+def test_the_file_tells_both_scores(bundles: list[Path], bundled: Dataset, tmp_path: Path) -> None:
+    built = build_ensemble(bundles, bundled, tmp_path / "mine.yaml")
+    assert built.left_out is not None
+    told = yaml.safe_load(built.path.read_text())["origin"]["validation_usdr_db"]
+    assert told["each song left out"] == round(built.left_out, 2)
+    one = replace(bundled, valid=bundled.valid[:1])
+    assert build_ensemble(bundles, one, tmp_path / "one.yaml").left_out is None

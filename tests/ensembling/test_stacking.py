@@ -4,7 +4,14 @@ import pytest
 import torch
 
 from dssgan.ensembling.products import SongProducts, products_of_estimates
-from dssgan.ensembling.stacking import average_weights, choose_members, fit_weights, usdr_of
+from dssgan.ensembling.stacking import (
+    average_weights,
+    choose,
+    choose_members,
+    fit_weights,
+    leave_one_out,
+    usdr_of,
+)  # fmt: skip
 from dssgan.errors import DataError
 from dssgan.metrics.sdr import usdr
 from dssgan.separators.consistency import mixture_consistency
@@ -107,3 +114,56 @@ def test_subsets_are_those_of_the_candidates_alone() -> None:
 def test_silence_alone_is_refused() -> None:
     with pytest.raises(DataError, match="silent"):
         choose_members([song([noise(0, 2, 1, 9000)], torch.zeros(2, 1, 9000))], 1)
+
+
+def three_songs(*factors: float) -> list[SongProducts]:
+    """Songs with two candidates whose errors have these levels, each song's own noise."""
+    songs = []
+    for number in range(3):
+        reference = noise(10 * number, 2, 1, 44100)
+        songs.append(song([reference + factor * noise(10 * number + place, 2, 1, 44100)
+                           for place, factor in enumerate(factors, 1)], reference))  # fmt: skip
+    return songs
+
+
+def test_a_song_that_is_left_out_changes_nothing_of_what_is_fitted() -> None:
+    songs = three_songs(0.5, 0.5)
+    scores = leave_one_out(songs, 2, min_members=2)
+    assert scores is not None
+    expected = []
+    for number in range(3):
+        others = [other for place, other in enumerate(songs) if place != number]
+        found = choose(others, 2, min_members=2)
+        expected.append([usdr_of([songs[number]], weights, 0) for weights in (found.average, found.fitted)])
+    assert scores == pytest.approx(torch.tensor(expected).mean(dim=0).tolist(), abs=1e-4)
+    assert leave_one_out(songs[:1], 2, min_members=2) is None
+
+
+def test_what_suits_one_song_alone_is_seen_through() -> None:
+    """Half as loud as the truth in two songs and twice as loud in one: no weight suits a song by what others say."""
+    songs = []
+    for number, level in enumerate((0.5, 0.5, 2.0)):
+        reference = noise(number, 2, 1, 44100)
+        songs.append(song([level * reference + 0.1 * noise(number + 5, 2, 1, 44100)], reference))
+    fitted = choose(songs, 1, min_members=1).fitted
+    left_out = leave_one_out(songs, 1, min_members=1)
+    assert left_out is not None
+    assert usdr_of(songs, fitted, 0) > left_out[1] + 0.5
+
+
+def test_the_ridge_follows_the_songs() -> None:
+    # where all songs want weights of 2, what pulls towards 1 is wrong
+    songs = []
+    for number in range(4):
+        reference = noise(number, 2, 1, 44100)
+        songs.append(song([reference / 2], reference))
+    fitted = choose(songs, 1, min_members=1).fitted
+    torch.testing.assert_close(fitted, torch.full((2, 1, 1), 2.0, dtype=torch.float64), atol=0.03, rtol=0)
+
+
+def test_who_is_not_chosen_has_no_weight() -> None:
+    reference = noise(0, 2, 1, 44100)
+    found = choose([song([reference, noise(9, 2, 1, 44100), 0.9 * reference], reference)], 2, min_members=2)
+    assert set(found.members) == {0, 2}
+    assert not found.fitted[:, 1].any()
+    assert not found.average[:, 1].any()

@@ -10,6 +10,7 @@ import pytest
 import soundfile
 import torch
 
+from dssgan.audio import writer
 from dssgan.audio.files import read, write
 from dssgan.data.bundled import FOLDER
 from dssgan.errors import AudioError, ConfigError, DssganError, ModelError
@@ -184,17 +185,16 @@ def test_broken_model(tmp_path, models, excerpt):
     assert not (tmp_path / "out").exists()
 
 
-def test_song_too_long_for_a_wav_is_refused_at_once(tmp_path, separator):
-    """A file with holes: seven hours of silence that take no room on the disk, as raw audio in an AU file."""
-    song = tmp_path / "long.au"
-    soundfile.write(song, np.zeros((1, 2), np.int16), 44100, subtype="PCM_16")
-    num_bytes = 7 * 3600 * 44100 * 4
-    with song.open("r+b") as file:
-        file.seek(8)
-        file.write((2**32 - 1).to_bytes(4, "big"))  # "of unknown length", to the end of the file
-        file.truncate(24 + num_bytes)
-    with pytest.raises(AudioError, match=r"long\.au: a wav holds at most 4 GiB; choose flac"):
-        separator.separate_file(song, tmp_path / "out")
+@pytest.mark.parametrize("subtype", ["pcm16", "float32"])
+def test_stems_too_long_for_a_wav_are_rf64(tmp_path, separator, excerpt, subtype, monkeypatch):
+    monkeypatch.setattr(writer, "_MAX_WAV_BYTES", 100_000)  # in place of 4 GiB
+    write(tmp_path / "song.flac", excerpt, 44100)
+    result = separator.separate_file(tmp_path / "song.flac", tmp_path / "out", OutputSettings(subtype=subtype))
+    for path in result.paths.values():
+        assert path.read_bytes()[:4] == b"RF64"
+        assert soundfile.info(path).frames == excerpt.shape[1]
+    total = sum(read(path) for path in result.paths.values())
+    np.testing.assert_allclose(total, result.gain * read(tmp_path / "song.flac"), atol=2**-15)
 
 
 def test_more_channels_than_a_flac_holds_are_refused_before_anything_is_separated(tmp_path, models):

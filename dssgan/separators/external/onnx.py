@@ -194,7 +194,7 @@ def export_onnx(model: MaskingSeparator, path: Path) -> float:
         import onnx
         import onnxscript  # noqa: F401 - torch writes through it
     except ImportError as error:
-        raise ModelError("exporting needs more packages; pip install 'dssgan[onnx]'") from error
+        raise ModelError("exporting needs more packages; pip install 'dssgan[export]'") from error
     settings = {name: getattr(model, name) for name in settings_of(MaskingSeparator)}
     assert model.segment_seconds is not None
     segment_samples = round(model.segment_seconds * model.sample_rate)
