@@ -278,7 +278,7 @@ def _alone(songs: Sequence[SongProducts], index: int, source: int) -> float:
 def _variants(
     members: Sequence[SeparatorModel], average: Tensor, fitted: Tensor | None, *, gates: bool
 ) -> dict[str, Ensemble]:
-    """Make the ensembles to choose from: the average, fitted weights if there are any, and the better one with gates."""
+    """Make the ensembles to choose from: the average, the fitted weights if any, and the better one with gates."""
 
     def ensemble(edges_hz: tuple[float, ...], weights: Tensor, *gates: nn.Module) -> Ensemble:
         return Ensemble(members, edges_hz=edges_hz, weights=weights, steps=[*gates, MixtureConsistency()])
