@@ -1,6 +1,6 @@
 """Time separation and its memory against the length of the music.
 
-    python benchmarks/separate.py [-m MODEL] [--minutes 1 5 20 60] [--device cpu] [--precision float32]
+    python benchmarks/separate.py [-m MODEL] [--minutes 1 5 20 60] [--device cpu] [--precision auto]
 
 A bundled song is repeated to each length. Each length runs in a process of its own, because a process only knows its
 highest memory so far. Time counts from opening the file to the last rename; loading the model stands in its own column.
@@ -23,9 +23,11 @@ def measure(model: str, minutes: float, device: str, precision: str) -> dict[str
     """
     from dssgan.audio.files import Writer, read
     from dssgan.data.bundled import FOLDER
+    from dssgan.inference.device import keep_freed_memory
     from dssgan.inference.separator import Separator
 
     begun = time.perf_counter()
+    keep_freed_memory()  # as `dssgan separate` does
     separator = Separator.load(model, device, precision=precision)
     load_seconds = time.perf_counter() - begun
     music = read(FOLDER / "train_unsup" / "mixes" / "potassium.ogg", 0, 44100 * 30)
@@ -57,7 +59,7 @@ def main() -> None:
     parser.add_argument("-m", "--model", default="default", help="bundle's folder, ensemble or shipped name")
     parser.add_argument("--minutes", type=float, nargs="+", default=[1, 5, 20, 60], help="lengths (1 5 20 60)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--precision", default="float32", help="float32, bf16 or auto")
+    parser.add_argument("--precision", default="auto", help="float32, bf16 or auto")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:

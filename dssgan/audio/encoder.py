@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import IO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dssgan import atomic
 from dssgan.audio.formats import Encoding
@@ -103,6 +104,10 @@ class Encoder:
             self._process.stdin.write(np.ascontiguousarray(block.T, dtype="<f4").tobytes())
         except BrokenPipeError as error:
             raise self._failure() from error
+
+    def write_steps(self, steps: NDArray[np.int32]) -> None:
+        """Append samples that are rounded to 24 bits already, (channels, samples)."""
+        self.write((steps / 2**23).astype(np.float32))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -132,16 +132,31 @@ class Writer:
             DssganError: the disk is full.
         """
         check_block(self.path, block, self.channels)
-        self.num_frames += block.shape[1]
+        if self._subtype.bits == 0:
+            self._append(np.ascontiguousarray(block.T, np.float32))  # (channels, samples) -> (samples, channels)
+        else:
+            self.write_steps(quantise(block, self._subtype.bits))
+
+    def write_steps(self, steps: NDArray[np.int32]) -> None:
+        """Append samples that are rounded already.
+
+        Args:
+            steps: (channels, samples), integers of the subtype's bits.
+
+        Raises:
+            AudioError: more than a wav can hold.
+            DssganError: the disk is full.
+        """
+        # libsndfile keeps the uppermost bits of an integer, so this passes them through unchanged
+        bits = self._subtype.bits
+        self._append(np.ascontiguousarray(steps.T, np.int16) if bits == 16 else steps.T << (32 - bits))
+
+    def _append(self, frames: NDArray[Any]) -> None:
+        self.num_frames += len(frames)
         if self._container == "WAV" and self.num_frames * self._frame_bytes > _MAX_WAV_BYTES:
             raise AudioError(f"{self.path}: a wav whose length is not known before holds at most 4 GiB; choose flac")
-        frames = np.ascontiguousarray(block.T)  # (channels, samples) -> (samples, channels)
         try:
-            if self._subtype.bits == 0:
-                self._file.write(frames.astype(np.float32))
-            else:
-                # libsndfile keeps the uppermost bits of a 32-bit integer, so this passes them through unchanged
-                self._file.write(quantise(frames, self._subtype.bits) << (32 - self._subtype.bits))
+            self._file.write(frames)
         except (soundfile.LibsndfileError, AssertionError) as error:  # it asserts that all was written
             self._raise_disk_error()
             raise AudioError(f"{self.path}: cannot be written ({error}); choose another format or place") from error

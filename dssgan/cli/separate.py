@@ -59,7 +59,7 @@ _STANDARD = Path("-")
 )
 @click.option("--no-tags", is_flag=True, help="Carry neither text tags nor cover art over.")
 @device_option
-@click.option("--overlap", default=0.25, show_default=True, help="Overlap between segments, 0 to 0.5.")
+@click.option("--overlap", default=0.1, show_default=True, help="Overlap between segments, 0 to 0.5.")
 @click.option("--segment", type=float, metavar="SECONDS", help="Segment length; the model's own by default.")
 @click.option("--shifts", default=1, show_default=True, help="Average over this many shifted runs.")
 @click.option("--channel-swap", is_flag=True, help="Average with a run whose channels are swapped.")
@@ -121,9 +121,11 @@ def command(
 
     from dssgan.cli.separate_batch import check_output, from_standard_input, plan, to_standard_output
     from dssgan.cli.terminal import Terminal
+    from dssgan.inference.device import keep_freed_memory
     from dssgan.inference.output import OutputSettings
     from dssgan.inference.separator import Separator
 
+    keep_freed_memory()
     output = OutputSettings(
         suffix=f".{kind}", subtype="float32" if float32 else "pcm24" if int24 else None, codec=codec, kbps=kbps,
         mp3_preset=mp3_preset, clip_mode=clip_mode, tags=not no_tags,

@@ -36,7 +36,7 @@ class SeparationSettings:
     """
 
     segment_seconds: float | None = None
-    overlap: float = 0.25
+    overlap: float = 0.1
     shifts: int = 1
     batch_size: int = 1
     precision: str = "float32"

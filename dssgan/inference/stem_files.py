@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,6 @@ from dssgan.audio.writer import Writer
 from dssgan.errors import AudioError, DssganError
 from dssgan.inference.output import OutputSettings
 
-_BLOCK_FRAMES = 1 << 16
 _MIX = "mix"
 _IN_STEM_FILE = Encoding(".wav", "pcm24")  # what the streams of a stem file are encoded from
 
@@ -104,20 +103,21 @@ def write_stems(
                     stream, open_writers(stack, expected_frames), clamps=output.clip_mode == "clamp"
                 )
         else:
-            waiting = work / "running_sums"
-            num_frames, peak, clips = _write_running_sums(stream, waiting, bits)
-            if clips and output.clip_mode == "none":
+            waiting = _RunningSums(work / "running_sums", bits)
+            waiting.fill(stream)
+            num_frames, peak = waiting.num_frames, waiting.peak
+            if waiting.clips and output.clip_mode == "none":
                 raise AudioError(
                     f"{next(iter(paths.values()))}: a stem would clip, at {peak:.3f} of full scale; choose float32, or "
                     "the clip mode rescale or clamp"
                 )
             # The running sums are float32: for S sources their rounding is worth up to S steps of a 24-bit stem near
             # full scale, and a step more comes from rounding to integers. 2 S steps of headroom cover both.
-            rescales = clips and output.clip_mode == "rescale"
+            rescales = waiting.clips and output.clip_mode == "rescale"
             gain = (_top(bits) - 2 * len(sources)) / (peak * 2 ** (bits - 1)) if rescales else 1.0
             with ExitStack() as stack:
-                _write_integers(waiting, open_writers(stack, num_frames), len(sources), channels, gain, bits)
-            waiting.unlink()
+                waiting.write(open_writers(stack, num_frames), gain)
+            waiting.path.unlink()
         if output.in_one_file:
             finals[whole := work / f"whole{output.suffix}"] = next(iter(paths.values()))
             write_stem_file(whole, drafts.pop(_MIX), drafts, output, channels)
@@ -155,32 +155,50 @@ def _write_floats(stream: Iterable[tuple[Audio, Audio]], writers: _Writers, *, c
     return num_frames, peak
 
 
-def _write_running_sums(stream: Iterable[tuple[Audio, Audio]], path: Path, bits: int) -> tuple[int, float, bool]:
-    num_frames, peak, clips = 0, 0.0, False
-    with path.open("wb") as file:
-        for mix, estimates in stream:
-            sums = np.cumsum(estimates, axis=0, dtype=np.float64).astype(np.float32)
-            sums[-1] = mix  # what consistency made true to float rounding, to the last bit
-            file.write(sums.transpose(2, 0, 1).tobytes())  # (samples, sources, channels)
-            steps = _round(sums, 1.0, bits)
-            clips |= bool(steps.max() > _top(bits) or steps.min() < -_top(bits) - 1)
-            num_frames += mix.shape[-1]
-            peak = max(peak, float(np.abs(estimates).max()))
-    return num_frames, peak, clips
+@dataclass
+class _RunningSums:
+    """Running sums that wait in a file, block by block.
 
+    Args:
+        path: the file.
+        bits: of the integers that they become.
+    """
 
-def _write_integers(path: Path, writers: _Writers, num_sources: int, channels: int, gain: float, bits: int) -> None:
-    """Round the running sums; where there is one writer more than sources, it writes the mix."""
-    frame_bytes = 4 * num_sources * channels
-    with path.open("rb") as file:
-        while data := file.read(_BLOCK_FRAMES * frame_bytes):
-            sums = np.frombuffer(data, np.float32).reshape(-1, num_sources, channels).transpose(1, 2, 0)
-            steps = _round(sums, gain, bits)
-            # a power of two divides exactly, so the writer finds these very integers again
-            stems = (np.concatenate([steps, steps.sum(axis=0, keepdims=True)]) / 2 ** (bits - 1)).astype(np.float32)
-            for writer, stem in zip(writers, stems, strict=False):
-                if writer is not None:
-                    writer.write(stem)
+    path: Path
+    bits: int
+    shapes: list[tuple[int, ...]] = field(default_factory=list)
+    num_frames: int = 0
+    peak: float = 0.0
+    clips: bool = False
+
+    def fill(self, stream: Iterable[tuple[Audio, Audio]]) -> None:
+        """Write the running sums of a stream's estimates."""
+        # a stem's integers are within one step of it
+        surely_fits = (_top(self.bits) - 1) / 2 ** (self.bits - 1)
+        with self.path.open("wb") as file:
+            for mix, estimates in stream:
+                sums = np.empty(estimates.shape, np.float32)
+                sums[:-1] = np.cumsum(estimates[:-1], axis=0, dtype=np.float64)
+                sums[-1] = mix  # what consistency made true to float rounding, to the last bit
+                file.write(sums.data)
+                self.shapes.append(sums.shape)
+                self.num_frames += mix.shape[-1]
+                peak = max(float(estimates.max()), -float(estimates.min()))
+                self.peak = max(self.peak, peak)
+                if peak > surely_fits:
+                    steps = _round(sums, 1.0, self.bits)
+                    self.clips |= bool(steps.max() > _top(self.bits) or steps.min() < -_top(self.bits) - 1)
+
+    def write(self, writers: _Writers, gain: float) -> None:
+        """Round the running sums times a gain; where there is one writer more than sources, it writes the mix."""
+        with self.path.open("rb") as file:
+            for shape in self.shapes:
+                sums = np.fromfile(file, np.float32, int(np.prod(shape))).reshape(shape)
+                steps = _round(sums, gain, self.bits)
+                stems = [*steps, steps.sum(axis=0)] if len(writers) > len(steps) else list(steps)
+                for writer, stem in zip(writers, stems, strict=True):
+                    if writer is not None:
+                        writer.write_steps(np.clip(stem, -_top(self.bits) - 1, _top(self.bits)).astype(np.int32))
 
 
 @contextmanager
