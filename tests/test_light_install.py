@@ -4,19 +4,43 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
 
 from dssgan.data.bundled import FOLDER
 
 SONG = FOLDER / "train_unsup" / "mixes" / "potassium.ogg"
-# imports of these modules fail, as they do where nobody installed them
+# Hides what does not come with some extras, so that importing it fails as where nobody installed it. It looks itself for
+# what is there: Ray, where a test has imported it, adds packages of its own to the path.
 SCRIPT = """
 import json, sys
-hidden, arguments = json.loads(sys.argv[1])
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
+from packaging.requirements import Requirement
+
+def normal(name):
+    return name.lower().replace("_", "-")
+
+extras, arguments = json.loads(sys.argv[1])
+brought, waiting, seen = set(), [("dssgan", frozenset(extras))], set()
+while waiting:
+    one = name, wanted = waiting.pop()
+    if one in seen:
+        continue
+    seen.add(one)
+    brought.add(normal(name))
+    try:
+        stated = distribution(name).requires or []
+    except PackageNotFoundError:  # of another system
+        continue
+    for needed in map(Requirement, stated):
+        if needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in {"", *wanted}):
+            waiting.append((needed.name, frozenset(needed.extras)))
+hidden = {module for module, owners in packages_distributions().items() if not brought & set(map(normal, owners))}
+assert "pytest" in hidden
+for module in list(sys.modules):
+    if module.partition(".")[0] in hidden:
+        del sys.modules[module]
 sys.modules |= dict.fromkeys(hidden)
 sys.argv = ["dssgan", *arguments]
 from dssgan.cli import main
@@ -24,40 +48,8 @@ main()
 """
 
 
-def normal(name: str) -> str:
-    return name.lower().replace("_", "-")
-
-
-def brought_by(extras: Iterable[str]) -> set[str]:
-    """Packages that come with dssgan and some of its extras, theirs included."""
-    found: set[str] = set()
-    waiting, seen = [("dssgan", frozenset(extras))], set()
-    while waiting:
-        name, wanted = one = waiting.pop()
-        if one in seen:
-            continue
-        seen.add(one)
-        found.add(normal(name))
-        try:
-            stated = distribution(name).requires or []
-        except PackageNotFoundError:  # of another system
-            continue
-        waiting += [
-            (needed.name, frozenset(needed.extras))
-            for needed in map(Requirement, stated)
-            if needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in {"", *wanted})
-        ]
-    return found
-
-
 def run(extras: Iterable[str], *arguments: object) -> subprocess.CompletedProcess[str]:
-    allowed = brought_by(extras)
-    hidden = [
-        module for module, owners in packages_distributions().items()
-        if module.isidentifier() and not allowed & set(map(normal, owners)) and "dssgan" not in owners
-    ]  # fmt: skip
-    assert "pytest" in hidden
-    given = json.dumps([hidden, list(map(str, arguments))])
+    given = json.dumps([list(extras), list(map(str, arguments))])
     return subprocess.run([sys.executable, "-c", SCRIPT, given], capture_output=True, text=True, check=False)
 
 

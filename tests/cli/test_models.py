@@ -55,7 +55,8 @@ def test_an_exported_graph_separates(tmp_path: Path, song: tuple[np.ndarray, np.
     assert done.returncode == 0, done.stderr
     files.write(tmp_path / "song.wav", song[0][:, :44100], 44100)
     for model in ("mine", "onnx:mine.onnx"):
-        done = dssgan("separate", "song.wav", "-m", model, "-o", model.replace(":", "-"), "--float32", cwd=tmp_path)
+        options = ("-o", model.replace(":", "-"), "--float32", "--precision", "float32")
+        done = dssgan("separate", "song.wav", "-m", model, *options, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
     one, other = (files.read(tmp_path / name / "song" / "drums.wav") for name in ("mine", "onnx-mine.onnx"))
     np.testing.assert_allclose(one, other, atol=1e-4)
