@@ -32,6 +32,7 @@ bench: .venv/.ready
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/separate.py
 	$(BIN)/python benchmarks/ensemble.py
+	$(BIN)/python benchmarks/postprocess.py
 	$(BIN)/python benchmarks/sweep.py
 	$(BIN)/python benchmarks/evaluation.py
 	$(BIN)/python benchmarks/data.py

@@ -16,8 +16,8 @@ import torch
 from machine import describe
 
 from dssgan.data.loading import load_dataset
-from dssgan.ensembling.build import EDGES_HZ
 from dssgan.ensembling.products import song_products
+from dssgan.ensembling.songs import EDGES_HZ
 from dssgan.ensembling.stacking import average_weights, choose_members, fit_weights
 from dssgan.separators import build_separator
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from dssgan.data.dataset import Dataset
     from dssgan.data.loading import load_dataset
     from dssgan.ensembling.build import build_ensemble
+    from dssgan.ensembling.explain import explain_ensemble
     from dssgan.evaluation.campaign import evaluate
     from dssgan.inference.output import OutputSettings
     from dssgan.inference.separator import Separator
@@ -25,6 +26,7 @@ __all__ = [
     "Separator",
     "build_ensemble",
     "evaluate",
+    "explain_ensemble",
     "load_dataset",
     "make_config",
     "train",
@@ -38,12 +40,13 @@ _MODULES = {
     "OutputSettings": "dssgan.inference.output",
     "Separator": "dssgan.inference.separator",
     "build_ensemble": "dssgan.ensembling.build",
+    "explain_ensemble": "dssgan.ensembling.explain",
     "evaluate": "dssgan.evaluation.campaign",
     "load_dataset": "dssgan.data.loading",
     "make_config": "dssgan.training.settings",
     "train": "dssgan.training.phases",
 }
-_EXTRAS = {"build_ensemble": "evaluate", "evaluate": "evaluate", "train": "train"}
+_EXTRAS = {"build_ensemble": "evaluate", "evaluate": "evaluate", "explain_ensemble": "evaluate", "train": "train"}
 
 
 def __getattr__(name: str) -> object:

@@ -45,3 +45,13 @@ class LazyGroup(click.Group):
         if args and args[0] not in self._names and not args[0].startswith("-"):
             ctx.fail(unknown("command", args[0], self._names))
         return super().resolve_command(ctx, args)
+
+
+class RunByDefault(LazyGroup):
+    """A group whose command `run` need not be named: `dssgan sweep SPACE` is `dssgan sweep run SPACE`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put `run` before what names no command."""
+        if args and args[0] not in (*self.list_commands(ctx), *ctx.help_option_names):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)

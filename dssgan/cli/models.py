@@ -48,4 +48,5 @@ def command(speed: bool, prints_json: bool) -> None:
     terminal.say("Your own, by path:")
     for family in FAMILIES.values():
         needs = f" ({family.needs})" if family.needs else ""
-        terminal.say(f"  {family.name}:PATH  {family.about}; PATH is {family.takes}{needs}")
+        if family.takes:
+            terminal.say(f"  {family.name}:PATH  {family.about}; PATH is {family.takes}{needs}")

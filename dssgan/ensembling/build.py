@@ -1,41 +1,38 @@
 """Making an ensemble's file from trained separators."""
 
-import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from dssgan.atomic import replacing_folder
-from dssgan.audio.info import Audio
 from dssgan.data.dataset import Bring, Dataset, where_it_is
 from dssgan.data.guard import guarded
 from dssgan.data.learnt_from import FILE as LEARNT_FROM
-from dssgan.data.track import Track, Unpaired
-from dssgan.ensembling.products import ProductsCache, SongProducts, song_products
-from dssgan.ensembling.stacking import choose, leave_one_out, monitored_source
+from dssgan.ensembling.songs import (
+    EDGES_HZ,
+    Progress,
+    ValidationSongs,
+    products_of,
+    score,
+    two_passes,
+    validation_alone,
+)  # fmt: skip
+from dssgan.ensembling.stacking import choose, leave_one_out, monitored_source, score_alone
 from dssgan.errors import DataError, ModelError, WriteError
 from dssgan.inference.device import choose_device
-from dssgan.inference.overlap_add import DEFAULT_SETTINGS, SeparationSettings, separate_blocks
+from dssgan.inference.overlap_add import DEFAULT_SETTINGS, SeparationSettings
 from dssgan.parallel.processes import MapUnordered
 from dssgan.separators import SeparatorModel
-from dssgan.separators.base import Starts
 from dssgan.separators.ensemble import Ensemble, Recipe, in_step, save_recipe
-from dssgan.separators.loading import StoredExternal, is_kept, load_ensemble, load_model, locate, model_fingerprint
+from dssgan.separators.loading import StoredExternal, is_kept, load_ensemble, locate
 from dssgan.separators.postprocess import BleedGate, MixtureConsistency
-from dssgan.user_cache import cache_folder
 
-# Kick, snare body, snare and tom attack, presence, cymbals.
-EDGES_HZ: tuple[float, ...] = (0.0, 150.0, 500.0, 2000.0, 6000.0)
 MIN_MEMBERS = 2  # one is no ensemble
 GATE_THRESHOLDS_DB = (-30.0, -24.0, -20.0, -16.0, -12.0)
 # A gate changes every quiet passage, so it must earn its place.
 SMALLEST_GAIN_DB = 0.01
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -116,11 +113,11 @@ def build_ensemble(
     output = Path(output)
     folder = _members_folder(output)
     dataset = guarded(dataset)
-    report = _two_passes(progress, len(dataset.valid))
-    validation = _Songs(validation_alone(dataset), bring, choose_device(device), settings)
-    songs = _products(bundles, validation, map_unordered, report)
+    report = two_passes(progress, len(dataset.valid))
+    validation = ValidationSongs(validation_alone(dataset), bring, choose_device(device), settings)
+    songs = products_of(bundles, validation, map_unordered, report)
     source = monitored_source(songs)
-    single = {str(bundle): _alone(songs, index, source) for index, bundle in enumerate(bundles)}
+    single = {str(bundle): score_alone(songs, index, source) for index, bundle in enumerate(bundles)}
     choice = choose(songs, max_members, min_members=MIN_MEMBERS)
     chosen = list(choice.members)
     members = in_step([validation.load_model(bundles[index]) for index in chosen])
@@ -130,7 +127,7 @@ def build_ensemble(
     variants = _variants(
         members, choice.average[:, chosen].float(), choice.fitted[:, chosen].float() if fits else None, gates=not plain
     )
-    scores = _score(list(variants.values()), validation, source, map_unordered, report)
+    scores = score(list(variants.values()), validation, source, map_unordered, report)
     names_of_variants = list(variants)
     by_variant = dict(zip(names_of_variants, scores.mean(dim=0).tolist(), strict=True))
     best, gate_gain = _best(names_of_variants, scores, "fitted" if fits else "average")
@@ -165,11 +162,6 @@ def build_ensemble(
     return EnsembleReport(output, names, single, by_variant["average"], by_variant[best], honest, _threshold_of(best))
 
 
-def validation_alone(dataset: Dataset) -> Dataset:
-    """Give a data set without all that an ensemble is not fitted on."""
-    return replace(dataset, train_sup=(), train_unsup=Unpaired(), test=())
-
-
 def _members_folder(output: Path) -> Path:
     """Give the folder that the members are copied into, if nothing else is lost by that.
 
@@ -191,88 +183,6 @@ def _members_folder(output: Path) -> Path:
 
 def _is_ours(path: Path) -> bool:
     return path.name == LEARNT_FROM or (path.name.startswith("member_") and is_kept(path))
-
-
-def _two_passes(progress: Progress | None, num_songs: int) -> Callable[[], None]:
-    done = 0
-
-    def report() -> None:
-        nonlocal done
-        done += 1
-        if progress is not None:
-            progress(done, 2 * num_songs)
-
-    return report
-
-
-@dataclass(frozen=True)
-class _Songs:
-    """The validation songs, to be loaded where they are worked on.
-
-    Args:
-        dataset: with its validation partition alone.
-        bring: gives it on the machine that calls it.
-        device: where separators run.
-        settings: how.
-    """
-
-    dataset: Dataset
-    bring: Bring
-    device: torch.device
-    settings: SeparationSettings
-
-    def load_model(self, bundle: str | Path) -> SeparatorModel:
-        """Load a separator to where it runs."""
-        return load_model(bundle).to(self.device)
-
-    def load(self, number: int, model: SeparatorModel) -> tuple[Audio, Audio]:
-        """Give a song's mix and sources at a model's rate and channels."""
-        return self.bring(self.dataset).valid[number].load(model.sample_rate, model.channels)
-
-
-def _products(
-    bundles: Sequence[str | Path], validation: _Songs, map_unordered: MapUnordered, report: Callable[[], None]
-) -> list[SongProducts]:
-    """Give the products of every validation song, those that are known from the cache."""
-    cache = ProductsCache(cache_folder("products"))
-    keys = [model_fingerprint(bundle) for bundle in bundles]
-    name = _hash("\n".join(sorted(keys)))
-    songs = [_hash(repr((EDGES_HZ, validation.settings, _contents(track)))) for track in validation.dataset.valid]
-    found = {number: products for number, song in enumerate(songs) if (products := cache.load(song, keys)) is not None}
-    for _ in found:
-        report()
-    missing = [number for number in range(len(songs)) if number not in found]
-    if missing:
-        candidates = in_step([validation.load_model(bundle) for bundle in bundles])
-        Ensemble(candidates)  # says at once when they do not fit together
-        for number, products in map_unordered(partial(_products_of_song, candidates, validation), missing):
-            cache.save(songs[number], keys, name, products)
-            found[number] = products
-            report()
-    return [found[number] for number in range(len(songs))]
-
-
-def _products_of_song(
-    candidates: Sequence[SeparatorModel], validation: _Songs, number: int
-) -> tuple[int, SongProducts]:
-    mix, reference = validation.load(number, candidates[0])
-    of_song = [candidate.for_song(validation.dataset.valid[number].name) for candidate in candidates]
-    return number, song_products(of_song, mix, reference, EDGES_HZ, validation.settings)
-
-
-def _contents(track: Track) -> list[str | None]:
-    return [None if part is None else part.compute_fingerprint() for part in (track.mix, *track.sources)]
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def _alone(songs: Sequence[SongProducts], index: int, source: int) -> float:
-    scores = [
-        10 * torch.log10(song.energy[source] / song.error[index, source]) for song in songs if song.energy[source] > 0
-    ]
-    return float(torch.stack(scores).mean())
 
 
 def _variants(
@@ -324,75 +234,6 @@ def _best(names: Sequence[str], scores: Tensor, base: str) -> tuple[str, float]:
     if min(worth, float(gains[:, gate].mean())) > SMALLEST_GAIN_DB:
         return names[gated[gate]], worth
     return base, 0.0
-
-
-class _SideBySide(SeparatorModel):
-    """Several ensembles of the same members as one separator, whose members run once.
-
-    Args:
-        ensembles: of the same members.
-    """
-
-    def __init__(self, ensembles: Sequence[Ensemble]) -> None:
-        first = ensembles[0]
-        names = tuple(f"{source} {number}" for number in range(len(ensembles)) for source in first.sources)
-        super().__init__(names, first.sample_rate, first.channels)
-        self.segment_seconds, self.max_segment_seconds = first.segment_seconds, first.max_segment_seconds
-        self.ensembles = nn.ModuleList(ensembles)
-
-    def forward(self, mix: Tensor) -> Tensor:
-        """Separate; see `SeparatorModel.forward`."""
-        return self.separate_at(mix, [0] * len(mix))
-
-    def separate_at(self, mix: Tensor, starts: Starts) -> Tensor:
-        """Separate at a place; see `SeparatorModel.separate_at`."""
-        first = self.ensembles[0]
-        assert isinstance(first, Ensemble)
-        estimates = first.estimates_at(mix, starts)
-        return torch.cat([ensemble.combine(estimates, mix) for ensemble in self.ensembles], dim=1)  # type: ignore[operator]
-
-    def for_song(self, name: str) -> "_SideBySide":
-        """Give what separates one song; see `SeparatorModel.for_song`."""
-        ensembles = [ensemble.for_song(name) for ensemble in self.ensembles]  # type: ignore[operator]
-        return _SideBySide(ensembles)
-
-
-def _score(
-    ensembles: Sequence[Ensemble],
-    validation: _Songs,
-    source: int,
-    map_unordered: MapUnordered,
-    report: Callable[[], None],
-) -> Tensor:
-    """Separate every song with every ensemble at once and give the uSDR of each, (songs, ensembles), dB."""
-    scores: dict[int, Tensor] = {}
-    work = partial(_scores_of_song, _SideBySide(ensembles).to(validation.device), validation, source)
-    for number, of_song in map_unordered(work, range(len(validation.dataset.valid))):
-        if of_song is not None:
-            scores[number] = of_song
-        report()
-    return torch.stack([scores[number] for number in sorted(scores)])
-
-
-def _scores_of_song(
-    separator: "_SideBySide", validation: _Songs, source: int, number: int
-) -> tuple[int, Tensor | None]:
-    """Give the uSDR of each ensemble on a song, (ensembles,), dB; None where the source is silent."""
-    mix, reference = validation.load(number, separator)
-    wanted = torch.from_numpy(reference[source])
-    energy = wanted.double().square().sum()
-    if energy == 0:
-        return number, None
-    num_ensembles = len(separator.ensembles)
-    error = torch.zeros(num_ensembles, dtype=torch.float64)
-    position = 0
-    of_song = separator.for_song(validation.dataset.valid[number].name)
-    for block in separate_blocks(of_song, [mix], validation.settings):
-        part = slice(position, position + block.shape[-1])
-        position = part.stop
-        estimates = torch.from_numpy(block).unflatten(0, (num_ensembles, -1))[:, source]
-        error += (estimates - wanted[:, part]).double().square().sum(dim=(-2, -1))
-    return number, 10 * torch.log10(energy / error)
 
 
 def _recipe(ensemble: Ensemble, variant: str, members: list[str]) -> Recipe:

@@ -16,6 +16,7 @@ _PICKS_A_MEMBER = 3  # repeating a member is how the average gets weights
 _RIDGES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 _USUAL_RIDGE = 0.1
 _SONGS_FOR_RIDGE = 3  # fewer say nothing of a ridge
+_SILENCE = 1e-6  # energy of a source in a band
 
 
 def monitored_source(songs: Sequence[SongProducts]) -> int:
@@ -54,6 +55,47 @@ def usdr_of(songs: Sequence[SongProducts], weights: Tensor, source: int) -> floa
         )  # fmt: skip
         scores.append(10 * np.log10(float(song.energy[source]) / max(error, 1e-30)))
     return float(np.mean(scores))
+
+
+def score_alone(songs: Sequence[SongProducts], candidate: int, source: int) -> float:
+    """Score one candidate as `dssgan separate` runs it: mean over the songs of one source's uSDR.
+
+    Args:
+        songs: from `song_products`.
+        candidate: its number.
+        source: number of the source.
+
+    Returns:
+        dB; songs in which the source is silent do not count.
+    """
+    scores = [
+        10 * torch.log10(song.energy[source] / song.error[candidate, source])
+        for song in songs
+        if song.energy[source] > 0
+    ]
+    return float(torch.stack(scores).mean())
+
+
+def band_sdr_of(songs: Sequence[SongProducts], weights: Tensor, source: int) -> Tensor:
+    """Score a weighted sum with mixture consistency in each band: mean over the songs of one source's SDR there.
+
+    Args:
+        songs: of the same candidates.
+        weights: what each candidate counts, (sources, candidates, bands).
+        source: number of the source.
+
+    Returns:
+        dB, (bands,); songs in which the source is silent in a band do not count there; NaN where all are.
+    """
+    scores = []
+    for song in songs:
+        rows = _error_rows(song, weights, source)
+        error = torch.einsum("bi,bij,bj->b", rows, song.gram, rows)
+        place = song.num_candidates * song.num_sources + source
+        energy = song.gram[:, place, place]
+        sdr = 10 * torch.log10(energy / error.clamp_min(1e-30))
+        scores.append(torch.where(energy > _SILENCE, sdr, torch.nan))
+    return torch.stack(scores).nanmean(dim=0)
 
 
 def _error_rows(song: SongProducts, weights: Tensor, source: int) -> Tensor:
@@ -233,7 +275,7 @@ def fit_weights(songs: Sequence[SongProducts], prior: Tensor, *, ridge: float = 
             gram = song.gram[band]
             for source, (transform, offset) in enumerate(maps):
                 energy = gram[count + source, count + source]
-                if energy <= 1e-6:
+                if energy <= _SILENCE:
                     continue  # silence says nothing about the weights
                 matrix += transform.T @ gram @ transform / energy
                 target -= transform.T @ gram @ offset / energy

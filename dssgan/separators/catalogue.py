@@ -104,6 +104,8 @@ def _by_others() -> Iterator[ListedModel]:
 
 
 def _state(family: Family, name: str, known: KnownModel) -> str:
+    if not known.files:
+        return family.needs or "shipped"
     there = all((family.cached(name) / file.name).exists() for file in known.files)
     return family.needs or ("downloaded" if there else "can be downloaded")
 

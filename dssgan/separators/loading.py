@@ -250,7 +250,7 @@ class StoredExternal(StoredModel):
                     hashes.append(hashlib.file_digest(stream, "sha256").hexdigest())
             except OSError as error:
                 raise ModelError(f"{file}: cannot be read ({error.strerror}); copy it again") from error
-        return _hash([self.family.name, hashes])
+        return _hash([self.family.name, hashes or self.name])
 
     def folders(self) -> list[Path]:
         """See `StoredModel.folders`."""

@@ -6,7 +6,10 @@ from torch.nn import functional
 
 from dssgan.audio.stft import STFT
 from dssgan.errors import ConfigError
+from dssgan.separators.base import require_positive
 from dssgan.separators.consistency import mixture_consistency
+from dssgan.separators.hpss import check_medians, percussive_mask
+from dssgan.separators.wiener import multichannel_wiener
 
 
 class BleedGate(nn.Module):
@@ -90,9 +93,67 @@ class MixtureConsistency(nn.Module):
         return mixture_consistency(estimates, mix)
 
 
+class PercussivePart(nn.Module):
+    """Keep of the first source what is percussive; what lasts in it goes to the last source.
+
+    Harmonic-percussive separation of the estimate rather than of the mix, by median filters.
+
+    Args:
+        strength: how much of what lasts is moved, from 0 to 1.
+        n_fft: STFT window, samples.
+        hop_samples: STFT stride, samples.
+        frames: length of the median along time, frames; odd.
+        bins: length of the median along frequency, bins; odd.
+    """
+
+    def __init__(
+        self, *, strength: float = 0.5, n_fft: int = 4096, hop_samples: int = 1024, frames: int = 17, bins: int = 17
+    ) -> None:
+        super().__init__()
+        if not 0 <= strength <= 1:
+            raise ConfigError(f"strength={strength}: must be from 0 to 1")
+        check_medians(frames, bins)
+        self.strength, self.frames, self.bins = strength, frames, bins
+        self.stft = STFT(n_fft, hop_samples)
+
+    def forward(self, estimates: Tensor, mix: Tensor) -> Tensor:
+        """Move what lasts; see `BleedGate.forward`."""
+        first = estimates[:, 0]
+        spectrogram = self.stft(first)
+        lasting = 1 - percussive_mask(spectrogram.abs().square().sum(dim=1).sqrt(), self.frames, self.bins)
+        moved = self.stft.inverse(spectrogram * (self.strength * lasting).unsqueeze(1), mix.shape[-1])
+        result = estimates.clone()
+        result[:, 0] -= moved
+        result[:, -1] += moved
+        return result
+
+
+class Wiener(nn.Module):
+    """Filter the mix with what the estimates say of each source's power and place; see `multichannel_wiener`.
+
+    Args:
+        iterations: how often.
+        n_fft: STFT window, samples.
+        hop_samples: STFT stride, samples.
+    """
+
+    def __init__(self, *, iterations: int = 1, n_fft: int = 4096, hop_samples: int = 1024) -> None:
+        super().__init__()
+        require_positive(iterations=iterations)
+        self.iterations = iterations
+        self.stft = STFT(n_fft, hop_samples)
+
+    def forward(self, estimates: Tensor, mix: Tensor) -> Tensor:
+        """Filter; see `BleedGate.forward`."""
+        filtered = multichannel_wiener(self.stft(estimates), self.stft(mix), self.iterations)
+        return self.stft.inverse(filtered, mix.shape[-1])
+
+
 STEPS: dict[str, type[nn.Module]] = {
     "bleed_gate": BleedGate,
+    "hpss": PercussivePart,
     "mixture_consistency": MixtureConsistency,
+    "wiener": Wiener,
 }
 
 

@@ -112,10 +112,16 @@ def test_train_then_resume_and_separate(tmp_path: Path) -> None:
     assert extended["settings"] == record["settings"] | {"phase_two": two}
     assert extended["command"] == record["command"]
     assert len(extended["resumed"]) == 1
-    averaged = dssgan("ensemble", "run", "-o", "mine.yaml", "-q", cwd=tmp_path)
+    averaged = dssgan("ensemble", "./run", "-o", "mine.yaml", "-q", cwd=tmp_path)
     assert averaged.returncode == 0, averaged.stderr
     assert averaged.stderr == ""
     assert (tmp_path / "mine" / "member_1" / "model.json").exists()
+    explained = dssgan("ensemble", "explain", "mine.yaml", "-o", "explained.png", cwd=tmp_path)
+    assert explained.returncode == 0, explained.stderr
+    for words in ("Weights for drums", "if left out", "best member (mine/member_1)", "Picture: explained.png"):
+        assert words in explained.stderr
+    refused = dssgan("ensemble", "explain", "mine.yaml", "-o", "explained.doc", cwd=tmp_path)
+    assert refused.stderr.startswith("dssgan: explained.doc: is no name for a picture")
 
 
 def test_data_convert(tmp_path: Path) -> None:

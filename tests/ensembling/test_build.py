@@ -10,6 +10,7 @@ import yaml
 
 from dssgan.data.dataset import Dataset
 from dssgan.ensembling import build
+from dssgan.ensembling import songs as validation_songs
 from dssgan.ensembling.build import build_ensemble
 from dssgan.errors import DataError, WriteError
 from dssgan.inference.separator import Separator
@@ -63,7 +64,7 @@ def test_a_second_choice_separates_nothing_again(
     def refuse(*_: object) -> None:
         raise AssertionError("the products are known")
 
-    monkeypatch.setattr(build, "song_products", refuse)
+    monkeypatch.setattr(validation_songs, "song_products", refuse)
     again = build_ensemble(bundles[::-1], bundled, tmp_path / "again.yaml")
     assert again.candidates == pytest.approx(first.candidates, abs=1e-9)
     assert set(again.members.values()) == set(first.members.values())

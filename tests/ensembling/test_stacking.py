@@ -6,6 +6,7 @@ import torch
 from dssgan.ensembling.products import SongProducts, products_of_estimates
 from dssgan.ensembling.stacking import (
     average_weights,
+    band_sdr_of,
     choose,
     choose_members,
     fit_weights,
@@ -45,6 +46,22 @@ def test_scores_from_products_are_those_of_the_stems() -> None:
     for index, estimate in enumerate(estimates):
         exact = 10 * torch.log10(products.energy[0] / products.error[index, 0])
         assert float(exact) == pytest.approx(direct_usdr(estimate, reference), abs=1e-4)
+
+
+def test_each_band_is_scored_by_itself() -> None:
+    spectrum = torch.fft.rfft(noise(0, 2, 1, 88200))
+    frequencies = torch.fft.rfftfreq(88200, 1 / 44100)
+    low = torch.fft.irfft(spectrum * (frequencies < 1000), 88200)
+    high = torch.fft.irfft(spectrum * (frequencies >= 1100), 88200)
+    # 10 % too much in the lows and half of the highs: errors of -20 and -6 dB. Two independent sources share their
+    # errors by consistency: half the energy of both stays in each, for noise of equal energy that is no change
+    products = song([1.1 * low + 0.5 * high], low + high, (0.0, 1050.0))
+    bands = band_sdr_of([products], average_weights([0], products), 0)
+    expected = [direct_usdr(1.1 * low, low), direct_usdr(0.5 * high, high)]
+    torch.testing.assert_close(bands, torch.tensor(expected, dtype=torch.float64), atol=0.2, rtol=0)
+    assert expected == pytest.approx([23.0, 9.0], abs=0.5)
+    silent = song([low], torch.zeros_like(low))
+    assert band_sdr_of([silent], average_weights([0], silent), 0).isnan().all()
 
 
 def test_a_scaled_truth_gets_the_scale_back() -> None:

@@ -15,7 +15,6 @@ from dssgan.separators import SeparatorModel, build_separator
 from dssgan.separators.bundle import save_bundle
 from dssgan.separators.ensemble import Ensemble, Recipe, save_recipe
 from dssgan.separators.loading import load_ensemble
-from dssgan.separators.postprocess import STEPS, BleedGate
 
 TINY = {"num_initial_filters": 2, "num_layers": 2, "n_fft": 512, "hop_samples": 256}
 
@@ -84,30 +83,6 @@ def test_the_public_separator_loads_it(file: Path, song) -> None:
     torch.testing.assert_close(
         torch.from_numpy(estimates["drums"] + estimates["other"]), torch.from_numpy(mix[:, :30000]), atol=1e-6, rtol=0
     )
-
-
-def test_the_gate_moves_what_it_takes() -> None:
-    generator = torch.Generator().manual_seed(0)
-    other = 0.3 * torch.randn(1, 2, 44100, generator=generator)
-    drums = torch.zeros(1, 2, 44100)
-    drums[..., 22050:] = 0.3 * torch.randn(1, 2, 22050, generator=generator)
-    leak = 0.02 * other  # 34 dB below
-    estimates = torch.stack([drums + leak, other - leak], dim=1)
-    gated = BleedGate(threshold_db=-20)(estimates, drums + other)
-    torch.testing.assert_close(gated.sum(dim=1), drums + other, atol=1e-6, rtol=0)
-    quiet, loud = slice(2000, 18000), slice(26000, 42000)
-    before, after = (e[0, 0, :, quiet].square().mean() for e in (estimates, gated))
-    assert 10 * torch.log10(after / before) < -30
-    torch.testing.assert_close(gated[0, 0, :, loud], estimates[0, 0, :, loud], atol=5e-3, rtol=0)
-
-
-@pytest.mark.parametrize("name", STEPS)
-def test_every_step_keeps_the_shape_of_any_length(name: str) -> None:
-    settings = {"bleed_gate": {"threshold_db": -20.0}}
-    step = STEPS[name](**settings.get(name, {}))
-    for num_samples in (1, 777, 5000):
-        estimates = torch.randn(2, 3, 2, num_samples)
-        assert step(estimates, estimates.sum(dim=1)).shape == estimates.shape
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from dssgan.separators.external.demucs import Demucs, DemucsFamily
+from dssgan.separators.external.dsp import DspFamily
 from dssgan.separators.external.family import Family, KnownModel
 from dssgan.separators.external.msst import MSST, MSSTFamily
 from dssgan.separators.external.onnx import OnnxFamily
@@ -12,7 +13,8 @@ from dssgan.separators.external.stems import StemsFamily
 __all__ = ["EXTERNAL", "FAMILIES", "Family", "KnownModel", "parse_reference"]
 
 FAMILIES: dict[str, Family] = {
-    family.name: family for family in (DemucsFamily(), MSSTFamily(), OnnxFamily(), OpenUnmixFamily(), StemsFamily())
+    family.name: family
+    for family in (DemucsFamily(), DspFamily(), MSSTFamily(), OnnxFamily(), OpenUnmixFamily(), StemsFamily())
 }
 # Networks of others that can be trained further and saved as bundles.
 EXTERNAL = {"demucs": Demucs, "msst": MSST, "open_unmix": OpenUnmix}

@@ -52,7 +52,7 @@ class Family(ABC):
     Attributes:
         name: what stands before the colon of a reference.
         about: what the family is.
-        takes: what may stand behind the colon beside a known name.
+        takes: what may stand behind the colon beside a known name; empty where nothing may.
         extra: extra of dssgan that brings `packages`; None where nothing more is needed.
         packages: modules that must be importable.
         known: models by name.

@@ -1,4 +1,4 @@
-"""`dssgan ensemble`: combine trained separators."""
+"""`dssgan ensemble run`: combine trained separators."""
 
 from pathlib import Path
 
@@ -52,7 +52,8 @@ def command(
     from dssgan.cli.terminal import Terminal
     from dssgan.data.dataset import Bring, where_it_is
     from dssgan.data.loading import load_dataset
-    from dssgan.ensembling.build import build_ensemble, validation_alone
+    from dssgan.ensembling.build import build_ensemble
+    from dssgan.ensembling.songs import validation_alone
     from dssgan.inference.overlap_add import SeparationSettings
     from dssgan.parallel.processes import MapUnordered
     from dssgan.tuning.candidates import find_candidates

@@ -1,0 +1,205 @@
+"""Validation songs as candidates and ensembles hear them: products of estimates, and scores."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from dssgan.audio.info import Audio
+from dssgan.data.dataset import Bring, Dataset
+from dssgan.data.track import Track, Unpaired
+from dssgan.ensembling.products import ProductsCache, SongProducts, song_products
+from dssgan.inference.overlap_add import SeparationSettings, separate_blocks
+from dssgan.parallel.processes import MapUnordered
+from dssgan.separators import SeparatorModel
+from dssgan.separators.base import Starts
+from dssgan.separators.ensemble import Ensemble, in_step
+from dssgan.separators.loading import load_model, model_fingerprint
+from dssgan.user_cache import cache_folder
+
+# Kick, snare body, snare and tom attack, presence, cymbals.
+EDGES_HZ: tuple[float, ...] = (0.0, 150.0, 500.0, 2000.0, 6000.0)
+
+Progress = Callable[[int, int], None]
+
+
+def validation_alone(dataset: Dataset) -> Dataset:
+    """Give a data set without all that an ensemble is not fitted on."""
+    return replace(dataset, train_sup=(), train_unsup=Unpaired(), test=())
+
+
+@dataclass(frozen=True)
+class ValidationSongs:
+    """The validation songs, to be loaded where they are worked on.
+
+    Args:
+        dataset: with its validation partition alone.
+        bring: gives it on the machine that calls it.
+        device: where separators run.
+        settings: how.
+    """
+
+    dataset: Dataset
+    bring: Bring
+    device: torch.device
+    settings: SeparationSettings
+
+    def load_model(self, bundle: str | Path) -> SeparatorModel:
+        """Load a separator to where it runs."""
+        return load_model(bundle).to(self.device)
+
+    def load(self, number: int, model: SeparatorModel) -> tuple[Audio, Audio]:
+        """Give a song's mix and sources at a model's rate and channels."""
+        return self.bring(self.dataset).valid[number].load(model.sample_rate, model.channels)
+
+
+def products_of(
+    bundles: Sequence[str | Path], validation: ValidationSongs, map_unordered: MapUnordered,
+    report: Callable[[], None], edges_hz: tuple[float, ...] = EDGES_HZ,
+) -> list[SongProducts]:  # fmt: skip
+    """Give the products of every validation song, those that are known from the cache.
+
+    Args:
+        bundles: the candidates.
+        validation: the songs.
+        map_unordered: how to work on them.
+        report: called with each song that is done.
+        edges_hz: lower edges of the bands, Hz.
+
+    Raises:
+        ModelError: a candidate cannot be loaded, or they do not fit together.
+    """
+    cache = ProductsCache(cache_folder("products"))
+    keys = [model_fingerprint(bundle) for bundle in bundles]
+    name = _hash("\n".join(sorted(keys)))
+    songs = [_hash(repr((edges_hz, validation.settings, _contents(track)))) for track in validation.dataset.valid]
+    found = {number: products for number, song in enumerate(songs) if (products := cache.load(song, keys)) is not None}
+    for _ in found:
+        report()
+    missing = [number for number in range(len(songs)) if number not in found]
+    if missing:
+        candidates = in_step([validation.load_model(bundle) for bundle in bundles])
+        Ensemble(candidates)  # says at once when they do not fit together
+        for number, products in map_unordered(partial(_products_of_song, candidates, validation, edges_hz), missing):
+            cache.save(songs[number], keys, name, products)
+            found[number] = products
+            report()
+    return [found[number] for number in range(len(songs))]
+
+
+def _products_of_song(
+    candidates: Sequence[SeparatorModel], validation: ValidationSongs, edges_hz: tuple[float, ...], number: int
+) -> tuple[int, SongProducts]:
+    mix, reference = validation.load(number, candidates[0])
+    of_song = [candidate.for_song(validation.dataset.valid[number].name) for candidate in candidates]
+    return number, song_products(of_song, mix, reference, edges_hz, validation.settings)
+
+
+def _contents(track: Track) -> list[str | None]:
+    return [None if part is None else part.compute_fingerprint() for part in (track.mix, *track.sources)]
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+class SideBySide(SeparatorModel):
+    """Several ensembles of the same members as one separator, whose members run once.
+
+    Args:
+        ensembles: of the same members.
+    """
+
+    def __init__(self, ensembles: Sequence[Ensemble]) -> None:
+        first = ensembles[0]
+        names = tuple(f"{source} {number}" for number in range(len(ensembles)) for source in first.sources)
+        super().__init__(names, first.sample_rate, first.channels)
+        self.segment_seconds, self.max_segment_seconds = first.segment_seconds, first.max_segment_seconds
+        self.ensembles = nn.ModuleList(ensembles)
+
+    def forward(self, mix: Tensor) -> Tensor:
+        """Separate; see `SeparatorModel.forward`."""
+        return self.separate_at(mix, [0] * len(mix))
+
+    def separate_at(self, mix: Tensor, starts: Starts) -> Tensor:
+        """Separate at a place; see `SeparatorModel.separate_at`."""
+        first = self.ensembles[0]
+        assert isinstance(first, Ensemble)
+        estimates = first.estimates_at(mix, starts)
+        return torch.cat([ensemble.combine(estimates, mix) for ensemble in self.ensembles], dim=1)  # type: ignore[operator]
+
+    def for_song(self, name: str) -> "SideBySide":
+        """Give what separates one song; see `SeparatorModel.for_song`."""
+        ensembles = [ensemble.for_song(name) for ensemble in self.ensembles]  # type: ignore[operator]
+        return SideBySide(ensembles)
+
+
+def score(
+    ensembles: Sequence[Ensemble],
+    validation: ValidationSongs,
+    source: int,
+    map_unordered: MapUnordered,
+    report: Callable[[], None],
+) -> Tensor:
+    """Separate every song with every ensemble at once.
+
+    Args:
+        ensembles: of the same members.
+        validation: the songs.
+        source: number of the source that is scored.
+        map_unordered: how to work on the songs.
+        report: called with each song that is done.
+
+    Returns:
+        uSDR, (songs, ensembles), dB; songs in which the source is silent are left out.
+    """
+    scores: dict[int, Tensor] = {}
+    work = partial(_scores_of_song, SideBySide(ensembles).to(validation.device), validation, source)
+    for number, of_song in map_unordered(work, range(len(validation.dataset.valid))):
+        if of_song is not None:
+            scores[number] = of_song
+        report()
+    return torch.stack([scores[number] for number in sorted(scores)])
+
+
+def _scores_of_song(
+    separator: SideBySide, validation: ValidationSongs, source: int, number: int
+) -> tuple[int, Tensor | None]:
+    """Give the uSDR of each ensemble on a song, (ensembles,), dB; None where the source is silent."""
+    mix, reference = validation.load(number, separator)
+    wanted = torch.from_numpy(reference[source])
+    energy = wanted.double().square().sum()
+    if energy == 0:
+        return number, None
+    num_ensembles = len(separator.ensembles)
+    error = torch.zeros(num_ensembles, dtype=torch.float64)
+    position = 0
+    of_song = separator.for_song(validation.dataset.valid[number].name)
+    for block in separate_blocks(of_song, [mix], validation.settings):
+        part = slice(position, position + block.shape[-1])
+        position = part.stop
+        estimates = torch.from_numpy(block).unflatten(0, (num_ensembles, -1))[:, source]
+        error += (estimates - wanted[:, part]).double().square().sum(dim=(-2, -1))
+    return number, 10 * torch.log10(energy / error)
+
+
+def two_passes(progress: Progress | None, num_songs: int) -> Callable[[], None]:
+    """Make what counts the songs of both passes, products and scores.
+
+    Args:
+        progress: called with the songs done and all there are.
+        num_songs: of one pass.
+    """
+    done = 0
+
+    def report() -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(done, 2 * num_songs)
+
+    return report
