@@ -17,6 +17,8 @@ from dssgan.audio.info import Audio
 from dssgan.audio.writer import Writer, check_block
 from dssgan.errors import AudioError
 
+_FAULTS = ("No space left", "Error writing", "Error closing", "Disk quota exceeded", "Input/output error")
+
 
 def ffmpeg_command(encoding: Encoding, channels: int) -> list[str]:
     """Give what ffmpeg is told of the output, up to its name."""
@@ -121,14 +123,16 @@ class Encoder:
                 self._process.stdin.close()
             except BrokenPipeError as broken:
                 raise self._failure() from broken
-            if self._process.wait():
-                raise self._failure()
+            code = self._process.wait()
+            self._messages.seek(0)
+            failure = encoding_failure(self.path, code, self._messages.read())
+            if failure is not None:
+                raise failure
 
     def _failure(self) -> AudioError:
         self._process.wait()
-        return AudioError(
-            f"{self.path}: cannot be written ({_reason(self._messages)}); make space or choose another format"
-        )
+        self._messages.seek(0)
+        return _as_error(self.path, self._messages.read())
 
     def _stop(self) -> None:
         self._process.kill()
@@ -143,9 +147,23 @@ def _exact_times(encoding: Encoding, rate: int) -> tuple[str, ...]:
     return ("-movie_timescale", str(rate)) if encoding.format.muxer == "ipod" else ()
 
 
-def _reason(messages: IO[bytes]) -> str:
-    messages.seek(0)
-    lines = messages.read().decode(errors="replace").strip().splitlines()
-    known = next((line for line in lines if "No space left" in line), None)
+def encoding_failure(path: Path, code: int, messages: bytes) -> AudioError | None:
+    """Say what went wrong while ffmpeg wrote a file.
+
+    Args:
+        path: the file.
+        code: ffmpeg's exit code.
+        messages: what it printed at level "error".
+
+    Returns:
+        One line; None where nothing did. ffmpeg 5 ends with 0 where the disk is full for the last block alone.
+    """
+    text = messages.decode(errors="replace")
+    return _as_error(path, messages) if code or any(fault in text for fault in _FAULTS) else None
+
+
+def _as_error(path: Path, messages: bytes) -> AudioError:
+    lines = messages.decode(errors="replace").strip().splitlines()
+    known = next((line for line in lines if _FAULTS[0] in line), None)
     text = known or (lines[-1] if lines else "ffmpeg failed")
-    return text.rpartition("] ")[2]
+    return AudioError(f"{path}: cannot be written ({text.rpartition('] ')[2]}); make space or choose another format")

@@ -12,7 +12,7 @@ from pathlib import Path
 from shutil import which
 
 from dssgan.audio.boxes import find_box
-from dssgan.audio.encoder import ffmpeg_command
+from dssgan.audio.encoder import encoding_failure, ffmpeg_command
 from dssgan.audio.formats import Encoding
 from dssgan.errors import AudioError
 
@@ -52,9 +52,9 @@ def write_stem_file(path: Path, mix: Path, stems: Mapping[str, Path], encoding: 
         command += ["-map", f"[s{number}]", f"-disposition:a:{number}", "0" if number else "default"]
     command += ["-ar", str(_SAMPLE_RATE), "-movie_timescale", str(_SAMPLE_RATE), *ffmpeg_command(encoding, 2)]
     result = subprocess.run([*command, f"file:{path}"], capture_output=True, check=False, stdin=subprocess.DEVNULL)
-    if result.returncode:
-        reason = result.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["ffmpeg failed"]
-        raise AudioError(f"{path}: cannot be written ({reason[0]}); make space or choose another format")
+    failure = encoding_failure(path, result.returncode, result.stderr)
+    if failure is not None:
+        raise failure
 
 
 def add_stem_box(path: Path, names: tuple[str, ...]) -> None:

@@ -1,4 +1,4 @@
-"""`dssgan export`: a separator's network as an ONNX graph."""
+"""`dssgan export`: a separator's network as a graph."""
 
 from pathlib import Path
 
@@ -9,28 +9,38 @@ from dssgan.cli.options import quiet_option
 
 @click.command()
 @click.argument("model")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Graph to write, NAME.onnx.")
+@click.option("--onnx", type=click.Path(path_type=Path), help="ONNX graph to write, NAME.onnx.")
+@click.option("--openvino", type=click.Path(path_type=Path), help="Graph of OpenVINO to write, NAME.xml with NAME.bin.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Graph to write; its suffix says which kind.")
 @quiet_option
-def command(model: str, output: Path, quiet: bool) -> None:
-    """Write the network of MODEL, a bundle, as an ONNX graph of real numbers, and compare the two.
+def command(model: str, onnx: Path | None, openvino: Path | None, output: Path | None, quiet: bool) -> None:
+    """Write the network of MODEL, a bundle, as a graph of real numbers, and compare the two.
 
-    The Fourier transform stays outside the graph. `dssgan separate -m onnx:NAME.onnx` runs it.
+    The Fourier transform stays outside the graph. `dssgan separate -m onnx:NAME.onnx` runs it, or openvino:NAME.xml.
     """
     from dssgan.cli.terminal import Terminal
     from dssgan.errors import ModelError
-    from dssgan.separators.external.onnx import export_onnx
+    from dssgan.separators.external.export import EXPORTS
     from dssgan.separators.loading import load_model
     from dssgan.separators.masking import MaskingSeparator
 
-    if output.suffix != ".onnx":
-        raise ModelError(f"{output}: is no name for a graph; give one that ends in .onnx")
+    wanted = [(path, suffix) for path, suffix in ((onnx, ".onnx"), (openvino, ".xml")) if path is not None]
+    if output is not None:
+        wanted.append((output, output.suffix))
+    if not wanted:
+        raise click.UsageError("give the graph to write: --onnx NAME.onnx or --openvino NAME.xml")
+    for path, suffix in wanted:
+        if path.suffix != suffix or suffix not in EXPORTS:
+            kinds = suffix if suffix in EXPORTS else " or ".join(EXPORTS)
+            raise ModelError(f"{path}: is no name for a graph; give one that ends in {kinds}")
     loaded = load_model(model)
     if not isinstance(loaded, MaskingSeparator):
         raise ModelError(
             f"{model}: is no network that masks a spectrogram; give the bundle of a tdf_unet, band_split or sc_lite, "
             "or one member of an ensemble"
         )
-    difference = export_onnx(loaded, output)
     terminal = Terminal(quiet=quiet)
-    terminal.say(f"Wrote {output}; its masks differ from the separator's by at most {difference:.1e}")
-    terminal.say(f"To use it: dssgan separate SONG -m onnx:{output}")
+    for path, suffix in wanted:
+        difference = EXPORTS[suffix](loaded, path)
+        terminal.say(f"Wrote {path}; its masks differ from the separator's by at most {difference:.1e}")
+        terminal.say(f"To use it: dssgan separate SONG -m {'onnx' if suffix == '.onnx' else 'openvino'}:{path}")

@@ -71,6 +71,12 @@ _STANDARD = Path("-")
     show_default=True,
     help="float32, bf16, or auto: bf16 where the processor is faster with it and the stems are as good.",
 )
+@click.option(
+    "--engine",
+    default="torch",
+    show_default=True,
+    help="What runs the networks: torch, onnxruntime, openvino, or auto, the fastest that is installed.",
+)
 @click.option("-j", "--jobs", default=1, show_default=True, type=click.IntRange(min=1), help="Tracks at a time.")
 @click.option("--address", help="Address of a running Ray cluster whose CPUs to use; this machine by default.")
 @click.option("--json", "prints_json", is_flag=True, help="Print one JSON record per track on standard output.")
@@ -101,6 +107,7 @@ def command(
     polarity: bool,
     batch_size: int,
     precision: str,
+    engine: str,
     jobs: int,
     address: str | None,
     prints_json: bool,
@@ -115,6 +122,7 @@ def command(
     _refuse_both("--int24", int24, "--float32", float32)
     _refuse_both("--skip-existing", skip_existing, "--overwrite", overwrite)
     _refuse_both("--address", address is not None, "-j", jobs > 1)
+    _refuse_both("--address", address is not None, "--engine", engine != "torch")
     if out is None:
         out = _STANDARD if tracks == (_STANDARD,) else Path("separated")
     _refuse_both("--json", prints_json, "standard output for sound", out == _STANDARD)
@@ -136,7 +144,8 @@ def command(
         precision = "float32"  # the processors of other machines may be slower with bf16
     separator = Separator.load(
         model, device if address is None else "cpu", overlap=overlap, segment_seconds=segment, shifts=shifts,
-        channel_swap=channel_swap, polarity=polarity, batch_size=batch_size, precision=precision, two_stems=two_stems,
+        channel_swap=channel_swap, polarity=polarity, batch_size=batch_size, precision=precision, engine=engine,
+        two_stems=two_stems,
     )  # fmt: skip
     terminal = Terminal(quiet=quiet or out == _STANDARD)
     with ExitStack() as stack:

@@ -13,6 +13,7 @@ from dssgan.audio.files import Audio, probe, read_blocks
 from dssgan.audio.tags import read_tags
 from dssgan.errors import AudioError
 from dssgan.inference.device import choose_device
+from dssgan.inference.engines import with_engine
 from dssgan.inference.live import LiveSeparator
 from dssgan.inference.output import OutputSettings
 from dssgan.inference.overlap_add import SeparationSettings
@@ -85,6 +86,7 @@ class Separator:
         two_stems: one of the model's sources: it and the sum of all others, called "no_" and its name, are the stems.
         channel_swap: whether it also listens with the channels swapped, and averages.
         polarity: likewise with the sign turned.
+        engine: what runs the networks: "torch", "onnxruntime", "openvino", or "auto" for the fastest that is installed.
         fingerprint: of the model, under which it is remembered whether it may run in bf16.
         settings: of `SeparationSettings`.
 
@@ -94,7 +96,8 @@ class Separator:
 
     def __init__(
         self, model: SeparatorModel, name: str, *, device: str = "cpu", two_stems: str | None = None,
-        channel_swap: bool = False, polarity: bool = False, fingerprint: str | None = None, **settings: Any,
+        channel_swap: bool = False, polarity: bool = False, engine: str = "torch", fingerprint: str | None = None,
+        **settings: Any,
     ) -> None:  # fmt: skip
         if channel_swap or polarity:
             model = Flips(model, channel_swap=channel_swap, polarity=polarity)
@@ -107,6 +110,7 @@ class Separator:
         if self.settings.precision == "auto":
             precision = choose_precision(self.model, self.settings, where, fingerprint)
             self.settings = replace(self.settings, precision=precision)
+        self.model = with_engine(self.model, engine, self.settings.precision, where)
         self.name = name
         self._live: LiveSeparator | None = None
 

@@ -51,16 +51,21 @@ def test_an_exported_graph_separates(tmp_path: Path, song: tuple[np.ndarray, np.
     torch.manual_seed(0)
     small = build_separator("tdf_unet", {"num_layers": 1, "num_initial_filters": 4})
     save_bundle(tmp_path / "mine", "tdf_unet", small, metadata={})
-    done = dssgan("export", "mine", "-o", "mine.onnx", cwd=tmp_path)
+    done = dssgan("export", "mine", "--onnx", "mine.onnx", "--openvino", "mine.xml", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     files.write(tmp_path / "song.wav", song[0][:, :44100], 44100)
-    for model in ("mine", "onnx:mine.onnx"):
+    for model in ("mine", "onnx:mine.onnx", "openvino:mine.xml", "openvino:mine.onnx"):
         options = ("-o", model.replace(":", "-"), "--float32", "--precision", "float32")
         done = dssgan("separate", "song.wav", "-m", model, *options, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
-    one, other = (files.read(tmp_path / name / "song" / "drums.wav") for name in ("mine", "onnx-mine.onnx"))
-    np.testing.assert_allclose(one, other, atol=1e-4)
-    for arguments, message in ((("default", "-o", "x.onnx"), "one member"), (("mine", "-o", "x"), "ends in .onnx")):
+        found = files.read(tmp_path / model.replace(":", "-") / "song" / "drums.wav")
+        np.testing.assert_allclose(found, files.read(tmp_path / "mine" / "song" / "drums.wav"), atol=1e-4)
+    for arguments, message in (
+        (("default", "-o", "x.onnx"), "one member"),
+        (("mine", "-o", "x"), "ends in .onnx or .xml"),
+        (("mine", "--openvino", "x.onnx"), "ends in .xml"),
+        (("mine",), "--onnx NAME.onnx"),
+    ):
         refused = dssgan("export", *arguments, cwd=tmp_path)
         assert refused.returncode == 2
         assert message in refused.stderr

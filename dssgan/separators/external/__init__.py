@@ -5,8 +5,8 @@ from pathlib import Path
 from dssgan.separators.external.demucs import Demucs, DemucsFamily
 from dssgan.separators.external.dsp import DspFamily
 from dssgan.separators.external.family import Family, KnownModel
+from dssgan.separators.external.graphs import OnnxFamily, OpenVinoFamily
 from dssgan.separators.external.msst import MSST, MSSTFamily
-from dssgan.separators.external.onnx import OnnxFamily
 from dssgan.separators.external.openunmix import OpenUnmix, OpenUnmixFamily
 from dssgan.separators.external.stems import StemsFamily
 
@@ -14,8 +14,10 @@ __all__ = ["EXTERNAL", "FAMILIES", "Family", "KnownModel", "parse_reference"]
 
 FAMILIES: dict[str, Family] = {
     family.name: family
-    for family in (DemucsFamily(), DspFamily(), MSSTFamily(), OnnxFamily(), OpenUnmixFamily(), StemsFamily())
-}
+    for family in (
+        DemucsFamily(), DspFamily(), MSSTFamily(), OnnxFamily(), OpenUnmixFamily(), OpenVinoFamily(), StemsFamily(),
+    )
+}  # fmt: skip
 # Networks of others that can be trained further and saved as bundles.
 EXTERNAL = {"demucs": Demucs, "msst": MSST, "open_unmix": OpenUnmix}
 

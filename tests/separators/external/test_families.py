@@ -24,8 +24,8 @@ from dssgan.separators import build_separator
 from dssgan.separators.external import FAMILIES
 from dssgan.separators.external.demucs import DemucsFamily
 from dssgan.separators.external.download import RemoteFile
+from dssgan.separators.external.export import EXPORTS
 from dssgan.separators.external.family import KnownModel
-from dssgan.separators.external.onnx import export_onnx
 from dssgan.separators.loading import load_model, locate, model_fingerprint, origins
 
 
@@ -239,11 +239,14 @@ def test_stems_of_another_program(tmp_path: Path, song: tuple[np.ndarray, np.nda
 
 
 @pytest.mark.parametrize("name", ["band_split", "sc_lite", "tdf_unet"])
-def test_a_graph_gives_what_the_separator_gives(name: str, tmp_path: Path, song: tuple[np.ndarray, np.ndarray]) -> None:
+@pytest.mark.parametrize(("family", "suffix"), [("onnx", ".onnx"), ("openvino", ".xml")])
+def test_a_graph_gives_what_the_separator_gives(
+    family: str, suffix: str, name: str, tmp_path: Path, song: tuple[np.ndarray, np.ndarray]
+) -> None:
     torch.manual_seed(0)
     model = build_separator(name, {"segment_seconds": 2.0}, "tiny").eval()
-    export_onnx(model, tmp_path / "model.onnx")  # type: ignore[arg-type]
-    graph = load_model(f"onnx:{tmp_path}/model.onnx")
+    EXPORTS[suffix](model, tmp_path / f"model{suffix}")  # type: ignore[arg-type]
+    graph = load_model(f"{family}:{tmp_path}/model{suffix}")
     assert (graph.sources, graph.sample_rate, graph.channels) == (model.sources, model.sample_rate, model.channels)
     mix, settings = song[0][:, : 4 * 44100], SeparationSettings(overlap=0.0)
     found, expected = (separate_array(one, mix, settings=settings) for one in (graph, model))
@@ -274,8 +277,13 @@ def test_a_graph_from_waveform_to_stems(tmp_path: Path) -> None:
 
 def test_graphs_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "text.onnx").write_text("no graph")
-    with pytest.raises(ModelError, match=r"text\.onnx: cannot be read as an ONNX graph"):
-        load_model(f"onnx:{tmp_path}/text.onnx")
+    (tmp_path / "text.xml").write_text("<net></net>")
+    for reference in ("onnx:text.onnx", "openvino:text.onnx", "openvino:text.xml"):
+        family, _, file = reference.partition(":")
+        with pytest.raises(ModelError, match=rf"{file}: cannot be read as a graph"):
+            load_model(f"{family}:{tmp_path}/{file}")
+    with pytest.raises(ModelError, match=r"text\.xml: is no graph; give a \.onnx file"):
+        load_model(f"onnx:{tmp_path}/text.xml")
     torch.onnx.export(
         torch.nn.Linear(3, 2), (torch.zeros(1, 3),), str(tmp_path / "linear.onnx"), dynamo=True, external_data=False,
         verbose=False,
