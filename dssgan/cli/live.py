@@ -1,5 +1,6 @@
 """`dssgan live`: separation while the music is being made."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from dssgan.cli.terminal import Terminal
     from dssgan.inference.separator import Separator
 
+SWITCH_SECONDS = 0.0005
+
 
 @click.command()
 @click.argument("track", required=False, type=click.Path(path_type=Path))
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--block", default=512, show_default=True, type=click.IntRange(16, 65536), help="Samples at a time.")
 @click.option("--input-device", help="Sound card to record from, by name or number.")
 @click.option("--output-device", help="Sound card to play to, by name or number.")
+@click.option("--real-time", is_flag=True, help="With --output: read TRACK no faster than it plays, as a rehearsal.")
 @click.option("--overwrite", is_flag=True, help="Replace an output that is there.")
 @quiet_option
 def command(
@@ -34,6 +38,7 @@ def command(
     block: int,
     input_device: str | None,
     output_device: str | None,
+    real_time: bool,
     overwrite: bool,
     quiet: bool,
 ) -> None:
@@ -44,8 +49,12 @@ def command(
     """
     from dssgan.cli.terminal import Terminal
     from dssgan.errors import unknown
+    from dssgan.inference.device import keep_freed_memory
     from dssgan.inference.separator import Separator
 
+    keep_freed_memory()
+    # the thread that separates hands over at once when the sound card calls, even on one core
+    sys.setswitchinterval(SWITCH_SECONDS)
     separator = Separator.load(model, "cpu")
     latency = separator.latency_seconds  # refuses what is not causal before a sound card is opened
     if stem not in separator.sources:
@@ -63,7 +72,10 @@ def command(
         if track is None:
             _through_sound_card(separator, separate, block, input_device, output_device)
         else:
-            _through_file(track, separator, separate, block, output, output_device, stem)
+            blocks = _blocks(track, separator, block)
+            if real_time:
+                blocks = _paced(blocks, separator.sample_rate)
+            _through_file(blocks, separator, separate, block, output, output_device, stem)
     except KeyboardInterrupt:
         pass
     finally:
@@ -119,9 +131,18 @@ def _blocks(track: Path, separator: "Separator", size: int) -> "Iterator[Audio]"
         yield waiting[:, start : start + size]
 
 
+def _paced(blocks: "Iterator[Audio]", sample_rate: int) -> "Iterator[Audio]":
+    """Give each block when a sound card would have recorded it."""
+    begun, num_frames = time.perf_counter(), 0
+    for block in blocks:
+        num_frames += block.shape[1]
+        time.sleep(max(0.0, begun + num_frames / sample_rate - time.perf_counter()))
+        yield block
+
+
 def _through_file(
-    track: Path, separator: "Separator", separate: "Callable[[Audio], Audio]", block: int, output: Path | None,
-    device: str | None, stem: str,
+    blocks: "Iterator[Audio]", separator: "Separator", separate: "Callable[[Audio], Audio]", block: int,
+    output: Path | None, device: str | None, stem: str,
 ) -> None:  # fmt: skip
     from dssgan.audio.writer import Writer
 
@@ -129,12 +150,12 @@ def _through_file(
         with _sound_card().OutputStream(
             separator.sample_rate, block, _device(device), separator.channels, "float32"
         ) as player:
-            for heard in _blocks(track, separator, block):
+            for heard in blocks:
                 player.write(separate(heard).T.copy())
         return
     waiting = round(separator.latency_seconds * separator.sample_rate)
     with Writer(output, separator.sample_rate, separator.channels, "float32") as writer:
-        for heard in _blocks(track, separator, block):
+        for heard in blocks:
             given = separate(heard)
             dropped = min(waiting, given.shape[1])  # the file begins with the song, not with the latency
             waiting -= dropped

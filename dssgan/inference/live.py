@@ -1,5 +1,7 @@
 """Separation while the music is being made: block by block, with a latency that is known."""
 
+from concurrent.futures import Future, ThreadPoolExecutor
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -20,11 +22,14 @@ class LiveSeparator:
     What comes out is, `latency_samples` later, what the model gives for the whole stream at once: the frames of its
     transform are computed as they come, and its recurrences keep their states.
 
+    A step of the transform is computed in a thread of its own until the next one is due, so that a block of a fraction
+    of a step, which completes it, does not take the time of a whole one.
+
     >>> import numpy as np
     >>> from dssgan.separators import build_separator
     >>> live = LiveSeparator(build_separator("band_split", {}, preset="causal"))
     >>> live.push(np.zeros((2, 256), np.float32)).shape, live.latency_samples
-    ((2, 2, 256), 2048)
+    ((2, 2, 256), 2560)
 
     Args:
         model: a causal `band_split`.
@@ -48,15 +53,17 @@ class LiveSeparator:
         self._sums = torch.zeros(model.num_masks, model.channels, size)
         self._weights = torch.zeros(size)
         self._silence = size // 2  # samples before the stream, which are not given
-        self._delayed_mix = torch.zeros(model.channels, size)
-        self._ready = torch.zeros(model.num_masks, model.channels, size)
         self._hop = hop
+        self._delayed_mix = torch.zeros(model.channels, self.latency_samples)
+        self._ready = torch.zeros(model.num_masks, model.channels, self.latency_samples)
+        self._worker = ThreadPoolExecutor(1, "live")
+        self._pending: Future[Tensor] | None = None
         self._num_heard = self._num_frames = 0
 
     @property
     def latency_samples(self) -> int:
         """How much later a sample comes out than it went in, samples."""
-        return self.model.n_fft
+        return self.model.n_fft + self._hop
 
     @property
     def latency_seconds(self) -> float:
@@ -88,16 +95,22 @@ class LiveSeparator:
         self._num_heard += mix.shape[-1]
         num_frames = max(0, (self._heard.shape[-1] - self.model.n_fft) // self._hop + 1)
         if num_frames:
-            self._ready = torch.cat([self._ready, self._separate(num_frames)], dim=-1)
+            self._collect()
+            frames = self._next_frames(num_frames)
+            if num_frames == 1:
+                self._pending = self._worker.submit(self._separate, frames)
+            else:  # a large block, whose first stems are due with it
+                self._ready = torch.cat([self._ready, self._separate(frames)], dim=-1)
         return self._give(mix.shape[-1])
 
     @torch.inference_mode()
     def flush(self) -> Audio:
         """Give what is still on its way, (sources, channels, latency_samples). Nothing may be pushed after it."""
+        self._collect()
         # the model, given the whole, ends with the frame whose middle is the first at or beyond the end
         missing = -(-self._num_heard // self._hop) + 1 - self._num_frames
         self._heard = functional.pad(self._heard, (0, self.model.n_fft + missing * self._hop))
-        tail = self._separate(missing) if missing > 0 else self._ready[..., :0]
+        tail = self._separate(self._next_frames(missing)) if missing > 0 else self._ready[..., :0]
         rest = self._without_silence(self._sums / self._weights.clamp(min=_LEAST_WEIGHT))
         self._ready = torch.cat([self._ready, tail, rest], dim=-1)
         return self._give(self.latency_samples)
@@ -111,12 +124,23 @@ class LiveSeparator:
         result: Audio = stems.numpy()
         return result
 
-    def _separate(self, num_frames: int) -> Tensor:
-        """Give what is complete after the next frames, (masks, channels, samples)."""
-        size, hop = self.model.n_fft, self._hop
-        frames = self._heard.unfold(-1, size, hop)[:, :num_frames]  # (C, T, n_fft)
-        self._heard = self._heard[:, num_frames * hop :]
+    def _collect(self) -> None:
+        """Take over what the thread has computed, waiting for it where it is late."""
+        if self._pending is not None:
+            pending, self._pending = self._pending, None
+            self._ready = torch.cat([self._ready, pending.result()], dim=-1)
+
+    def _next_frames(self, num_frames: int) -> Tensor:
+        """Cut the next frames off what was heard, (channels, frames, n_fft)."""
+        frames = self._heard.unfold(-1, self.model.n_fft, self._hop)[:, :num_frames]
+        self._heard = self._heard[:, num_frames * self._hop :]
         self._num_frames += num_frames
+        return frames
+
+    @torch.inference_mode()
+    def _separate(self, frames: Tensor) -> Tensor:
+        """Give what is complete after the next frames, (masks, channels, samples)."""
+        size, hop, num_frames = self.model.n_fft, self._hop, frames.shape[1]
         spectrum = torch.fft.rfft(frames * self._window)  # (C, T, F + 1)
         parts = torch.view_as_real(spectrum[..., :-1]).permute(3, 0, 1, 2).flatten(0, 1)  # (2 C, T, F)
         scale = 10 / size**0.5  # of `MaskingSeparator.forward`

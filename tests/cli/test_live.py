@@ -1,6 +1,7 @@
 """`dssgan live` with files; sound cards are not there where tests run."""
 
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -46,9 +47,22 @@ def test_a_file_in_blocks_is_what_the_model_gives(
         whole = model(torch.from_numpy(mix)[None])[0, 0].numpy()
     np.testing.assert_allclose(read(tmp_path / "drums.wav"), whole, atol=2e-5)
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0].startswith("Latency 46 ms")
+    assert lines[0].startswith("Latency 58 ms")
     assert lines[-1].startswith(f"{-(-44100 // block)} blocks, ")
     assert "too late; they took" in lines[-1]
+
+
+def test_a_rehearsal_takes_as_long_as_the_song(
+    tmp_path: Path, causal: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "song.wav", read(SONG, 0, 44100 * 2), 44100)
+    for name, options in (("paced", ["--real-time"]), ("fast", [])):
+        begun = time.perf_counter()
+        assert run(monkeypatch, tmp_path / "song.wav", "-m", causal, "-o", tmp_path / f"{name}.wav", *options) == 0
+        if options:
+            assert time.perf_counter() - begun >= 2
+    np.testing.assert_array_equal(read(tmp_path / "paced.wav"), read(tmp_path / "fast.wav"))
+    assert "too late" in capsys.readouterr().err
 
 
 def test_other_rates_and_mono_are_brought_to_the_models(

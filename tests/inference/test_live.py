@@ -39,7 +39,7 @@ def pushed(live: LiveSeparator, mix: np.ndarray, sizes: list[int]) -> np.ndarray
 
 
 @pytest.mark.parametrize("settings", [{}, {"heads": "independent"}, {"slots": 2}, {"n_fft": 1024, "hop_samples": 256}])
-@pytest.mark.parametrize("sizes", [[256], [512], [1, 77, 3000, 5]])
+@pytest.mark.parametrize("sizes", [[256], [512], [1, 77, 3000, 5], [1024, 100]])
 def test_blocks_give_what_the_whole_gives(mix: np.ndarray, settings: dict, sizes: list[int]) -> None:
     if sizes[0] != 256 and settings:
         mix = mix[:, :30000]
@@ -56,9 +56,9 @@ def test_blocks_give_what_the_whole_gives(mix: np.ndarray, settings: dict, sizes
     np.testing.assert_allclose(given[..., late:].sum(axis=0), mix, atol=2e-6)
 
 
-def test_latency_is_one_window() -> None:
+def test_latency_is_a_window_and_a_step() -> None:
     live = LiveSeparator(model())
-    assert live.latency_samples == 2048
+    assert live.latency_samples == 2048 + 512
     assert live.latency_seconds < 0.1
 
 
@@ -78,3 +78,18 @@ def test_only_models_that_do_not_look_ahead() -> None:
 def test_bad_blocks_are_refused(block: np.ndarray, message: str) -> None:
     with pytest.raises(AudioError, match=message):
         LiveSeparator(model()).push(block)
+
+
+def test_an_error_of_the_thread_is_raised_where_its_stems_are_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = model()
+    live = LiveSeparator(network)
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(network, "advance", fail)
+    block = np.zeros((2, 512), np.float32)
+    live.push(block)
+    live.push(block)  # the first frame is complete
+    with pytest.raises(RuntimeError, match="out of memory"):
+        live.push(block)
