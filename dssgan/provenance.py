@@ -5,7 +5,7 @@ import platform
 import shlex
 import sys
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,21 @@ def describe_run(**facts: Any) -> dict[str, Any]:
         facts: what else belongs in the record: seeds, settings, data fingerprints.
 
     Returns:
-        The time, the machine, package versions and the command that repeats the run, then `facts`.
+        The time, the machine, versions of the packages that are installed and the command that repeats the run, then
+        `facts`.
     """
     program, *arguments = sys.argv
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join([Path(program).name, *arguments]),
         "machine": {"platform": platform.platform(), "cores": os.cpu_count(), "python": platform.python_version()},
-        "versions": {package: version(package) for package in PACKAGES},
+        "versions": {package: found for package in PACKAGES if (found := _version(package))},
         **facts,
     }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

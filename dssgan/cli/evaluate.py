@@ -14,6 +14,10 @@ from dssgan.cli.options import address_option, data_option, device_option, preci
     "--partition", default="test", show_default=True, type=click.Choice(["test", "valid", "train_sup"]),
     help="Songs to score on.",
 )  # fmt: skip
+@click.option(
+    "--bss", default="v4", show_default=True, type=click.Choice(["v4", "v3", "images-v3", "fast"]),
+    help="Version of BSS Eval; fast is the SDR of v4 alone.",
+)  # fmt: skip
 @click.option("-o", "--output", default="results", show_default=True, type=click.Path(path_type=Path),
               help="Folder to write the scores to.")  # fmt: skip
 @click.option(
@@ -32,6 +36,7 @@ def command(
     methods: tuple[str, ...],
     data: Path | None,
     partition: str,
+    bss: str,
     output: Path,
     jobs: int | None,
     sample_rate: int | None,
@@ -42,16 +47,17 @@ def command(
     precision: str,
     quiet: bool,
 ) -> None:
-    """Score each METHOD with BSS Eval v4 and whole-track SDR.
+    """Score each METHOD with BSS Eval and by what listeners hear first.
 
-    A METHOD is a bundle's folder, an ensemble's YAML file or name, a folder with estimates as TRACK/SOURCE.wav, or
-    "mix", the mix as its own estimate. The output folder gets museval's JSON for each track and one pandas frame in
-    SiSEC's columns.
+    A METHOD is a bundle's folder, an ensemble's YAML file or name, a folder with estimates as TRACK/SOURCE.wav, "mix",
+    the mix as its own estimate, or an oracle: ibm1, ibm2, irm1, irm2 or mwf. The output folder gets museval's JSON for
+    each track, one frame in SiSEC's columns as Parquet and pickle, and statistics over tracks as CSV.
     """
-    from dssgan.cli.scores import show_scores
+    from dssgan.cli.scores import show_listening_scores, show_scores
     from dssgan.cli.terminal import Terminal
     from dssgan.data.loading import load_dataset
     from dssgan.evaluation.campaign import evaluate
+    from dssgan.evaluation.ranking import verdict
 
     terminal = Terminal(quiet=quiet)
     dataset = load_dataset(data)
@@ -61,6 +67,7 @@ def command(
             dataset,
             output,
             partition=partition,
+            bss=bss,
             sample_rate=sample_rate,
             num_workers=jobs,
             address=address,
@@ -73,5 +80,8 @@ def command(
             say=terminal.say,
             progress=lambda done, total, _label: progress.advance_to(done, total),
         )
-    show_scores(terminal, result.table(dataset.sources[0]), f"{dataset.name}, partition {partition}")
+    title = f"{dataset.name}, partition {partition}"
+    show_scores(terminal, result.table(dataset.sources[0]), f"{title}, BSS Eval {bss}")
+    show_listening_scores(terminal, result.whole_track, dataset.sources[0], title)
+    terminal.say(verdict(result.scores, dataset.sources[0], leave_out=result.bounds))
     terminal.say(f"Scores of every track and second: {output}")

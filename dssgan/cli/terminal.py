@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Literal, Protocol
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from dssgan.errors import printable
 
@@ -33,7 +34,7 @@ class _Bar:
         self.has_moved = self.has_moved or done > 0
 
     def describe(self, text: str) -> None:
-        self._progress.update(self._task, description=text)
+        self._progress.update(self._task, description=printable(text))
 
 
 class Terminal:
@@ -62,15 +63,17 @@ class Terminal:
 
     def heading(self, text: str) -> None:
         """Print a stage's name."""
-        self.console.rule(text, align="left")
+        self.console.rule(Text(text), align="left")
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, num_left: int = 1) -> None:
         """Print a table; all columns but the first `num_left` are aligned right."""
-        table = Table(title=title, title_justify="left")
+        # as text: in a plain string rich would take "[ft]" for markup
+        table = Table(title=Text(printable(title)), title_justify="left")
         for index, column in enumerate(columns):
-            table.add_column(column, justify="right" if index >= num_left else "left", overflow="fold")
+            justify: Literal["left", "right"] = "right" if index >= num_left else "left"
+            table.add_column(Text(printable(column)), justify=justify, overflow="fold")
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*(Text(printable(cell)) for cell in row))
         self.console.print(table)
 
     @contextmanager
@@ -80,7 +83,7 @@ class Terminal:
         A block that fails before anything is done leaves nothing of the bar.
         """
         columns = (
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
             TimeRemainingColumn(),
         )  # fmt: skip
         progress = Progress(*columns, console=self.console)

@@ -16,17 +16,26 @@ import torch
 
 from dssgan.atomic import write_text
 from dssgan.audio import files
+from dssgan.configurable import lookup
 from dssgan.data.dataset import Dataset, Track
 from dssgan.data.guard import guarded, recordings_of
 from dssgan.data.known import examine_recordings
 from dssgan.errors import ConfigError, DataError
 from dssgan.evaluation import frame as frames
-from dssgan.evaluation.methods import Estimator, Method, parse_methods
+from dssgan.evaluation import ranking
+from dssgan.evaluation.methods import Estimator, Method, MixMethod, parse_methods
 from dssgan.evaluation.openings import record_opening
-from dssgan.metrics.sdr import usdr
+from dssgan.evaluation.oracles import OracleMethod
+from dssgan.metrics.bss_eval import VERSIONS, References
+from dssgan.metrics.catalogue import METRICS, Song, score_song
+from dssgan.provenance import describe_run
 
+Audio = npt.NDArray[np.float32]
 Progress = Callable[[int, int, str], None]
 _RECORD = "dssgan"  # what museval's format lacks stands under this key of the same file; museval passes over it
+_WHOLE = "whole_track"
+RECORD = "evaluation.json"
+_OPEN_AT_ONCE = 8  # methods whose models a process holds, so that a song's references serve all of them
 
 
 @dataclass(frozen=True)
@@ -34,19 +43,34 @@ class CampaignResult:
     """What a campaign measured.
 
     Attributes:
-        frame: SiSEC's columns method, track, target, metric, score, time; a row for each number.
-        usdr: whole-track SDR, columns method, track, target, score.
+        frame: SiSEC's columns method, track, target, metric, score, time; a row for each number of BSS Eval.
+        whole_track: the scores of `dssgan.metrics.catalogue`, columns method, track, target, metric, score.
         folder: where all of it lies.
+        mix: name of the method that gives the mix, over which the others' gains are counted; None where there is none.
+        bounds: names of the methods that nobody could use: the mix and the oracles.
     """
 
     frame: pd.DataFrame
-    usdr: pd.DataFrame
+    whole_track: pd.DataFrame
     folder: Path
+    mix: str | None = None
+    bounds: tuple[str, ...] = ()
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """One number a track for every method, target and metric; see `ranking.track_scores`."""
+        return ranking.track_scores(self.frame, self.whole_track, self.mix)
 
     @property
     def summary(self) -> pd.DataFrame:
         """One line for every method and target; see `frame.summary`."""
         return frames.summary(self.frame, self.usdr)
+
+    @property
+    def usdr(self) -> pd.DataFrame:
+        """SDR of whole tracks: columns method, track, target, score."""
+        rows = self.whole_track[self.whole_track["metric"] == "usdr"]
+        return rows.drop(columns="metric").reset_index(drop=True)
 
     def table(self, target: str) -> pd.DataFrame:
         """One line for every method, `target` in full; see `frame.comparison`."""
@@ -61,6 +85,8 @@ class _ScoringJob:
     track: Track
     sources: tuple[str, ...]
     sample_rate: int
+    bss: str
+    metrics: tuple[str, ...]
     path: Path
     estimates_folder: Path | None
 
@@ -78,6 +104,8 @@ class _ScoringJob:
         """What a stored result must agree with to be taken for this unit's."""
         return {
             "method": repr(self.method),
+            "bss": self.bss,
+            "metrics": list(self.metrics),
             "sample_rate": self.sample_rate,
             "sources": list(self.sources),
             "fingerprints": sorted(self.track.fingerprints),
@@ -90,6 +118,8 @@ def evaluate(
     folder: Path | str,
     *,
     partition: str = "test",
+    bss: str = "v4",
+    metrics: Sequence[str] = tuple(METRICS),
     sample_rate: int | None = None,
     num_workers: int | None = None,
     address: str | None = None,
@@ -114,6 +144,8 @@ def evaluate(
         dataset: where the songs are.
         folder: where scores go.
         partition: "test", "valid" or "train_sup". A test partition's openings are counted.
+        bss: version of BSS Eval: "v4", "v3", "images-v3", or "fast", which is the SDR of v4 alone.
+        metrics: scores of whole songs beside it, of `dssgan.metrics.catalogue.METRICS`.
         sample_rate: Hz to score at; None for the first track's.
         num_workers: as for `run_campaign`, as are `address`, `resume`, `write_estimates` and `progress`.
         device: where models run.
@@ -142,8 +174,8 @@ def evaluate(
     return run_campaign(
         parsed, tracks, Path(folder), dataset_name=dataset.name, sources=dataset.sources,
         sample_rate=sample_rate or (tracks[0].sample_rate if tracks else 44100), num_workers=num_workers,
-        address=address, partition=partition, resume=resume, write_estimates=write_estimates, begin=begin,
-        progress=progress,
+        address=address, partition=partition, bss=bss, metrics=metrics, resume=resume,
+        write_estimates=write_estimates, begin=begin, progress=progress,
     )  # fmt: skip
 
 
@@ -164,17 +196,20 @@ def run_campaign(
     num_workers: int | None = 1,
     address: str | None = None,
     partition: str = "test",
+    bss: str = "v4",
+    metrics: Sequence[str] = tuple(METRICS),
     resume: bool = False,
     write_estimates: bool = False,
     begin: Callable[[], None] = lambda: None,
     progress: Progress | None = None,
 ) -> CampaignResult:
-    """Score every method on every track with BSS Eval v4 and uSDR.
+    """Score every method on every track with BSS Eval, and by whole songs.
 
     The numbers depend neither on the order of methods and tracks nor on `num_workers` (to museval's step of 1e-5 dB;
     ratios above 100 dB are the rounding of its filters, and vary with the number of threads of numpy). Each result is
     written as soon as it is there, to OUT/METHOD/PARTITION/TRACK.json in museval's format (which museval's EvalStore
-    reads), and at the end all of them to OUT/DATASET.pkl and OUT/usdr.csv.
+    reads), and at the end all of them to OUT/DATASET.pkl, OUT/DATASET.parquet and OUT/whole_track.csv, with statistics
+    over tracks in OUT/summary.csv and OUT/pairs.csv. OUT/evaluation.json says with what they were made.
 
     Args:
         methods: what to score, by name.
@@ -188,6 +223,8 @@ def run_campaign(
         address: of a running Ray cluster that does the work; None starts Ray on this machine where it is needed.
             Tracks, models and OUT must be readable under the same paths on all its machines.
         partition: PARTITION.
+        bss: of `dssgan.metrics.bss_eval.VERSIONS`. OUT holds scores of one version alone.
+        metrics: of `dssgan.metrics.catalogue.METRICS`: scores of whole songs.
         resume: take what is already in OUT for the same method, audio, rate and sources instead of scoring it again. A
             model that has changed under the same name is not noticed.
         write_estimates: write them too, to OUT/METHOD/estimates/TRACK/SOURCE.wav in float32.
@@ -198,7 +235,8 @@ def run_campaign(
         The scores, in the order of `methods`, then `tracks`.
 
     Raises:
-        ConfigError: no method, a number of workers below one, or no cluster at the address.
+        ConfigError: no method, a number of workers below one, no cluster at the address, an unknown metric or version,
+            or OUT holds scores of another version.
         DataError: no track, two of one name, a name that cannot be a file's, a missing or misshapen estimate, or a
             method that learnt from a track of the test partition.
         DssganError: a file cannot be written, or a worker died.
@@ -207,6 +245,8 @@ def run_campaign(
         num_workers = os.cpu_count() or 1
     if not methods or (num_workers is not None and num_workers < 1):
         raise ConfigError(f"{len(methods)} methods and {num_workers} workers: give at least one of each")
+    for metric in metrics:
+        lookup("metric", METRICS, metric)
     if not tracks:
         raise DataError(f"{dataset_name}: its partition {partition} holds no track; choose another")
     track_names = [track.name for track in tracks]
@@ -220,6 +260,7 @@ def run_campaign(
     if partition == "test":
         _require_new(methods, tracks)
     folder = Path(out_folder).resolve()
+    _require_one_version(folder, bss)
     campaign = uuid.uuid4().hex
     units = [
         _ScoringJob(
@@ -229,6 +270,8 @@ def run_campaign(
             track=track,
             sources=tuple(sources),
             sample_rate=sample_rate,
+            bss=bss,
+            metrics=tuple(dict.fromkeys(("usdr", *metrics))),  # which every table has
             path=folder / name / partition / f"{track.name}.json",
             estimates_folder=folder / name / "estimates" / track.name if write_estimates else None,
         )
@@ -238,8 +281,20 @@ def run_campaign(
     results = {unit.path: text for unit in units if resume and (text := _finished(unit)) is not None}
     report = progress or (lambda _done, _total, _label: None)
     begin()
+    record = describe_run(
+        bss=bss, partition=partition, sample_rate=sample_rate, metrics=list(metrics),
+        methods={name: repr(method) for name, method in methods.items()},
+        data={"name": dataset_name, "tracks": {track.name: sorted(track.fingerprints) for track in tracks}},
+    )  # fmt: skip
+    write_text(folder / RECORD, json.dumps(record, indent=2, ensure_ascii=False))
     report(len(results), len(units), "")
-    todo = [unit for unit in units if unit.path not in results]
+    # a few methods at a time, and of these track by track
+    groups = {name: index // _OPEN_AT_ONCE for index, name in enumerate(methods)}
+    order = {track: index for index, track in enumerate(track_names)}
+    todo = sorted(
+        (unit for unit in units if unit.path not in results),
+        key=lambda unit: (groups[unit.method_name], order[unit.track.name]),
+    )
     with closing(_score_all(todo, num_workers, address)) as scored:
         for unit, text in scored:
             results[unit.path] = text
@@ -247,16 +302,36 @@ def run_campaign(
 
     texts = [(unit.method_name, unit.track.name, results[unit.path]) for unit in units]
     whole_track = [
-        (method, track, source, float(score))
+        (method, track, source, metric, float(score))
         for method, track, text in texts
-        for source, score in json.loads(text)[_RECORD]["usdr"].items()
+        for metric, by_source in json.loads(text)[_RECORD][_WHOLE].items()
+        for source, score in by_source.items()
     ]
     result = CampaignResult(
-        frames.scores_frame(texts), pd.DataFrame(whole_track, columns=list(frames.USDR_COLUMNS)), folder
+        frames.scores_frame(texts),
+        pd.DataFrame(whole_track, columns=list(frames.WHOLE_COLUMNS)),
+        folder,
+        next((name for name, method in methods.items() if isinstance(method, MixMethod)), None),
+        tuple(name for name, method in methods.items() if isinstance(method, MixMethod | OracleMethod)),
     )
-    frames.save_frame(result.frame, folder / f"{dataset_name}.pkl")
-    write_text(folder / "usdr.csv", result.usdr.to_csv(index=False))
+    frames.save_frame(result.frame, folder, dataset_name)
+    scores = result.scores
+    for name, table in {
+        "whole_track": result.whole_track, "summary": ranking.summarise(scores), "pairs": ranking.compare_all(scores)
+    }.items():  # fmt: skip
+        write_text(folder / f"{name}.csv", table.to_csv(index=False))
     return result
+
+
+def _require_one_version(folder: Path, bss: str) -> None:
+    """Refuse to put scores of two versions of BSS Eval into one folder: they must not stand in one table."""
+    lookup("version of BSS Eval", VERSIONS, bss)
+    try:
+        there = json.loads((folder / RECORD).read_text("utf-8")).get("bss")
+    except (OSError, ValueError, AttributeError):
+        return
+    if there != bss:
+        raise ConfigError(f"{folder}: holds scores of BSS Eval {there}; give those of {bss} another folder with -o")
 
 
 def _require_new(methods: Mapping[str, Method], tracks: Sequence[Track]) -> None:
@@ -271,9 +346,15 @@ def _require_new(methods: Mapping[str, Method], tracks: Sequence[Track]) -> None
         record.require_new(tested, name)
 
 
-@lru_cache(maxsize=1)  # a model is loaded once in a process and campaign, for units come method by method
+@lru_cache(maxsize=_OPEN_AT_ONCE)  # a model is loaded once in a process and campaign
 def _open(campaign: str, method: Method, sources: tuple[str, ...], sample_rate: int) -> Estimator:  # noqa: ARG001
     return method.open(sources, sample_rate)
+
+
+@lru_cache(maxsize=1)  # a track is read once, for units come track by track
+def _load(track: Track, sample_rate: int, bss: str) -> tuple[Audio, References]:
+    mix, sources = track.load(sample_rate)
+    return mix, References(to_16_bits(sources), sample_rate, VERSIONS[bss])
 
 
 def _score(unit: _ScoringJob) -> str:
@@ -282,14 +363,14 @@ def _score(unit: _ScoringJob) -> str:
     num_threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the workers are the parallelism, and one thread sums in one order
     try:
-        mix, references = unit.track.load(unit.sample_rate)
-        references = to_16_bits(references)
+        mix, references = _load(unit.track, unit.sample_rate, unit.bss)
         estimates = _open(unit.campaign, unit.method, unit.sources, unit.sample_rate)(unit.track, mix)
-        store = evaluate_track(references, estimates, unit.sources, unit.sample_rate, unit.label)
-        whole = usdr(torch.from_numpy(np.ascontiguousarray(estimates)), torch.from_numpy(references))
+        store = evaluate_track(references, estimates, unit.sources, unit.label)
+        song = Song(estimates, references.sources, mix, unit.sample_rate, unit.sources)
+        whole = score_song(song, unit.metrics)
     finally:
         torch.set_num_threads(num_threads)
-    store.scores[_RECORD] = {**unit.settings, "usdr": dict(zip(unit.sources, whole.tolist(), strict=True))}
+    store.scores[_RECORD] = {**unit.settings, _WHOLE: whole}
     if unit.estimates_folder is not None:
         for source, estimate in zip(unit.sources, estimates, strict=True):
             files.write(unit.estimates_folder / f"{source}.wav", estimate, unit.sample_rate, "float32")
@@ -298,7 +379,7 @@ def _score(unit: _ScoringJob) -> str:
     return text
 
 
-def to_16_bits(references: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def to_16_bits(references: Audio) -> Audio:
     """Round references to the steps of 16-bit audio, as the files are that BSS Eval was made for.
 
     The rounding's noise, 101 dB below full scale, is spread over all frequencies. Without it a reference that a codec
@@ -311,7 +392,7 @@ def to_16_bits(references: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     Returns:
         The same, rounded.
     """
-    rounded: npt.NDArray[np.float32] = np.rint(references * np.float32(2**15)) * np.float32(2**-15)
+    rounded: Audio = np.rint(references * np.float32(2**15)) * np.float32(2**-15)
     return rounded
 
 
@@ -319,7 +400,7 @@ def _finished(unit: _ScoringJob) -> str | None:
     try:
         text = unit.path.read_text(encoding="utf-8")
         record = json.loads(text)[_RECORD]
-        return text if {**unit.settings, "usdr": record["usdr"]} == record else None
+        return text if {**unit.settings, _WHOLE: record[_WHOLE]} == record else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -8,10 +8,10 @@ import pandas as pd
 
 from dssgan.atomic import replacing
 from dssgan.errors import DataError
+from dssgan.metrics.bss_eval import METRICS
 
-METRICS = ("SDR", "ISR", "SIR", "SAR")
 COLUMNS = ("method", "track", "target", "metric", "score", "time")  # SiSEC's
-USDR_COLUMNS = ("method", "track", "target", "score")
+WHOLE_COLUMNS = ("method", "track", "target", "metric", "score")  # of whole songs
 
 
 def scores_frame(results: Iterable[tuple[str, str, str]]) -> pd.DataFrame:
@@ -41,18 +41,21 @@ def scores_frame(results: Iterable[tuple[str, str, str]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def save_frame(frame: pd.DataFrame, path: Path) -> None:
-    """Pickle a frame as SiSEC published its scores, for `pandas.read_pickle`; whole or not at all.
+def save_frame(frame: pd.DataFrame, folder: Path, name: str) -> None:
+    """Write a frame as NAME.parquet, and pickled as NAME.pkl as SiSEC published its scores; each whole or not at all.
 
     Args:
         frame: as `scores_frame` gives.
-        path: the file, by custom `<data set>.pkl`.
+        folder: where to.
+        name: NAME, by custom the data set's.
 
     Raises:
-        DssganError: the file cannot be written.
+        DssganError: a file cannot be written.
     """
-    with replacing(path) as temporary:
+    with replacing(folder / f"{name}.pkl") as temporary:
         frame.to_pickle(temporary, compression=None)
+    with replacing(folder / f"{name}.parquet") as temporary:
+        frame.to_parquet(temporary, index=False)
 
 
 def summary(frame: pd.DataFrame, usdr: pd.DataFrame) -> pd.DataFrame:

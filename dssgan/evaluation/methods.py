@@ -12,6 +12,7 @@ from dssgan.data.audio_file import AudioFile
 from dssgan.data.dataset import Track
 from dssgan.data.learnt_from import LearntFrom
 from dssgan.errors import ConfigError, DataError
+from dssgan.evaluation.oracles import ORACLES, OracleMethod
 from dssgan.inference.separator import Separator
 from dssgan.separators.external import parse_reference
 from dssgan.separators.loading import learnt_from, locate, shipped_ensembles
@@ -132,12 +133,15 @@ class FolderMethod:
         return (self.path,)
 
 
+WITHOUT_A_MODEL: dict[str, Method] = {"mix": MixMethod(), **{name: OracleMethod(name) for name in ORACLES}}
+
+
 def parse_methods(texts: Iterable[str], *, device: str = "cpu", precision: str = "float32") -> dict[str, Method]:
     """Turn what a user wrote on the command line into methods by name.
 
     Args:
-        texts: each "mix", a model as `load_model` takes it, or a folder of estimates; "NAME=TEXT" names it, otherwise
-            its file's name does.
+        texts: each "mix", an oracle of `dssgan.evaluation.oracles.ORACLES`, a model as `load_model` takes it, or a
+            folder of estimates; "NAME=TEXT" names it, otherwise its file's name does.
         device: where models run.
         precision: in which precision.
 
@@ -157,8 +161,8 @@ def parse_methods(texts: Iterable[str], *, device: str = "cpu", precision: str =
         name = given_name if equals else (path.resolve().name if path.is_dir() else path.stem)
         if name in methods:
             raise ConfigError(f"{name}: two methods have this name; write NAME={reference} to give one another")
-        if reference == "mix":
-            methods[name] = MixMethod()
+        if reference in WITHOUT_A_MODEL:
+            methods[name] = WITHOUT_A_MODEL[reference]
         elif (
             reference not in shipped
             and parse_reference(reference) is None

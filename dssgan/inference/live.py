@@ -12,6 +12,7 @@ from dssgan.errors import AudioError, ConfigError, ModelError
 from dssgan.separators.band_split import BandSplit
 from dssgan.separators.base import SeparatorModel
 from dssgan.separators.dual_path import State
+from dssgan.separators.stacked_bands import StackedBands
 
 _LEAST_WEIGHT = 1e-11  # of the windows over a sample: at the very edges it is nearly nothing
 
@@ -45,6 +46,7 @@ class LiveSeparator:
                 "train one with separator.name=band_split separator.preset=causal"
             )
         self.model = model.eval()
+        self._one_frame = StackedBands(model)
         self._window = model.stft.window.cpu()
         size, hop = model.n_fft, model.hop_samples
         self._states: list[State | None] = [None] * model.num_layers
@@ -144,7 +146,8 @@ class LiveSeparator:
         spectrum = torch.fft.rfft(frames * self._window)  # (C, T, F + 1)
         parts = torch.view_as_real(spectrum[..., :-1]).permute(3, 0, 1, 2).flatten(0, 1)  # (2 C, T, F)
         scale = 10 / size**0.5  # of `MaskingSeparator.forward`
-        masks, self._states = self.model.advance(parts.unsqueeze(0) * scale, self._states)
+        network = self._one_frame if num_frames == 1 else self.model
+        masks, self._states = network.advance(parts.unsqueeze(0) * scale, self._states)
         shape = (self.model.num_masks, 2, self.model.channels)
         mask = torch.view_as_complex(masks[0].float().unflatten(0, shape).permute(0, 2, 3, 4, 1).contiguous())
         kept = mask * spectrum[..., :-1]  # (M, C, T, F); what is at Nyquist's frequency is left out

@@ -23,3 +23,16 @@ def test_a_bar_is_shown_where_something_was_done(
     told = capsys.readouterr().err.splitlines()
     assert len(told) == lines
     assert all(f"{done}/4" in line for line in told)
+
+
+def test_brackets_stay_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    """In a plain string rich would drop "[ft]", and stop at "[/x]"."""
+    terminal = Terminal(quiet=False)
+    terminal.table("runs[/x]", ["method [dB]", "score"], [["demucs [ft]", "1.0"], ["a[/b]", "2.0"]])
+    terminal.heading("[1] of 2")
+    with terminal.progress("Separating") as bar:
+        bar.describe("live [set] [/x].wav")
+        bar.advance_to(1, 1)
+    told = capsys.readouterr().err
+    for text in ("runs[/x]", "method [dB]", "demucs [ft]", "a[/b]", "[1] of 2", "live [set] [/x].wav"):
+        assert text in told

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import museval
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 from dssgan.data.loading import load_dataset
 from dssgan.errors import DataError
 from dssgan.evaluation.bss_eval import evaluate_track
+from dssgan.evaluation.campaign import to_16_bits
+from dssgan.metrics.bss_eval import VERSIONS, References
 
 RATE = 8000
 SOURCES = ("drums", "other")
@@ -21,7 +24,12 @@ def song():
     start = int(np.argmax(energy[length:] - energy[:-length]))
     sources, mix = sources[..., start : start + length], mix[..., start : start + length]
     noise = np.random.default_rng(0).standard_normal(mix.shape).astype(np.float32)
-    return np.stack([0.7 * mix + 0.01 * noise, 0.6 * mix]), sources
+    return np.stack([0.7 * mix + 0.01 * noise, 0.6 * mix - 0.01 * noise]), to_16_bits(sources)
+
+
+def scored(references, estimates, sources=SOURCES, rate=RATE, name="Song", **changes):
+    """Score with version 4, changed."""
+    return evaluate_track(References(references, rate, replace(VERSIONS["v4"], **changes)), estimates, sources, name)
 
 
 def numbers(store, metric):
@@ -33,7 +41,7 @@ def numbers(store, metric):
 
 def test_scores_are_those_of_museval(song):
     estimates, references = song
-    store = evaluate_track(references, estimates, SOURCES, RATE, "Song")
+    store = scored(references, estimates)
     time_first = (np.moveaxis(audio.astype(np.float64), 1, 2) for audio in (references, estimates))
     expected = museval.evaluate(*time_first, win=RATE, hop=RATE)
     for metric, scores in zip(("SDR", "ISR", "SIR", "SAR"), expected, strict=True):
@@ -43,7 +51,7 @@ def test_scores_are_those_of_museval(song):
 
 def test_json_is_museval_s_own(song, tmp_path):
     estimates, references = song
-    store = evaluate_track(references, estimates, SOURCES, RATE, "Song", hop_seconds=0.5)
+    store = scored(references, estimates, hop_seconds=0.5)
     store.validate()
     store.save(tmp_path / "Song.json")
     content = json.loads((tmp_path / "Song.json").read_text())
@@ -58,7 +66,7 @@ def test_interference_is_what_is_heard_of_the_other_source():
     # power, so SIR is 20 dB and so is SDR; nothing is filtered or added, so ISR and SAR are far above
     references = np.random.default_rng(0).standard_normal((2, 1, 8 * RATE)).astype(np.float32)
     estimates = references + 0.1 * references[::-1]
-    store = evaluate_track(references, estimates, SOURCES, RATE, "Noise", window_seconds=8)
+    store = scored(references, estimates, window_seconds=8.0)
     np.testing.assert_allclose(numbers(store, "SDR"), 20, atol=0.1)
     np.testing.assert_allclose(numbers(store, "SIR"), 20, atol=0.2)
     assert (numbers(store, "SAR") > 60).all()
@@ -68,11 +76,11 @@ def test_interference_is_what_is_heard_of_the_other_source():
 def test_silence_is_nan_and_never_zero(song):
     estimates, references = (audio.copy() for audio in song)
     references[0, :, :RATE] = 0
-    frame = numbers(evaluate_track(references, estimates, SOURCES, RATE, "Song"), "SDR")
+    frame = numbers(scored(references, estimates), "SDR")
     assert np.isnan(frame).tolist() == [[True, False, False]] * 2
     references[0] = 0  # throughout: museval raises here
     for metric in ("SDR", "SIR"):
-        whole = numbers(evaluate_track(references, estimates, SOURCES, RATE, "Song"), metric)
+        whole = numbers(scored(references, estimates), metric)
         assert whole.shape == (2, 3)
         assert np.isnan(whole).all()
 
@@ -82,21 +90,21 @@ def test_bare_clicks_give_scores_with_todays_numpy():
     references = np.zeros((2, 1, 1000), np.float32)
     references[..., 0] = 8
     noise = np.random.default_rng(0).standard_normal(references.shape).astype(np.float32)
-    store = evaluate_track(references, references + 0.1 * noise, SOURCES, 1000, "Clicks")
+    store = scored(references, references + 0.1 * noise, rate=1000)
     assert np.isfinite(numbers(store, "SDR")).all()
 
 
 def test_refuses_what_is_missing_or_misshapen(song):
     estimates, references = song
     with pytest.raises(DataError, match=r"Song: estimates \(1, 1, 25600\)"):
-        evaluate_track(references, estimates[:1], SOURCES, RATE, "Song")
+        scored(references, estimates[:1])
     with pytest.raises(DataError, match=r"Song: estimates \(2, 1, 25599\)"):
-        evaluate_track(references, estimates[..., :-1], SOURCES, RATE, "Song")
+        scored(references, estimates[..., :-1])
     with pytest.raises(DataError, match="drums, bass, other"):
-        evaluate_track(references, estimates, ("drums", "bass", "other"), RATE, "Song")
+        scored(references, estimates, ("drums", "bass", "other"))
     with pytest.raises(DataError, match="at least two sources"):
-        evaluate_track(references[:1], estimates[:1], ("drums",), RATE, "Song")
+        scored(references[:1], estimates[:1], ("drums",))
     broken = estimates.copy()
     broken[1, 0, 5] = np.nan
     with pytest.raises(DataError, match="Song: the estimate of other is not finite"):
-        evaluate_track(references, broken, SOURCES, RATE, "Song")
+        scored(references, broken)

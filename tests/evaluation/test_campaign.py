@@ -20,6 +20,7 @@ from dssgan.errors import ConfigError, DataError, DssganError
 from dssgan.evaluation.bss_eval import evaluate_track
 from dssgan.evaluation.campaign import run_campaign, to_16_bits
 from dssgan.evaluation.methods import FolderMethod, MixMethod, ModelMethod
+from dssgan.metrics.bss_eval import References
 from dssgan.separators import build_separator
 from dssgan.separators.bundle import save_bundle
 
@@ -89,7 +90,9 @@ def test_files_are_those_of_the_field(result, methods, tracks):
         assert set(store.df["track"]) == {track.name for track in tracks}
         assert set(store.df["target"]) == set(SOURCES)
     pd.testing.assert_frame_equal(pd.read_pickle(result.folder / "songs.pkl"), result.frame)  # noqa: S301
-    pd.testing.assert_frame_equal(pd.read_csv(result.folder / "usdr.csv"), result.usdr, check_dtype=False)
+    pd.testing.assert_frame_equal(pd.read_parquet(result.folder / "songs.parquet"), result.frame)
+    whole_track = pd.read_csv(result.folder / "whole_track.csv")
+    pd.testing.assert_frame_equal(whole_track, result.whole_track, check_dtype=False)
     assert len(result.frame) == 3 * 2 * 2 * 4 * 2  # methods, tracks, targets, metrics, frames
 
 
@@ -192,7 +195,9 @@ def test_written_estimates_are_what_was_scored(tracks, tmp_path):
     first = run_campaign({"mix": MixMethod()}, tracks[:1], tmp_path, **SETTINGS, write_estimates=True)
     again = run_campaign({"again": FolderMethod(tmp_path / "mix" / "estimates")}, tracks[:1], tmp_path, **SETTINGS)
     assert again.frame["score"].tolist() == first.frame["score"].tolist()
-    assert json.loads((tmp_path / "mix" / "test" / f"{tracks[0].name}.json").read_text())["dssgan"]["usdr"]
+    assert json.loads((tmp_path / "mix" / "test" / f"{tracks[0].name}.json").read_text())["dssgan"]["whole_track"][
+        "usdr"
+    ]
 
 
 def test_a_silent_source_has_no_score(tracks, tmp_path):
@@ -219,13 +224,49 @@ def test_refuses_what_would_mislead(tracks, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_versions_of_bss_eval_never_share_a_folder(methods, tracks, tmp_path):
+    run_campaign(methods, tracks[:1], tmp_path / "v4", **SETTINGS, metrics=["si_sar"])
+    with pytest.raises(ConfigError, match=r"v4: holds scores of BSS Eval v4; give those of v3 another folder"):
+        run_campaign(methods, tracks[:1], tmp_path / "v4", **SETTINGS, bss="v3")
+    old = run_campaign(methods, tracks[:1], tmp_path / "v3", **SETTINGS, bss="v3", metrics=["snr"])
+    rows = old.scores.set_index(["method", "target", "metric"])["score"]
+    # an estimate that is a softer copy has no error but its loudness, which version 3 does not count
+    assert rows["nearly", "drums", "SDR"] > 60
+    assert rows["nearly", "drums", "NSDR"] == rows["nearly", "drums", "SDR"] - rows["mix", "drums", "SDR"]
+    assert rows["mix", "drums", "nsnr"] == 0
+    assert set(old.whole_track["metric"]) == {"usdr", "snr"}
+    store = json.loads((tmp_path / "v3" / "mix" / "test" / f"{tracks[0].name}.json").read_text())
+    assert [frame["duration"] for frame in store["targets"][0]["frames"]] == [2.0]
+    with pytest.raises(ConfigError, match="version of BSS Eval 'v5'"):
+        run_campaign(methods, tracks[:1], tmp_path / "v5", **SETTINGS, bss="v5")
+    with pytest.raises(ConfigError, match="metric 'sdr'"):
+        run_campaign(methods, tracks[:1], tmp_path / "v5", **SETTINGS, metrics=["sdr"])
+    assert not (tmp_path / "v5").exists()
+
+
+def test_a_run_says_how_it_is_repeated_and_what_it_found(result, methods, tracks):
+    record = json.loads((result.folder / "evaluation.json").read_text())
+    assert record["bss"] == "v4"
+    assert list(record["methods"]) == list(methods)
+    assert set(record["data"]["tracks"]) == {track.name for track in tracks}
+    assert record["versions"]["museval"]
+    summary, pairs = (pd.read_csv(result.folder / f"{name}.csv") for name in ("summary", "pairs"))
+    chosen = summary[(summary["metric"] == "usdr") & (summary["target"] == "drums")].set_index("method")
+    assert chosen["mean"].to_dict() == pytest.approx(
+        result.usdr[result.usdr["target"] == "drums"].groupby("method")["score"].mean().to_dict()
+    )
+    assert set(summary["metric"]) >= {"SDR", "NSDR", "usdr", "si_sar", "onset_sdr", "attack_error"}
+    assert len(pairs[(pairs["metric"] == "usdr") & (pairs["target"] == "drums")]) == 3
+    assert result.bounds == ("mix",)
+
+
 def test_rounding_to_16_bits_saves_the_filters_of_a_band_limited_reference(song):
     _, sources = song
     spectrum = np.fft.rfft(sources)
     spectrum[..., np.fft.rfftfreq(sources.shape[-1], 1 / 44100) > 12000] = 0  # as a codec does
     references = np.fft.irfft(spectrum, sources.shape[-1]).astype(np.float32)
     noise = 0.01 * np.random.default_rng(0).standard_normal(references.shape).astype(np.float32)
-    store = evaluate_track(to_16_bits(references), references + noise, ("drums", "other"), 44100, "song")
+    store = evaluate_track(References(to_16_bits(references), 44100), references + noise, ("drums", "other"), "song")
     frames = json.loads(store.json)["targets"][0]["frames"]
     assert all(frame["metrics"]["ISR"] > frame["metrics"]["SDR"] for frame in frames)
     # noise that has nothing to do with the sources is neither interference nor a wrong filter

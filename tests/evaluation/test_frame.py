@@ -85,18 +85,19 @@ def test_comparison_is_one_line_a_method(frame, usdr):
 
 
 def test_pickle_is_read_by_pandas_and_museval(frame, tmp_path):
-    save_frame(frame, tmp_path / "songs.pkl")
+    save_frame(frame, tmp_path, "songs")
     pd.testing.assert_frame_equal(pd.read_pickle(tmp_path / "songs.pkl"), frame)  # noqa: S301
     store = museval.MethodStore()
     store.load(tmp_path / "songs.pkl")
     assert list(store.df.columns) == list(COLUMNS)
-    assert [path.name for path in tmp_path.iterdir()] == ["songs.pkl"]
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "songs.parquet"), frame)
+    assert {path.name for path in tmp_path.iterdir()} == {"songs.pkl", "songs.parquet"}
 
 
 def test_a_failed_write_leaves_nothing_behind(frame, tmp_path):
     (tmp_path / "songs.pkl").mkdir()
     with pytest.raises(DssganError, match=r"songs\.pkl: cannot be written"):
-        save_frame(frame, tmp_path / "songs.pkl")
+        save_frame(frame, tmp_path, "songs")
     assert [path.name for path in tmp_path.iterdir()] == ["songs.pkl"]
 
 

@@ -9,6 +9,7 @@ from dssgan.data.bundled import FOLDER
 from dssgan.errors import AudioError, ConfigError
 from dssgan.inference.live import LiveSeparator
 from dssgan.separators import SeparatorModel, build_separator
+from dssgan.separators.stacked_bands import StackedBands
 
 SONG = FOLDER / "train_unsup" / "mixes" / "potassium.ogg"
 
@@ -87,7 +88,7 @@ def test_an_error_of_the_thread_is_raised_where_its_stems_are_due(monkeypatch: p
     def fail(*_: object) -> None:
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(network, "advance", fail)
+    monkeypatch.setattr(StackedBands, "advance", fail)
     block = np.zeros((2, 512), np.float32)
     live.push(block)
     live.push(block)  # the first frame is complete

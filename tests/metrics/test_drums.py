@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dssgan.metrics.drums import ONSET_WINDOW_SECONDS, onset_times, score_drums
+from dssgan.metrics.drums import ONSET_WINDOW_SECONDS, onset_f1, onset_times, score_drums
 
 RATE = 44100
 Audio = NDArray[np.float32]
@@ -112,3 +112,26 @@ def test_a_real_song(song: tuple[Audio, Audio]) -> None:
     assert good.onset_sdr_db == pytest.approx(bad.onset_sdr_db + 20, abs=0.01)
     for band, value in bad.band_sdr_db.items():
         assert good.band_sdr_db[band] == pytest.approx(value + 20, abs=0.01)
+
+
+def test_attacks_that_are_softer_by_6_db_and_one_that_is_gone() -> None:
+    drums = hits([0.2, 1.0, 1.8])
+    soft = score_drums(drums / 2, drums, drums + noise(), RATE)
+    assert soft.attack_error_db == pytest.approx(20 * math.log10(2), abs=1e-3)
+    assert score_drums(2 * drums, drums, drums + noise(), RATE).attack_error_db == pytest.approx(soft.attack_error_db)
+    lost = drums.copy()
+    lost[:, round(0.9 * RATE) : round(1.3 * RATE)] = 0
+    assert score_drums(lost, drums, drums + noise(), RATE).attack_error_db == pytest.approx(60 / 3, abs=0.1)
+    # a hit that is smeared keeps its energy and loses its attack
+    smeared = np.stack([np.convolve(channel, np.ones(4000) / 60)[: drums.shape[1]] for channel in drums])
+    assert score_drums(smeared.astype(np.float32), drums, drums + noise(), RATE).attack_error_db > 3
+
+
+def test_onsets_agree_by_mirex_s_count() -> None:
+    drums = hits([0.2, 0.8, 1.4, 2.0])
+    assert onset_f1(drums / 2, drums, RATE) == 1
+    # three of four found, and one where none is: precision and recall are both 3 / 4
+    assert onset_f1(hits([0.2, 0.8, 1.4, 2.5]), drums, RATE) == pytest.approx(0.75)
+    assert onset_f1(hits([0.2, 0.8]), drums, RATE) == pytest.approx(2 / 3)
+    assert onset_f1(np.zeros_like(drums), drums, RATE) == 0
+    assert math.isnan(onset_f1(drums, np.zeros_like(drums), RATE))

@@ -1,0 +1,160 @@
+"""Every score of a whole song by its name, for evaluation, training's choice of the best epoch, and sweeps."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from dssgan.configurable import lookup
+from dssgan.metrics import drums, sdr
+from dssgan.metrics.bleed import bleedless_and_fullness
+from dssgan.metrics.scale_invariant import scale_invariant
+
+Audio = npt.NDArray[np.float32]
+Scores = Mapping[str, float]  # by source
+
+DRUMS = "drums"
+
+
+@dataclass(frozen=True)
+class Song:
+    """One song's estimates beside what they should be.
+
+    Args:
+        estimates: (sources, channels, samples).
+        references: the true sources, the same shape.
+        mix: what they were taken from, (channels, samples).
+        sample_rate: Hz.
+        sources: names, in order.
+    """
+
+    estimates: Audio
+    references: Audio
+    mix: Audio
+    sample_rate: int
+    sources: Sequence[str]
+
+    @property
+    def pairs(self) -> dict[str, tuple[Audio, Audio]]:
+        """Estimate and reference of each source."""
+        return dict(zip(self.sources, zip(self.estimates, self.references, strict=True), strict=True))
+
+    @property
+    def tensors(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Estimates and references as they are, for torch."""
+        return torch.from_numpy(np.ascontiguousarray(self.estimates)), torch.from_numpy(self.references)
+
+    @cached_property
+    def scale_invariant(self) -> dict[str, npt.NDArray[np.float64]]:
+        return scale_invariant(self.estimates, self.references)
+
+    @cached_property
+    def bleed(self) -> dict[str, tuple[float, float]]:
+        return {
+            source: bleedless_and_fullness(estimate, reference, self.sample_rate)
+            if reference.any()
+            else (float("nan"), float("nan"))
+            for source, (estimate, reference) in self.pairs.items()
+        }
+
+    @cached_property
+    def drum_scores(self) -> drums.DrumScores:
+        return drums.score_drums(*self.pairs[DRUMS], self.mix, self.sample_rate)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A score of a whole song.
+
+    Args:
+        title: as tables and pictures call it.
+        unit: "dB", or "" for a number without one.
+        compute: of a song, for each source; what cannot be said is NaN.
+        more_is_better: or less.
+        of_drums: only drums have it.
+    """
+
+    title: str
+    unit: str
+    compute: Callable[[Song], Scores]
+    more_is_better: bool = True
+    of_drums: bool = False
+
+
+def _usdr(song: Song) -> Scores:
+    return dict(zip(song.sources, sdr.usdr(*song.tensors).tolist(), strict=True))
+
+
+def _csdr(song: Song) -> Scores:
+    return dict(zip(song.sources, sdr.csdr(*song.tensors, song.sample_rate).tolist(), strict=True))
+
+
+def _scale_invariant(name: str) -> Callable[[Song], Scores]:
+    return lambda song: dict(zip(song.sources, song.scale_invariant[name].tolist(), strict=True))
+
+
+def _log_wmse(song: Song) -> Scores:
+    from log_wmse_audio_quality import calculate_log_wmse  # an extra: only what asks for it needs it
+
+    mix = np.ascontiguousarray(song.mix, np.float32)
+    return {
+        source: float(calculate_log_wmse(mix, estimate, reference, song.sample_rate))
+        for source, (estimate, reference) in song.pairs.items()
+    }
+
+
+def _of_drums(score: Callable[[drums.DrumScores], float]) -> Callable[[Song], Scores]:
+    return lambda song: {DRUMS: score(song.drum_scores)}
+
+
+def _band(name: str) -> Callable[[Song], Scores]:
+    return _of_drums(lambda scores: scores.band_sdr_db[name])
+
+
+METRICS: dict[str, Metric] = {
+    "usdr": Metric("uSDR", "dB", _usdr),
+    "csdr": Metric("cSDR", "dB", _csdr),
+    "si_sdr": Metric("SI-SDR", "dB", _scale_invariant("si_sdr")),
+    "si_sir": Metric("SI-SIR", "dB", _scale_invariant("si_sir")),
+    "si_sar": Metric("SI-SAR", "dB", _scale_invariant("si_sar")),
+    "snr": Metric("SNR", "dB", _scale_invariant("snr")),
+    "log_wmse": Metric("logWMSE", "", _log_wmse),
+    "bleedless": Metric("bleedless", "", lambda song: {name: pair[0] for name, pair in song.bleed.items()}),
+    "fullness": Metric("fullness", "", lambda song: {name: pair[1] for name, pair in song.bleed.items()}),
+    "onset_sdr": Metric("onset SDR", "dB", _of_drums(lambda scores: scores.onset_sdr_db), of_drums=True),
+    "attack_error": Metric(
+        "attack error", "dB", _of_drums(lambda scores: scores.attack_error_db), more_is_better=False, of_drums=True
+    ),
+    "onset_f1": Metric(
+        "onset F1", "", lambda song: {DRUMS: drums.onset_f1(*song.pairs[DRUMS], song.sample_rate)}, of_drums=True
+    ),
+    "bleed": Metric("bleed", "dB", _of_drums(lambda scores: scores.bleed_db), more_is_better=False, of_drums=True),
+    "kick_sdr": Metric("kick SDR", "dB", _band("kick"), of_drums=True),
+    "snare_sdr": Metric("snare SDR", "dB", _band("snare"), of_drums=True),
+    "cymbals_sdr": Metric("cymbals SDR", "dB", _band("cymbals"), of_drums=True),
+}
+
+
+def score_song(song: Song, names: Collection[str] = tuple(METRICS)) -> dict[str, dict[str, float]]:
+    """Score a song's estimates.
+
+    Args:
+        song: what to score.
+        names: of `METRICS`; those of drums are left out where there are none.
+
+    Returns:
+        By metric and source.
+
+    Raises:
+        ConfigError: there is no metric of a name.
+        ModuleNotFoundError: one needs a package that is not installed.
+    """
+    wanted = {name: lookup("metric", METRICS, name) for name in names}
+    return {
+        name: dict(metric.compute(song))
+        for name, metric in wanted.items()
+        if not metric.of_drums or DRUMS in song.sources
+    }
