@@ -79,15 +79,16 @@ def command(
         again = {key: record[key] for key in ("started", "command")}
         resumed = [*recorded.get("resumed", []), again]
         record = {**recorded, "settings": record["settings"], "resumed": resumed}
-    last_epoch = config.last_epoch
+    last_epoch, score = config.last_epoch, config.monitored
     with alone_in(output, "training"), terminal.progress("Training") as progress:
         write_text(output / RECORD, to_json(record))
 
         def report(metrics: dict[str, float], _checkpoint: Path) -> None:
             progress.advance_to(metrics["epoch"], last_epoch)
             terminal.say(
-                f"epoch {metrics['epoch']:3.0f}  phase {metrics['phase']:.0f}  drums uSDR {metrics['score']:6.2f} dB"
-                f"  best {metrics['best_score']:6.2f} dB  {metrics['seconds']:6.0f} s"
+                f"epoch {metrics['epoch']:3.0f}  phase {metrics['phase']:.0f}  "
+                f"{score.title} {score.show(metrics['score']):>6}  best {score.show(metrics['best_score']):>6}  "
+                f"{metrics['seconds']:6.0f} s"
             )
 
         outcome: TrainingResult
@@ -104,7 +105,7 @@ def command(
             if has_checkpoint(output):
                 terminal.say(f"Nothing is lost up to the last epoch. Go on with dssgan train -o {output} --resume")
             raise
-    terminal.say(f"Best: {outcome.score:.2f} dB, in phase {outcome.best_phase}")
+    terminal.say(f"Best: {score.title} {score.show(outcome.score)}, in phase {outcome.best_phase}")
     terminal.say(f"Wrote {outcome.bundle}. Next: dssgan separate SONG -m {outcome.bundle}")
 
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 
 from dssgan.configurable import lookup
+from dssgan.errors import ConfigError
 from dssgan.metrics import drums, sdr
 from dssgan.metrics.bleed import bleedless_and_fullness
 from dssgan.metrics.scale_invariant import scale_invariant
@@ -136,6 +137,52 @@ METRICS: dict[str, Metric] = {
     "snare_sdr": Metric("snare SDR", "dB", _band("snare"), of_drums=True),
     "cymbals_sdr": Metric("cymbals SDR", "dB", _band("cymbals"), of_drums=True),
 }
+
+
+@dataclass(frozen=True)
+class Monitored:
+    """A score that decides: which epoch of a training is the best, or which trial of a sweep.
+
+    Args:
+        name: of `METRICS`.
+        source: whose it is; None for the first that any song has sound of.
+    """
+
+    name: str
+    source: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "Monitored":
+        """Read METRIC or METRIC/SOURCE.
+
+        Raises:
+            ConfigError: there is no such metric, or it is one of drums and another source is named.
+        """
+        name, _, source = text.partition("/")
+        metric = lookup("metric", METRICS, name)
+        if metric.of_drums and source not in ("", DRUMS):
+            raise ConfigError(f"{text}: only drums have it; give {name}")
+        return cls(name, DRUMS if metric.of_drums else source or None)
+
+    @property
+    def title(self) -> str:
+        """As tables call it, with its unit."""
+        metric = METRICS[self.name]
+        whose = "" if metric.of_drums else f"{self.source or DRUMS} "
+        return f"{whose}{metric.title}" + (f" [{metric.unit}]" if metric.unit else "")
+
+    @property
+    def sign(self) -> int:
+        """1 where more is better, -1 where less is."""
+        return 1 if METRICS[self.name].more_is_better else -1
+
+    def show(self, decisive: float) -> str:
+        """Write a value as it was measured.
+
+        Args:
+            decisive: the value times `sign`, so that more is better.
+        """
+        return f"{self.sign * decisive:.2f}"
 
 
 def score_song(song: Song, names: Collection[str] = tuple(METRICS)) -> dict[str, dict[str, float]]:

@@ -1,6 +1,6 @@
 """One set of numbers for a separator on many tracks: what validation, tuning and stacking go by."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -9,12 +9,10 @@ import torch
 from torch import Tensor
 
 from dssgan.errors import DataError, DivergedError
-from dssgan.metrics.drums import onset_sdr
+from dssgan.metrics.catalogue import Song, score_song
 from dssgan.metrics.sdr import csdr, median_of_numbers, usdr
 
 Audio = npt.NDArray[np.float32]
-
-DRUMS = "drums"
 
 
 class LoadableTrack(Protocol):
@@ -58,6 +56,7 @@ def score_tracks(
     channels: int,
     *,
     sources: Sequence[str],
+    also: Collection[str] = (),
 ) -> dict[str, float]:
     """Separate every track and score the estimates. One track is in memory at a time.
 
@@ -67,16 +66,19 @@ def score_tracks(
         sample_rate: Hz at which tracks are read, separated and scored.
         channels: likewise.
         sources: names, in the order of the estimates.
+        also: further metrics of `dssgan.metrics.catalogue.METRICS`.
 
     Returns:
-        As `summarise` gives, and `onset_sdr/drums` where drums are among the sources: the mean over the tracks that
-        have onsets, dB; NaN where none has.
+        As `summarise` gives, `onset_sdr/drums` where drums are among the sources, and METRIC/SOURCE for what is asked
+        for besides: means over the tracks that have it; NaN where none has.
 
     Raises:
         DataError: there is no track, or the estimates of one have another shape than its sources.
         DivergedError: an estimate is not finite. Left to itself it would count as a track without a score.
     """
-    track_csdr, track_usdr, track_onset_sdr = [], [], []
+    track_csdr, track_usdr = [], []
+    further: dict[str, list[float]] = {}
+    names = dict.fromkeys(("onset_sdr", *also))
     for track in tracks:
         mix, references = track.load(sample_rate, channels)
         estimates = separate(mix)
@@ -90,12 +92,11 @@ def score_tracks(
         pair = torch.from_numpy(np.ascontiguousarray(estimates)), torch.from_numpy(references)
         track_csdr.append(csdr(*pair, sample_rate))
         track_usdr.append(usdr(*pair))
-        if DRUMS in sources:
-            drums = sources.index(DRUMS)
-            track_onset_sdr.append(onset_sdr(estimates[drums], references[drums], sample_rate))
+        for name, by_source in score_song(Song(estimates, references, mix, sample_rate, sources), names).items():
+            for source, score in by_source.items():
+                further.setdefault(f"{name}/{source}", []).append(score)
     if not track_csdr:
         raise DataError("tracks: there is none to score; give the partition at least one")
     scores = summarise(torch.stack(track_csdr), torch.stack(track_usdr), sources)
-    if track_onset_sdr:
-        scores[f"onset_sdr/{DRUMS}"] = float(torch.tensor(track_onset_sdr).nanmean())
-    return scores
+    means = {key: float(torch.tensor(values).nanmean()) for key, values in further.items()}
+    return {**means, **scores}

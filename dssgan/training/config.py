@@ -4,15 +4,16 @@ import hashlib
 import json
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import nn
 
 from dssgan.adversarial.critic_augment import CriticAugment
 from dssgan.adversarial.critics import Critic, build_critic
 from dssgan.adversarial.losses import ADVERSARIAL_LOSSES, AdversarialLoss
-from dssgan.configurable import build
+from dssgan.configurable import build, lookup
 from dssgan.data.augment import Augment
 from dssgan.losses import ADDITIVITY_LOSSES, SUPERVISED_LOSSES
+from dssgan.metrics.catalogue import METRICS, Monitored
 from dssgan.separators import SeparatorModel, build_separator
 from dssgan.separators.loading import model_fingerprint
 
@@ -95,6 +96,13 @@ class PhaseOne(SettingsGroup):
     synthetic: float = Field(default=0.0, ge=0, le=1, description="share of the pairs that are synthetic songs")
     augment: Augment = Augment()
     validation_seconds: float = Field(default=30.0, gt=0, description="length of each validation excerpt, seconds")
+    monitor: str = Field(default="usdr", description="score that chooses the best epoch: METRIC or METRIC/SOURCE")
+
+    @field_validator("monitor")
+    @classmethod
+    def _known(cls, text: str) -> str:
+        Monitored.parse(text)
+        return text
 
 
 class PhaseTwo(SettingsGroup):
@@ -155,6 +163,19 @@ class TrainConfig(SettingsGroup):
         default=0, ge=0, description="number of data loading processes; 0 loads in the training process"
     )
     media: bool = Field(default=True, description="also write spectrograms and audio to TensorBoard")
+    validation_metrics: tuple[str, ...] = Field(default=(), description="further metrics that validations report")
+
+    @field_validator("validation_metrics")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            lookup("metric", METRICS, name)
+        return names
+
+    @property
+    def monitored(self) -> Monitored:
+        """The score that chooses the best epoch."""
+        return Monitored.parse(self.phase_one.monitor)
 
     @property
     def last_epoch(self) -> int:
@@ -168,7 +189,10 @@ class TrainConfig(SettingsGroup):
     def to_yaml(self) -> str:
         """Write every setting as a file that `read_config` reads, with its meaning beside it."""
         settings = self.as_settings()
-        lines = [_yaml_line(key, settings[key], TrainConfig) for key in ("device", "num_workers", "media")]
+        lines = [
+            _yaml_line(key, settings[key], TrainConfig)
+            for key in ("device", "num_workers", "media", "validation_metrics")
+        ]
         for name, section in SECTIONS.items():
             lines += [
                 "",

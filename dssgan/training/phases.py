@@ -122,7 +122,9 @@ class _Training:
             batch_size=one.batch_size, accumulate=one.accumulate, device=device,
         )  # fmt: skip
         self.batches = Batches(config, dataset, self.gan.separator, world.rank, device)
-        self.validation = Validation(dataset, self.gan.averaged_separator, one.validation_seconds)
+        self.validation = Validation(
+            dataset, self.gan.averaged_separator, one.validation_seconds, one.monitor, config.validation_metrics
+        )
         self.boosting: SelfBoosting | None = None
         if two.self_boost.share > 0 and two.epochs:
             # every process labels, and learns from, its own share of the mixes
@@ -202,7 +204,7 @@ class _Training:
             means |= self.boosting.metrics  # of the teacher that this epoch learnt from
         # every process must take the same decisions, so the leader's scores count
         scores: dict[str, float] = self.world.gather(self.validation.run())[0]
-        score = scores[self.validation.monitored]
+        score = self.validation.decisive(scores)
         position.epoch = epoch
         if score > position.phase_best_score:
             position.phase_best_score, position.num_bad_epochs = score, 0
@@ -235,7 +237,7 @@ class _Training:
     def _score(self, separator: SeparatorModel) -> float:
         # every process must take the same decisions, so the leader's scores count
         scores: dict[str, float] = self.world.gather(self.validation.run(separator))[0]
-        return scores[self.validation.monitored]
+        return self.validation.decisive(scores)
 
     def _supervised_steps(self, epoch: int) -> Iterator[dict[str, float]]:
         pairs = self.batches.pairs(epoch)

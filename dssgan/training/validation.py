@@ -1,5 +1,6 @@
 """Scores of a separator on the validation partition, after every epoch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,8 +9,9 @@ import torch
 from torch import Tensor
 
 from dssgan.data.dataset import Dataset
-from dssgan.errors import DataError
+from dssgan.errors import ConfigError, DataError
 from dssgan.inference.stream import separate_array
+from dssgan.metrics.catalogue import Monitored
 from dssgan.metrics.scores import score_tracks
 from dssgan.separators import SeparatorModel
 
@@ -38,12 +40,23 @@ class Validation:
         separator: what to score: its weights change between runs.
         seconds: how much of each track counts: from its beginning, or, where the first source is silent so long, from
             where that source begins.
+        monitor: METRIC or METRIC/SOURCE of `dssgan.metrics.catalogue`: the score that early stopping and tuning go by.
+            The source is the first that any track has sound of, unless one is named.
+        also: further metrics to report.
 
     Raises:
+        ConfigError: there is no such metric or source.
         DataError: there is no validation track, or none on which anything can be scored.
     """
 
-    def __init__(self, dataset: Dataset, separator: SeparatorModel, seconds: float) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        separator: SeparatorModel,
+        seconds: float,
+        monitor: str = "usdr",
+        also: Sequence[str] = (),
+    ) -> None:
         if not dataset.valid:
             raise DataError(f"data set {dataset.name} has no validation tracks (valid): early stopping needs some")
         dataset.forbid_test(dataset.valid, "validation")
@@ -59,12 +72,25 @@ class Validation:
                 f"data set {dataset.name}: every source of every validation track (valid) is silent, so nothing can be "
                 "scored; choose other tracks"
             )
-        self._monitored = audible.index(True)
+        self._monitored = Monitored.parse(monitor)
+        source = self._monitored.source or separator.sources[audible.index(True)]
+        if source not in separator.sources:
+            raise ConfigError(f"monitor {monitor}: the separator has no {source}, only {', '.join(separator.sources)}")
+        if not audible[separator.sources.index(source)]:
+            raise DataError(
+                f"data set {dataset.name}: {source} of every validation track (valid) is silent, so that {monitor} "
+                "cannot be measured; choose other tracks, or another monitor"
+            )
+        self.monitored = f"{self._monitored.name}/{source}"
+        self._also = (self._monitored.name, *also)
 
-    @property
-    def monitored(self) -> str:
-        """The score that early stopping and tuning go by: uSDR of the first source that any track has sound of."""
-        return f"usdr/{self._separator.sources[self._monitored]}"
+    def decisive(self, scores: dict[str, float]) -> float:
+        """Take from scores the one that early stopping and tuning go by: the more, the better.
+
+        Args:
+            scores: as `run` gives.
+        """
+        return self._monitored.sign * scores[self.monitored]
 
     def run(self, separator: SeparatorModel | None = None) -> dict[str, float]:
         """Separate and score every track, with the settings of `dssgan separate`.
@@ -73,12 +99,12 @@ class Validation:
             separator: another one to score, of the same rate, channels and sources.
 
         Returns:
-            The scores of `dssgan.metrics.scores.summarise`.
+            The scores of `dssgan.metrics.scores.score_tracks`.
         """
         model = separator or self._separator
         return score_tracks(
             lambda mix: separate_array(model, mix), self._excerpts, model.sample_rate, model.channels,
-            sources=model.sources,
+            sources=model.sources, also=self._also,
         )  # fmt: skip
 
     def shown(self) -> tuple[Tensor, Tensor]:

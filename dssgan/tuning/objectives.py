@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dssgan.configurable import lookup
+from dssgan.metrics.catalogue import DRUMS, METRICS, Monitored
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,21 @@ class Objective:
         return 1 if self.direction == "maximize" else -1
 
 
+def _of(name: str) -> Objective:
+    monitored = Monitored(name, DRUMS)
+    more = monitored.sign > 0
+    return Objective(monitored.title, "maximize" if more else "minimize", -100.0 * monitored.sign, f"{name}/{DRUMS}")
+
+
 FURTHER_OBJECTIVES: dict[str, Objective] = {
-    "onset_sdr": Objective("onset SDR [dB]", "maximize", -100.0, metric="onset_sdr/drums"),
+    **{name: _of(name) for name in METRICS},
     "speed": Objective("real-time factor", "minimize", 100.0),
 }
+
+
+def metrics_of(names: Collection[str]) -> tuple[str, ...]:
+    """Give what validations must measure for these objectives, of `dssgan.metrics.catalogue.METRICS`."""
+    return tuple(name for name in names if name in METRICS)
 
 
 def in_order(names: Collection[str]) -> tuple[str, ...]:

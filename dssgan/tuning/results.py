@@ -8,6 +8,7 @@ import optuna
 import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
+from dssgan.metrics.catalogue import Monitored
 from dssgan.training.store import FolderStore, Store
 from dssgan.tuning.attributes import ERROR, FURTHER, LEFT_OUT, PROGRESS, TAKEN_OVER
 from dssgan.tuning.objectives import FURTHER_OBJECTIVES
@@ -24,7 +25,7 @@ class TrialResult:
         number: in the study.
         state: "complete", "pruned", "left out", "fail", "running" or "waiting".
         params: drawn settings by dotted key.
-        score: best validation score of its last phase so far, dB; None where there is none.
+        score: best validation score of its last phase so far, the more the better; None where there is none.
         further: values of the sweep's further objectives by name, as far as they are known.
         steps: separator steps at its last report, the supervised phase counted as spent.
         seconds: of training that it spent itself.
@@ -47,10 +48,17 @@ class TrialResult:
 
 @dataclass(frozen=True)
 class SweepResult:
-    """A sweep's trials, in the order of their numbers."""
+    """A sweep's trials, in the order of their numbers.
+
+    Args:
+        store: of the sweep.
+        trials: as the study knows them.
+        score_title: what their score is.
+    """
 
     store: Store
     trials: tuple[TrialResult, ...]
+    score_title: str = Monitored("usdr").title
 
 
 def read_trials(store: Store, study: optuna.Study) -> SweepResult:
@@ -64,7 +72,8 @@ def read_trials(store: Store, study: optuna.Study) -> SweepResult:
         The trials.
     """
     trials = [trial for trial in study.get_trials(deepcopy=False) if TAKEN_OVER not in trial.user_attrs]
-    return SweepResult(store, tuple(_trial_result(store, trial) for trial in trials))
+    names = study.metric_names or [Monitored("usdr").title]
+    return SweepResult(store, tuple(_trial_result(store, trial) for trial in trials), names[0])
 
 
 def pareto_front(result: SweepResult) -> tuple[TrialResult, ...]:

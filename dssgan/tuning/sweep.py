@@ -23,18 +23,20 @@ from dssgan.data.dataset import Dataset
 from dssgan.data.guard import guarded
 from dssgan.errors import ConfigError, WriteError
 from dssgan.locks import alone_in
+from dssgan.metrics.catalogue import Monitored
 from dssgan.parallel.cluster import ray_running
 from dssgan.provenance import describe_run
 from dssgan.training.distributed import Workers
 from dssgan.training.phases import train
 from dssgan.training.resume import require_agreement
+from dssgan.training.settings import make_config
 from dssgan.training.store import FolderStore, Store
 from dssgan.tuning.attributes import LEFT_OUT
 from dssgan.tuning.bucket import open_store, require_writable
 from dssgan.tuning.claims import ClaimsKeeper
 from dssgan.tuning.limits import Limits
 from dssgan.tuning.node_files import share_songs
-from dssgan.tuning.objectives import FURTHER_OBJECTIVES
+from dssgan.tuning.objectives import FURTHER_OBJECTIVES, metrics_of
 from dssgan.tuning.options import SearchOptions
 from dssgan.tuning.pruners import make_pruner
 from dssgan.tuning.resources import Capacity, choose_max_concurrent, choose_workers, describe_wait
@@ -160,7 +162,8 @@ def run_sweep(
             say(wait)
         learnt = replace(dataset, test=())
         bring = share_songs(learnt, parent or store, say)
-        study = _open_study(store, name, study_url, options, resume=resume)
+        score = make_config(settings).monitored
+        study = _open_study(store, name, study_url, options, score, resume=resume)
         pruner = make_pruner(options.pruner, configs, options.reduction_factor)
         if pruner is not None:
             replay(pruner, study.get_trials(deepcopy=False))
@@ -177,8 +180,10 @@ def run_sweep(
             after_write=(lambda: None) if study_url else (lambda: store.publish(STUDY)),
         )  # fmt: skip
         claims = ClaimsKeeper.remote() if options.share_phase_one else None  # type: ignore[attr-defined]
+        reported = [*settings.get("validation_metrics", ()), *metrics_of(options.also)]
+        measured = {**settings, "validation_metrics": reported}
         plan = TrialPlan(
-            store, learnt, dict(settings), workers, claims, "speed" in options.also,
+            store, learnt, measured, workers, claims, "speed" in options.also,
             Limits(options.min_speed, options.max_parameters), train, bring,
         )  # fmt: skip
         concurrent = options.max_concurrent or choose_max_concurrent(capacity, workers)
@@ -290,7 +295,7 @@ def _first_change(before: str, after: str) -> str:
 
 
 def _open_study(
-    store: Store, name: str, study_url: str | None, options: SearchOptions, *, resume: bool
+    store: Store, name: str, study_url: str | None, options: SearchOptions, score: Monitored, *, resume: bool
 ) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if resume:
@@ -304,8 +309,9 @@ def _open_study(
         raise ConfigError(f"study {name}: is in this storage already; choose another --name")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        # what optuna-dashboard writes at its axes
-        study.set_metric_names(["drums uSDR [dB]", *(FURTHER_OBJECTIVES[name].title for name in options.also)])
+        # what optuna-dashboard writes at its axes; of a score of which less is better, the negative is maximised
+        title = score.title if score.sign > 0 else f"minus {score.title}"
+        study.set_metric_names([title, *(FURTHER_OBJECTIVES[name].title for name in options.also)])
     return study
 
 

@@ -11,10 +11,12 @@ from dssgan.audio import files
 from dssgan.data.audio_file import AudioFile
 from dssgan.data.dataset import Dataset
 from dssgan.data.track import Track
+from dssgan.errors import ConfigError, DataError
 from dssgan.inference.separator import Separator
 from dssgan.metrics.sdr import usdr
 from dssgan.separators import SeparatorModel, build_separator
 from dssgan.separators.ensemble import Ensemble
+from dssgan.training.settings import make_config
 from dssgan.training.validation import Validation
 
 RATE = 44100
@@ -58,3 +60,31 @@ def test_validation_begins_where_drums_do(tmp_path: Path, bundled: Dataset) -> N
         np.testing.assert_allclose(sources[1, 0], other[0, first : first + mix.shape[-1]], atol=2**-15)
         assert validation.monitored == "usdr/drums"
         assert np.isfinite(validation.run()["usdr/drums"])
+
+
+def test_any_metric_may_decide(bundled: Dataset) -> None:
+    model = independent(0)
+    validation = Validation(bundled, model, 5.0, "si_sar", ["attack_error"])
+    scores = validation.run()
+    assert validation.monitored == "si_sar/drums"
+    assert validation.decisive(scores) == scores["si_sar/drums"]
+    assert {"usdr/other", "si_sar/other", "attack_error/drums", "onset_sdr/drums"} <= set(scores)
+    # less of it is better
+    of_attacks = Validation(bundled, model, 5.0, "attack_error")
+    assert of_attacks.decisive(scores) == -scores["attack_error/drums"] < 0
+    assert Validation(bundled, model, 5.0, "fullness/other").monitored == "fullness/other"
+
+
+def test_what_cannot_decide_is_refused(bundled: Dataset) -> None:
+    for monitor, reason in (
+        ("sdr", "metric 'sdr'"), ("usdr/vocals", "the separator has no vocals"), ("bleed/other", "only drums have it"),
+    ):  # fmt: skip
+        with pytest.raises(ConfigError, match=reason):
+            Validation(bundled, independent(0), 5.0, monitor)
+    drumless = tuple(replace(track, sources=(None, track.sources[1])) for track in bundled.valid)
+    with pytest.raises(DataError, match="drums of every validation track"):
+        Validation(replace(bundled, valid=drumless), independent(0), 5.0, "usdr/drums")
+    with pytest.raises(ConfigError, match="metric 'sdr'"):
+        make_config({"monitor": "sdr"})
+    with pytest.raises(ConfigError, match="metric 'loud'"):
+        make_config({"validation_metrics": ["loud"]})

@@ -46,7 +46,7 @@ SHOWN_SETTINGS = 6
 @click.option("--max-parameters", type=click.FloatRange(1), metavar="N",
               help="Skip separators with more than N parameters.")  # fmt: skip
 @click.option("--also", multiple=True, metavar="OBJECTIVE",
-              help="Further objective: onset_sdr (SDR around drum onsets) or speed; repeatable.")  # fmt: skip
+              help="Further objective: speed, or a metric such as onset_sdr or si_sar; repeatable.")  # fmt: skip
 @click.option("--own-phase-one", is_flag=True, help="Train the supervised phase in every trial instead of sharing it.")
 @click.option("--warm-start", metavar="NAME", multiple=True,
               help="Earlier sweep in the same place to learn from; repeatable.")  # fmt: skip
@@ -198,17 +198,19 @@ def describe(event: "Event") -> str | None:
     reused = "  (phase one shared)" if "reused_until" in metrics else ""
     return (
         f"trial {event.number:3}  epoch {metrics['epoch']:3}  phase {metrics['phase']}  "
-        f"drums uSDR {metrics['score']:6.2f} dB  best {metrics['best_score']:6.2f} dB{reused}"
+        f"score {metrics['score']:6.2f}  best {metrics['best_score']:6.2f}{reused}"
     )
 
 
 def show_front(terminal: "Terminal", result: "SweepResult") -> None:
     """Print the Pareto front of a sweep that has several objectives."""
-    from dssgan.tuning.results import SweepResult, pareto_front
+    from dataclasses import replace
+
+    from dssgan.tuning.results import pareto_front
 
     front = pareto_front(result)
     if front and front[0].further:
-        show_trials(terminal, SweepResult(result.store, front), title="Not beaten in every objective (Pareto front)")
+        show_trials(terminal, replace(result, trials=front), title="Not beaten in every objective (Pareto front)")
 
 
 def show_trials(terminal: "Terminal", result: "SweepResult", num: int | None = None, *, title: str = "Trials") -> None:
@@ -231,7 +233,7 @@ def show_trials(terminal: "Terminal", result: "SweepResult", num: int | None = N
         score = "" if trial.score is None else f"{trial.score:.2f}"
         also = [_short(trial.further.get(name)) for name in further]
         rows.append([str(trial.number), trial.state, score, *also, *values])
-    columns = ["trial", "state", "drums uSDR [dB]", *(FURTHER_OBJECTIVES[name].title for name in further)]
+    columns = ["trial", "state", result.score_title, *(FURTHER_OBJECTIVES[name].title for name in further)]
     terminal.table(title, [*columns, *(key.removeprefix("separator.") for key in keys)], rows)
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dssgan.errors import ModelError
 from dssgan.separators.external.family import import_from
+from dssgan.separators.external.signal_stack import signal_stack_kept
 
 METADATA = "dssgan"  # key of what a graph says of its use
 
@@ -152,10 +153,12 @@ class OpenVinoGraph(Graph):
             "INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         }  # fmt: skip
-        return package.Core().compile_model(str(self.path), "CPU", settings)
+        with signal_stack_kept():
+            return package.Core().compile_model(str(self.path), "CPU", settings)
 
     def _run(self, opened: Any, tensor: Tensor) -> Tensor:
-        return torch.from_numpy(opened(tensor.numpy())[0].copy())
+        with signal_stack_kept():
+            return torch.from_numpy(opened(tensor.numpy())[0].copy())
 
     @property
     def shapes(self) -> tuple[list[list[int | None]], list[list[int | None]]]:
