@@ -1,8 +1,12 @@
-"""Every score of a whole song by its name, for evaluation, training's choice of the best epoch, and sweeps."""
+"""Every score of a whole song by its name, for evaluation, training's choice of the best epoch, and sweeps.
+
+What is computed with scipy imports it where it computes: names and titles are known without the extras.
+"""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +14,11 @@ import torch
 
 from dssgan.configurable import lookup
 from dssgan.errors import ConfigError
-from dssgan.metrics import drums, sdr
-from dssgan.metrics.bleed import bleedless_and_fullness
+from dssgan.metrics import sdr
 from dssgan.metrics.scale_invariant import scale_invariant
+
+if TYPE_CHECKING:
+    from dssgan.metrics.drums import DrumScores
 
 Audio = npt.NDArray[np.float32]
 Scores = Mapping[str, float]  # by source
@@ -46,7 +52,7 @@ class Song:
     @property
     def tensors(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Estimates and references as they are, for torch."""
-        return torch.from_numpy(np.ascontiguousarray(self.estimates)), torch.from_numpy(self.references)
+        return torch.tensor(self.estimates), torch.tensor(self.references)
 
     @cached_property
     def scale_invariant(self) -> dict[str, npt.NDArray[np.float64]]:
@@ -54,6 +60,8 @@ class Song:
 
     @cached_property
     def bleed(self) -> dict[str, tuple[float, float]]:
+        from dssgan.metrics.bleed import bleedless_and_fullness
+
         return {
             source: bleedless_and_fullness(estimate, reference, self.sample_rate)
             if reference.any()
@@ -62,8 +70,10 @@ class Song:
         }
 
     @cached_property
-    def drum_scores(self) -> drums.DrumScores:
-        return drums.score_drums(*self.pairs[DRUMS], self.mix, self.sample_rate)
+    def drum_scores(self) -> "DrumScores":
+        from dssgan.metrics.drums import score_drums
+
+        return score_drums(*self.pairs[DRUMS], self.mix, self.sample_rate)
 
 
 @dataclass(frozen=True)
@@ -107,7 +117,13 @@ def _log_wmse(song: Song) -> Scores:
     }
 
 
-def _of_drums(score: Callable[[drums.DrumScores], float]) -> Callable[[Song], Scores]:
+def _onset_f1(song: Song) -> Scores:
+    from dssgan.metrics.drums import onset_f1
+
+    return {DRUMS: onset_f1(*song.pairs[DRUMS], song.sample_rate)}
+
+
+def _of_drums(score: "Callable[[DrumScores], float]") -> Callable[[Song], Scores]:
     return lambda song: {DRUMS: score(song.drum_scores)}
 
 
@@ -129,9 +145,7 @@ METRICS: dict[str, Metric] = {
     "attack_error": Metric(
         "attack error", "dB", _of_drums(lambda scores: scores.attack_error_db), more_is_better=False, of_drums=True
     ),
-    "onset_f1": Metric(
-        "onset F1", "", lambda song: {DRUMS: drums.onset_f1(*song.pairs[DRUMS], song.sample_rate)}, of_drums=True
-    ),
+    "onset_f1": Metric("onset F1", "", _onset_f1, of_drums=True),
     "bleed": Metric("bleed", "dB", _of_drums(lambda scores: scores.bleed_db), more_is_better=False, of_drums=True),
     "kick_sdr": Metric("kick SDR", "dB", _band("kick"), of_drums=True),
     "snare_sdr": Metric("snare SDR", "dB", _band("snare"), of_drums=True),
