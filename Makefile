@@ -14,6 +14,7 @@ demo: .venv/.ready
 	$(BIN)/dssgan demo
 
 test: .venv/.ready
+	@command -v chromedriver >/dev/null || ./tools/browser.sh || echo "Without a browser its tests are skipped."
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster"
 
 test-cluster: .venv/.ready

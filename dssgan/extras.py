@@ -4,7 +4,19 @@ import re
 from importlib.metadata import PackageNotFoundError, requires
 
 _REQUIREMENT = re.compile(r"""([\w.-]+).*;\s*extra\s*==\s*['"]([\w-]+)['"]""")
-_SPOKEN_OF = ("train", "sweep", "evaluate", "synthetic", "export", "live", "demucs", "msst", "onnx", "openvino")
+_SPOKEN_OF = (
+    "train",
+    "sweep",
+    "evaluate",
+    "report",
+    "synthetic",
+    "export",
+    "live",
+    "demucs",
+    "msst",
+    "onnx",
+    "openvino",
+)
 # what is called otherwise than its package
 _PACKAGES = {"fluidsynth": "pyfluidsynth", "pyworld": "pyworld-prebuilt", "pymss_core": "pymss-core"}
 

@@ -9,11 +9,11 @@ from dssgan.cli.lazy import LazyGroup
 from dssgan.errors import DssganError, printable
 from dssgan.extras import explain_missing
 
-COMMANDS = ("demo", "data", "train", "sweep", "ensemble", "evaluate", "separate", "live", "models", "export")
+COMMANDS = ("demo", "data", "train", "sweep", "ensemble", "evaluate", "report", "separate", "live", "models", "export")
 # the extra that brings what a command needs beyond separation
 _EXTRAS = {
     "data": "train", "train": "train", "sweep": "sweep", "ensemble": "sweep", "evaluate": "evaluate",
-    "separate": "sweep", "live": "live", "export": "export",
+    "report": "report", "separate": "sweep", "live": "live", "export": "export",
 }  # fmt: skip
 
 

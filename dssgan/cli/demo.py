@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Random seed of the search.")
 @quiet_option
 def command(settings: tuple[str, ...], data: Path | None, output: Path, trials: int, seed: int, quiet: bool) -> None:
-    """Run the main job, start to finish: search, combine, test, separate.
+    """Run the main job, start to finish: search, combine, test, separate, report.
 
     A sweep over alpha, beta and the architecture with early stopping; the best separators as one ensemble, fitted on
-    the validation song; the test song opened once and scored; and its drums and the rest written as wav files. Takes
-    some minutes on two cores.
+    the validation song; the test song opened once and scored; its drums and the rest written as wav files; and all of
+    it as one page to read and to listen to. Takes some minutes on two cores.
     """
     import os
 
@@ -38,6 +38,7 @@ def command(settings: tuple[str, ...], data: Path | None, output: Path, trials: 
     from dssgan.errors import ModelError
     from dssgan.evaluation.campaign import run_campaign
     from dssgan.evaluation.methods import Method, MixMethod, ModelMethod
+    from dssgan.report.build import write_report
     from dssgan.separators.ensemble import Recipe, save_recipe
     from dssgan.training.settings import parse_overrides
     from dssgan.tuning.options import SearchOptions
@@ -47,7 +48,7 @@ def command(settings: tuple[str, ...], data: Path | None, output: Path, trials: 
     folder = unused(output)
     dataset = load_dataset(data)
 
-    terminal.heading(f"1 of 4  Search: {trials} trials over alpha, beta and the architecture")
+    terminal.heading(f"1 of 5  Search: {trials} trials over alpha, beta and the architecture")
     sweep = run_and_show(
         terminal, find_space("quick"), dataset, folder / "sweep", settings=parse_overrides(settings),
         options=SearchOptions(trials, seed), name="demo",
@@ -56,14 +57,14 @@ def command(settings: tuple[str, ...], data: Path | None, output: Path, trials: 
     if not bundles:
         raise ModelError(f"{folder}: no trial gave a separator; see {folder / 'sweep' / 'trials.csv'}")
 
-    terminal.heading("2 of 4  Combine: members, weights per band and bleed gate, fitted on the validation song")
+    terminal.heading("2 of 5  Combine: members, weights per band and bleed gate, fitted on the validation song")
     with terminal.progress("Separating the validation song") as progress:
         built = build_ensemble(bundles, dataset, folder / "ensemble.yaml", progress=progress.advance_to)
     members = [f"ensemble/{name}" for name in built.members]
     average = folder / "average.yaml"
     save_recipe(average, Recipe.model_validate({"members": members, "postprocess": [{"name": "mixture_consistency"}]}))
 
-    terminal.heading("3 of 4  Test: the test song, opened once, with BSS Eval v4")
+    terminal.heading("3 of 5  Test: the test song, opened once, with BSS Eval v4")
     methods: dict[str, Method] = {
         "mix": MixMethod(),
         **{name.replace("_", " "): ModelMethod(str(folder / "ensemble" / name)) for name in built.members},
@@ -82,14 +83,19 @@ def command(settings: tuple[str, ...], data: Path | None, output: Path, trials: 
             progress=lambda done, total, _label: progress.advance_to(done, total),
         )
 
-    terminal.heading("4 of 4  Separate: one test song into its drums and the rest")
+    terminal.heading("4 of 5  Separate: one test song into its drums and the rest")
     song = separate_one(terminal, dataset.test[0], built.path, folder / "separated")
+
+    terminal.heading("5 of 5  Report: plots, and excerpts to listen to, in one file")
+    report = folder / "report.html"
+    write_report([folder], report, "dssgan demo")
 
     terminal.heading("Result")
     for name, bundle in built.members.items():
         terminal.say(f"{name.replace('_', ' ')} is {Path(bundle).parent.name} of the sweep")
     show_scores(terminal, result.table(dataset.sources[0]), f"{dataset.name}, test song")
     terminal.say(f"Stems: {', '.join(str(path) for path in song.paths.values())}")
+    terminal.say(f"Report: {report}")
     terminal.say(f"Results: {folder}")
 
 

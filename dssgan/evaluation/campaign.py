@@ -5,9 +5,10 @@ import os
 import uuid
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +22,8 @@ from dssgan.data.dataset import Dataset, Track
 from dssgan.data.guard import guarded, recordings_of
 from dssgan.data.known import examine_recordings
 from dssgan.errors import ConfigError, DataError
+from dssgan.evaluation import excerpts, ranking
 from dssgan.evaluation import frame as frames
-from dssgan.evaluation import ranking
 from dssgan.evaluation.methods import Estimator, Method, MixMethod, parse_methods
 from dssgan.evaluation.openings import record_opening
 from dssgan.evaluation.oracles import OracleMethod
@@ -48,6 +49,7 @@ class CampaignResult:
         folder: where all of it lies.
         mix: name of the method that gives the mix, over which the others' gains are counted; None where there is none.
         bounds: names of the methods that nobody could use: the mix and the oracles.
+        record: with what it was made, as in `RECORD`.
     """
 
     frame: pd.DataFrame
@@ -55,6 +57,7 @@ class CampaignResult:
     folder: Path
     mix: str | None = None
     bounds: tuple[str, ...] = ()
+    record: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def scores(self) -> pd.DataFrame:
@@ -87,8 +90,13 @@ class _ScoringJob:
     sample_rate: int
     bss: str
     metrics: tuple[str, ...]
-    path: Path
-    estimates_folder: Path | None
+    results: Path
+    partition: str
+    write_estimates: bool
+
+    @property
+    def path(self) -> Path:
+        return self.results / self.method_name / self.partition / f"{self.track.name}.json"
 
     @property
     def label(self) -> str:
@@ -272,8 +280,9 @@ def run_campaign(
             sample_rate=sample_rate,
             bss=bss,
             metrics=tuple(dict.fromkeys(("usdr", *metrics))),  # which every table has
-            path=folder / name / partition / f"{track.name}.json",
-            estimates_folder=folder / name / "estimates" / track.name if write_estimates else None,
+            results=folder,
+            partition=partition,
+            write_estimates=write_estimates,
         )
         for name, method in methods.items()
         for track in tracks
@@ -281,9 +290,11 @@ def run_campaign(
     results = {unit.path: text for unit in units if resume and (text := _finished(unit)) is not None}
     report = progress or (lambda _done, _total, _label: None)
     begin()
+    mix = next((name for name, method in methods.items() if isinstance(method, MixMethod)), None)
+    bounds = [name for name, method in methods.items() if isinstance(method, MixMethod | OracleMethod)]
     record = describe_run(
-        bss=bss, partition=partition, sample_rate=sample_rate, metrics=list(metrics),
-        methods={name: repr(method) for name, method in methods.items()},
+        bss=bss, partition=partition, sample_rate=sample_rate, metrics=list(metrics), sources=list(sources),
+        methods={name: repr(method) for name, method in methods.items()}, mix=mix, bounds=bounds,
         data={"name": dataset_name, "tracks": {track.name: sorted(track.fingerprints) for track in tracks}},
     )  # fmt: skip
     write_text(folder / RECORD, json.dumps(record, indent=2, ensure_ascii=False))
@@ -311,8 +322,9 @@ def run_campaign(
         frames.scores_frame(texts),
         pd.DataFrame(whole_track, columns=list(frames.WHOLE_COLUMNS)),
         folder,
-        next((name for name, method in methods.items() if isinstance(method, MixMethod)), None),
-        tuple(name for name, method in methods.items() if isinstance(method, MixMethod | OracleMethod)),
+        mix,
+        tuple(bounds),
+        record,
     )
     frames.save_frame(result.frame, folder, dataset_name)
     scores = result.scores
@@ -321,6 +333,34 @@ def run_campaign(
     }.items():  # fmt: skip
         write_text(folder / f"{name}.csv", table.to_csv(index=False))
     return result
+
+
+def load_results(folder: Path | str) -> CampaignResult:
+    """Read what a campaign measured.
+
+    Args:
+        folder: OUT of `run_campaign`.
+
+    Returns:
+        The scores.
+
+    Raises:
+        DataError: the folder does not hold all that a campaign writes, or a file of it is damaged.
+    """
+    folder = Path(folder)
+    try:
+        record = json.loads((folder / RECORD).read_text("utf-8"))
+        frame = pd.read_parquet(folder / f"{record['data']['name']}.parquet")
+        whole_track = pd.read_csv(
+            folder / f"{_WHOLE}.csv", dtype=dict.fromkeys(frames.WHOLE_COLUMNS[:-1], str), keep_default_na=False,
+            na_values={"score": ["", "nan"]},
+        )  # fmt: skip
+        missing = (set(frames.COLUMNS) - set(frame.columns)) | (set(frames.WHOLE_COLUMNS) - set(whole_track.columns))
+        if missing:
+            raise KeyError(*missing)
+        return CampaignResult(frame, whole_track, folder, record["mix"], tuple(record["bounds"]), record)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{folder}: holds no finished evaluation; run dssgan evaluate -o {folder} again") from error
 
 
 def _require_one_version(folder: Path, bss: str) -> None:
@@ -371,12 +411,25 @@ def _score(unit: _ScoringJob) -> str:
     finally:
         torch.set_num_threads(num_threads)
     store.scores[_RECORD] = {**unit.settings, _WHOLE: whole}
-    if unit.estimates_folder is not None:
+    if unit.write_estimates:
         for source, estimate in zip(unit.sources, estimates, strict=True):
-            files.write(unit.estimates_folder / f"{source}.wav", estimate, unit.sample_rate, "float32")
+            path = unit.results / unit.method_name / "estimates" / unit.track.name / f"{source}.wav"
+            files.write(path, estimate, unit.sample_rate, "float32")
+    _write_excerpts(unit, mix, references.sources, estimates)
     text: str = store.json
     write_text(unit.path, text)  # last: a result that is there is complete
     return text
+
+
+def _write_excerpts(unit: _ScoringJob, mix: Audio, references: Audio, estimates: Audio) -> None:
+    part = excerpts.find_excerpt(references[0], unit.sample_rate)
+    mix, reference, estimate = mix[:, part], references[0][:, part], estimates[0][:, part]
+    target = unit.sources[0]
+    of_song = {excerpts.MIX: mix, target: reference, excerpts.REST: mix - reference}
+    excerpts.write_excerpts(excerpts.song_folder(unit.results, unit.track.name), of_song, unit.sample_rate)
+    of_method = {target: estimate, excerpts.REST: mix - estimate}
+    folder = excerpts.method_folder(unit.results, unit.method_name, unit.track.name)
+    excerpts.write_excerpts(folder, of_method, unit.sample_rate)
 
 
 def to_16_bits(references: Audio) -> Audio:

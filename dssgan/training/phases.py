@@ -221,7 +221,7 @@ class _Training:
             "seconds": position.own_seconds, "reused_seconds": position.reused_seconds, **scores, **means,
         }  # fmt: skip
         position.history.append(metrics)
-        self.logbook.scalars({**scores, **means}, position.separator_steps)
+        self.logbook.scalars({"phase": position.phase, **scores, **means}, position.separator_steps)
         if self.config.media and self.world.is_main_process:
             separator = self.gan.separator
             self.logbook.media(

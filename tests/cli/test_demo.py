@@ -56,6 +56,10 @@ def test_every_stage_leaves_what_it_says(tmp_path: Path, bundled: Dataset) -> No
     frame = pd.read_pickle(demo / "test" / "data.pkl")  # noqa: S301  what the command has just written
     assert list(frame.columns) == ["method", "track", "target", "metric", "score", "time"]
     assert set(frame["metric"]) == {"SDR", "ISR", "SIR", "SAR"}
+    page = (demo / "report.html").read_text("utf-8")
+    for said in ("<title>dssgan demo</title>", "Sweep: demo", "Evaluation: data, partition test", "fitted ensemble"):
+        assert said in page
+    assert "demo/report.html" in done.stderr
     assert len(json.loads((demo / "sweep" / "sweep.json").read_text())["versions"]) > 5
 
     again = subprocess.run(

@@ -1,0 +1,108 @@
+"""Songs to listen to: the best, the middle and the worst of an evaluation."""
+
+import base64
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import soundfile
+import torch
+
+from dssgan.audio.picture import spectrogram_image
+from dssgan.errors import DataError
+from dssgan.evaluation import excerpts
+from dssgan.evaluation.campaign import CampaignResult
+from dssgan.report.page import Players, Signal, Song, Sound
+
+_PICTURE = (720, 96)  # pixels
+_HIGHEST_HZ = 16000
+_DECISIVE = "usdr"
+
+
+def make_players(result: CampaignResult, names: Mapping[str, str]) -> Players | None:
+    """Gather what can be listened to.
+
+    Args:
+        result: of an evaluation.
+        names: of its methods, as they are shown.
+
+    Returns:
+        The songs; None where the evaluation kept no excerpts, or no song has a score.
+
+    Raises:
+        DataError: an excerpt cannot be read.
+    """
+    scores = result.scores
+    target = str(scores["target"].iloc[0])
+    chosen = scores[(scores["target"] == target) & (scores["metric"] == _DECISIVE)].dropna(subset="score")
+    table = chosen.pivot(index="track", columns="method", values="score")
+    table = table.loc[[track for track in table.index if excerpts.song_folder(result.folder, track).is_dir()]]
+    if table.empty:
+        return None
+    usable = [name for name in names if name not in result.bounds and name in table.columns]
+    judged = usable or list(table.columns)
+    best = str(table[judged].mean().idxmax())
+    order = [str(track) for track in table[best].sort_values(ascending=False, na_position="last").index]
+    places = {"best": 0, "median": (len(order) - 1) // 2, "worst": len(order) - 1}
+    why: dict[str, list[str]] = {}
+    for name, place in places.items():
+        why.setdefault(order[place], []).append(name)
+    songs = []
+    for track, reasons in why.items():
+        signals = [_of_song(result.folder, track, target, name) for name in ("mix", "reference")]
+        for method, shown in names.items():
+            folder = excerpts.method_folder(result.folder, method, track)
+            # the mix stands in the list already
+            if method == result.mix or not folder.is_dir():
+                continue
+            sounds = {"target": _sound(folder / f"{target}.opus"), "rest": _sound(folder / f"{excerpts.REST}.opus")}
+            score = f"{table[method].to_dict()[track]:.1f} dB" if method in table.columns else ""
+            signals.append(Signal(shown, score, method in usable, sounds))
+        songs.append(Song(track, f"{' and '.join(reasons)} song of {names[best]} by {target} uSDR", signals))
+    return Players("Listen", target, songs)
+
+
+def _of_song(results: Path, track: str, target: str, name: str) -> Signal:
+    folder = excerpts.song_folder(results, track)
+    if name == "mix":
+        return Signal(name, "", False, {"target": _sound(folder / f"{excerpts.MIX}.opus")})
+    sounds = {"target": _sound(folder / f"{target}.opus"), "rest": _sound(folder / f"{excerpts.REST}.opus")}
+    return Signal(name, "the truth", False, sounds)
+
+
+def _sound(path: Path) -> Sound:
+    try:
+        content = path.read_bytes()
+        audio, rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
+    except (OSError, soundfile.SoundFileError) as error:
+        raise DataError(f"{path}: cannot be read ({error}); evaluate again") from error
+    return Sound(data_uri("audio/ogg", content), _picture(torch.from_numpy(audio.mean(axis=1)), rate))
+
+
+def _picture(mono: torch.Tensor, rate: int) -> str:
+    pixels = spectrogram_image(mono).transpose(1, 2, 0)  # low frequencies at the bottom
+    kept = round(len(pixels) * min(1.0, 2 * _HIGHEST_HZ / rate))
+    return webp(pixels[len(pixels) - kept :].tobytes(), (pixels.shape[1], kept), _PICTURE)
+
+
+def webp(rgb: bytes, size: tuple[int, int], shown: tuple[int, int]) -> str:
+    """Encode a picture for the page.
+
+    Args:
+        rgb: bytes, row by row.
+        size: of these, (width, height).
+        shown: of the result.
+
+    Returns:
+        A data URI.
+    """
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.frombytes("RGB", size, rgb).resize(shown, Image.Resampling.BOX).save(stream, "WEBP", quality=75)
+    return data_uri("image/webp", stream.getvalue())
+
+
+def data_uri(kind: str, content: bytes) -> str:
+    """Write bytes as a URI that needs no file."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"

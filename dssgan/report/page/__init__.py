@@ -1,0 +1,223 @@
+"""What a report consists of, and how it becomes one HTML file."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any, Protocol
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+
+class Part(Protocol):
+    """A part of a section; the template of its name shows it."""
+
+    @property
+    def template(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A picture that Plotly draws.
+
+    Args:
+        title: stands above.
+        says: what it shows, in words, for who cannot see it and for who asks how to read it.
+        figure: as `plotly.graph_objects.Figure.to_plotly_json` gives.
+        height: pixels.
+    """
+
+    title: str
+    says: str
+    figure: Mapping[str, Any]
+    height: int = 360
+    template: str = "plot.html"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Pictures of which the reader chooses one.
+
+    Args:
+        title: stands above.
+        label: of the menu, such as "Metric".
+        plots: by the menu's entries; the first is shown at first.
+    """
+
+    title: str
+    label: str
+    plots: Mapping[str, Plot]
+    template: str = "choice.html"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Text in rows and columns; the first column names the rows.
+
+    Args:
+        title: stands above.
+        header: the columns' names.
+        rows: of cells.
+    """
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    template: str = "table.html"
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures in a row, as from a training's beginning to its end.
+
+    Args:
+        title: stands above.
+        pictures: (caption, data URI) each.
+    """
+
+    title: str
+    pictures: Sequence[tuple[str, str]]
+    template: str = "pictures.html"
+
+
+@dataclass(frozen=True)
+class Sound:
+    """One signal of a song as it is heard and seen.
+
+    Args:
+        audio: data URI of Ogg Opus.
+        picture: data URI of its spectrogram.
+    """
+
+    audio: str
+    picture: str
+
+
+@dataclass(frozen=True)
+class Signal:
+    """What a listener can switch to.
+
+    Args:
+        name: as it is shown.
+        score: as it is shown beside the name; "" for none.
+        is_method: it takes part in the blind test.
+        sounds: by "target" and "rest"; the mix has one sound for both.
+    """
+
+    name: str
+    score: str
+    is_method: bool
+    sounds: Mapping[str, Sound]
+
+
+@dataclass(frozen=True)
+class Song:
+    """Signals of one song that play in step.
+
+    Args:
+        name: of the song.
+        why: it was chosen.
+        signals: in order.
+    """
+
+    name: str
+    why: str
+    signals: Sequence[Signal]
+
+
+@dataclass(frozen=True)
+class Players:
+    """Songs to listen to.
+
+    Args:
+        title: stands above.
+        target: the source that was to be found.
+        songs: to listen to.
+        blind: two methods or more, so that there is something to choose from.
+    """
+
+    title: str
+    target: str
+    songs: Sequence[Song]
+    template: str = "players.html"
+
+    @property
+    def blind(self) -> bool:
+        return any(sum(signal.is_method for signal in song.signals) > 1 for song in self.songs)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A chapter of a report.
+
+    Args:
+        title: its heading.
+        verdict: what it comes to, a sentence each; the first is the most important.
+        parts: in order.
+        facts: with what it was made, for a fold at the end.
+    """
+
+    title: str
+    verdict: Sequence[str]
+    parts: Sequence[Part]
+    facts: Mapping[str, Any]
+
+
+def facts_of(record: Mapping[str, Any], *further: str) -> dict[str, Any]:
+    """Take from a run's record what repeats it, and `further` entries."""
+    return {name: record[name] for name in ("command", "started", "versions", *further) if name in record}
+
+
+def render(title: str, sections: Sequence[Section]) -> str:
+    """Write a report.
+
+    Args:
+        title: of the page.
+        sections: in order.
+
+    Returns:
+        HTML that loads nothing from elsewhere.
+    """
+    parts = [part for section in sections for part in section.parts]
+    needs_plotly = any(isinstance(part, Plot | Choice) for part in parts)
+    return _environment().get_template("page.html").render(
+        title=title, sections=sections, style=_text("page.css"), plots=_text("plots.js"), player=_text("player.js"),
+        plotly=Markup(_plotly()) if needs_plotly else "",
+    )  # fmt: skip
+
+
+def _text(name: str) -> Markup:
+    return Markup(resources.files(__name__).joinpath(name).read_text("utf-8"))
+
+
+def _plotly() -> str:
+    from plotly.offline import get_plotlyjs
+
+    return str(get_plotlyjs())
+
+
+def _as_json(value: Any) -> Markup:
+    """Write JSON that stands inside a script element, whatever texts it holds."""
+    from plotly.utils import PlotlyJSONEncoder
+
+    text = json.dumps(value, cls=PlotlyJSONEncoder, ensure_ascii=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+def _lines(value: Any) -> str:
+    """Write a fact, or facts in lines."""
+    return "\n".join(f"{name}: {fact}" for name, fact in value.items()) if isinstance(value, Mapping) else str(value)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader(__name__, ""), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {"json": _as_json, "lines": _lines}
+    return environment
