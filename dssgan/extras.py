@@ -9,6 +9,7 @@ _SPOKEN_OF = (
     "sweep",
     "evaluate",
     "report",
+    "perceptual",
     "synthetic",
     "export",
     "live",
@@ -18,7 +19,12 @@ _SPOKEN_OF = (
     "openvino",
 )
 # what is called otherwise than its package
-_PACKAGES = {"fluidsynth": "pyfluidsynth", "pyworld": "pyworld-prebuilt", "pymss_core": "pymss-core"}
+_PACKAGES = {
+    "fluidsynth": "pyfluidsynth",
+    "pyworld": "pyworld-prebuilt",
+    "pymss_core": "pymss-core",
+    "visqol": "visqol-python",
+}
 
 
 def explain_missing(what: str, error: ModuleNotFoundError, preferred: str = "all") -> str | None:

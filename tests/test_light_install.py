@@ -67,8 +67,8 @@ def test_separation_needs_the_plain_package_alone(tmp_path: Path) -> None:
     ("extra", "command"),
     [
         ("train", ("train", "phase_one.epochs=0", "phase_two.epochs=0")), ("sweep", ("sweep", "status", "nowhere")),
-        ("evaluate", ("evaluate", "nowhere")), ("sweep", ("ensemble", "nowhere", "-o", "e.yaml")),
-        ("train", ("data", "check", "nowhere")),
+        ("evaluate", ("evaluate", "nowhere")), ("report", ("report", "nowhere")),
+        ("sweep", ("ensemble", "nowhere", "-o", "e.yaml")), ("train", ("data", "check", "nowhere")),
         ("synthetic", ("data", "synth", "songs", "--songs", "1", "--seconds", "1")),
         ("export", ("export", "nowhere", "-o", "a.onnx")), ("all", ("demo", "--help")),
     ],
@@ -88,6 +88,7 @@ def test_each_extra_is_enough_and_named_where_it_is_missing(
         (("train",), "dssgan: train needs psutil, which is not installed; pip install 'dssgan[train]'"),
         (("sweep", "quick"), "pip install 'dssgan[sweep]'"),
         (("evaluate", "mix"), "pip install 'dssgan[evaluate]'"),
+        (("report", "results"), "pip install 'dssgan[report]'"),
         (("ensemble", "x", "-o", "e.yaml"), "pip install 'dssgan[sweep]'"),
         (("demo",), "pip install 'dssgan[all]'"),
         (("separate", SONG, "--address", "auto"), "needs ray, which is not installed; pip install 'dssgan[sweep]'"),
@@ -102,6 +103,12 @@ def test_what_is_missing_is_named_in_one_line(
     done = run((), *command)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert line in done.stderr
+
+
+def test_a_metric_names_the_extra_that_brings_it(tmp_path: Path) -> None:
+    done = run(("evaluate",), "evaluate", "mix", "--also", "visqol", "-o", tmp_path)
+    assert done.stderr == "dssgan: evaluate needs visqol, which is not installed; pip install 'dssgan[perceptual]'\n"
+    assert not any(tmp_path.iterdir())
 
 
 def test_from_python_the_line_is_an_import_error() -> None:

@@ -18,6 +18,8 @@ from dssgan.cli.options import address_option, data_option, device_option, preci
     "--bss", default="v4", show_default=True, type=click.Choice(["v4", "v3", "images-v3", "fast"]),
     help="Version of BSS Eval; fast is the SDR of v4 alone.",
 )  # fmt: skip
+@click.option("--also", multiple=True, type=click.Choice(["zimtohrli", "visqol"]),
+              help="Score of a model of hearing as well, 1 to 5, which takes longer; may be repeated.")  # fmt: skip
 @click.option("-o", "--output", default="results", show_default=True, type=click.Path(path_type=Path),
               help="Folder to write the scores to.")  # fmt: skip
 @click.option(
@@ -37,6 +39,7 @@ def command(
     data: Path | None,
     partition: str,
     bss: str,
+    also: tuple[str, ...],
     output: Path,
     jobs: int | None,
     sample_rate: int | None,
@@ -58,6 +61,7 @@ def command(
     from dssgan.data.loading import load_dataset
     from dssgan.evaluation.campaign import evaluate
     from dssgan.evaluation.ranking import verdict
+    from dssgan.metrics.catalogue import DEFAULT_METRICS
 
     terminal = Terminal(quiet=quiet)
     dataset = load_dataset(data)
@@ -68,6 +72,7 @@ def command(
             output,
             partition=partition,
             bss=bss,
+            metrics=(*DEFAULT_METRICS, *also),
             sample_rate=sample_rate,
             num_workers=jobs,
             address=address,

@@ -28,7 +28,7 @@ from dssgan.evaluation.methods import Estimator, Method, MixMethod, parse_method
 from dssgan.evaluation.openings import record_opening
 from dssgan.evaluation.oracles import OracleMethod
 from dssgan.metrics.bss_eval import VERSIONS, References
-from dssgan.metrics.catalogue import METRICS, Song, score_song
+from dssgan.metrics.catalogue import DEFAULT_METRICS, Song, find_metrics, score_song
 from dssgan.provenance import describe_run
 
 Audio = npt.NDArray[np.float32]
@@ -127,7 +127,7 @@ def evaluate(
     *,
     partition: str = "test",
     bss: str = "v4",
-    metrics: Sequence[str] = tuple(METRICS),
+    metrics: Sequence[str] = DEFAULT_METRICS,
     sample_rate: int | None = None,
     num_workers: int | None = None,
     address: str | None = None,
@@ -205,7 +205,7 @@ def run_campaign(
     address: str | None = None,
     partition: str = "test",
     bss: str = "v4",
-    metrics: Sequence[str] = tuple(METRICS),
+    metrics: Sequence[str] = DEFAULT_METRICS,
     resume: bool = False,
     write_estimates: bool = False,
     begin: Callable[[], None] = lambda: None,
@@ -245,6 +245,7 @@ def run_campaign(
     Raises:
         ConfigError: no method, a number of workers below one, no cluster at the address, an unknown metric or version,
             or OUT holds scores of another version.
+        ModuleNotFoundError: a metric needs a package that is not installed.
         DataError: no track, two of one name, a name that cannot be a file's, a missing or misshapen estimate, or a
             method that learnt from a track of the test partition.
         DssganError: a file cannot be written, or a worker died.
@@ -253,8 +254,7 @@ def run_campaign(
         num_workers = os.cpu_count() or 1
     if not methods or (num_workers is not None and num_workers < 1):
         raise ConfigError(f"{len(methods)} methods and {num_workers} workers: give at least one of each")
-    for metric in metrics:
-        lookup("metric", METRICS, metric)
+    find_metrics(metrics)
     if not tracks:
         raise DataError(f"{dataset_name}: its partition {partition} holds no track; choose another")
     track_names = [track.name for track in tracks]

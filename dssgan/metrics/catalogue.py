@@ -3,9 +3,10 @@
 What is computed with scipy imports it where it computes: names and titles are known without the extras.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -86,6 +87,8 @@ class Metric:
         compute: of a song, for each source; what cannot be said is NaN.
         more_is_better: or less.
         of_drums: only drums have it.
+        modules: what it imports that only an extra brings.
+        on_request: it takes long, and is computed only where it is asked for.
     """
 
     title: str
@@ -93,6 +96,8 @@ class Metric:
     compute: Callable[[Song], Scores]
     more_is_better: bool = True
     of_drums: bool = False
+    modules: tuple[str, ...] = ()
+    on_request: bool = False
 
 
 def _usdr(song: Song) -> Scores:
@@ -117,6 +122,22 @@ def _log_wmse(song: Song) -> Scores:
     }
 
 
+def _heard(rate: Callable[[Audio, Audio, int], float], song: Song) -> Scores:
+    return {source: rate(*pair, song.sample_rate) for source, pair in song.pairs.items()}
+
+
+def _zimtohrli(song: Song) -> Scores:
+    from dssgan.metrics.perceptual import zimtohrli
+
+    return _heard(zimtohrli, song)
+
+
+def _visqol(song: Song) -> Scores:
+    from dssgan.metrics.perceptual import visqol
+
+    return _heard(visqol, song)
+
+
 def _onset_f1(song: Song) -> Scores:
     from dssgan.metrics.drums import onset_f1
 
@@ -138,19 +159,23 @@ METRICS: dict[str, Metric] = {
     "si_sir": Metric("SI-SIR", "dB", _scale_invariant("si_sir")),
     "si_sar": Metric("SI-SAR", "dB", _scale_invariant("si_sar")),
     "snr": Metric("SNR", "dB", _scale_invariant("snr")),
-    "log_wmse": Metric("logWMSE", "", _log_wmse),
+    "log_wmse": Metric("logWMSE", "", _log_wmse, modules=("log_wmse_audio_quality",)),
     "bleedless": Metric("bleedless", "", lambda song: {name: pair[0] for name, pair in song.bleed.items()}),
     "fullness": Metric("fullness", "", lambda song: {name: pair[1] for name, pair in song.bleed.items()}),
     "onset_sdr": Metric("onset SDR", "dB", _of_drums(lambda scores: scores.onset_sdr_db), of_drums=True),
     "attack_error": Metric(
         "attack error", "dB", _of_drums(lambda scores: scores.attack_error_db), more_is_better=False, of_drums=True
     ),
-    "onset_f1": Metric("onset F1", "", _onset_f1, of_drums=True),
+    "onset_f1": Metric("onset F1", "", _onset_f1, of_drums=True, modules=("mir_eval",)),
     "bleed": Metric("bleed", "dB", _of_drums(lambda scores: scores.bleed_db), more_is_better=False, of_drums=True),
     "kick_sdr": Metric("kick SDR", "dB", _band("kick"), of_drums=True),
     "snare_sdr": Metric("snare SDR", "dB", _band("snare"), of_drums=True),
     "cymbals_sdr": Metric("cymbals SDR", "dB", _band("cymbals"), of_drums=True),
+    "zimtohrli": Metric("Zimtohrli", "", _zimtohrli, modules=("zimtohrli",), on_request=True),
+    "visqol": Metric("ViSQOL", "", _visqol, modules=("visqol",), on_request=True),
 }
+# what an evaluation computes unless it is asked for more
+DEFAULT_METRICS = tuple(name for name, metric in METRICS.items() if not metric.on_request)
 
 
 @dataclass(frozen=True)
@@ -199,7 +224,27 @@ class Monitored:
         return f"{self.sign * decisive:.2f}"
 
 
-def score_song(song: Song, names: Collection[str] = tuple(METRICS)) -> dict[str, dict[str, float]]:
+def find_metrics(names: Iterable[str]) -> dict[str, Metric]:
+    """Look metrics up, and whether they can be computed here.
+
+    Args:
+        names: of `METRICS`.
+
+    Returns:
+        By name.
+
+    Raises:
+        ConfigError: there is no metric of a name.
+        ModuleNotFoundError: one needs a package that is not installed.
+    """
+    found = {name: lookup("metric", METRICS, name) for name in names}
+    for metric in found.values():
+        for module in metric.modules:
+            import_module(module)
+    return found
+
+
+def score_song(song: Song, names: Collection[str] = DEFAULT_METRICS) -> dict[str, dict[str, float]]:
     """Score a song's estimates.
 
     Args:
@@ -213,9 +258,8 @@ def score_song(song: Song, names: Collection[str] = tuple(METRICS)) -> dict[str,
         ConfigError: there is no metric of a name.
         ModuleNotFoundError: one needs a package that is not installed.
     """
-    wanted = {name: lookup("metric", METRICS, name) for name in names}
     return {
         name: dict(metric.compute(song))
-        for name, metric in wanted.items()
+        for name, metric in find_metrics(names).items()
         if not metric.of_drums or DRUMS in song.sources
     }

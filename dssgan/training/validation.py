@@ -11,7 +11,7 @@ from torch import Tensor
 from dssgan.data.dataset import Dataset
 from dssgan.errors import ConfigError, DataError
 from dssgan.inference.stream import separate_array
-from dssgan.metrics.catalogue import Monitored
+from dssgan.metrics.catalogue import Monitored, find_metrics
 from dssgan.metrics.scores import score_tracks
 from dssgan.separators import SeparatorModel
 
@@ -46,6 +46,7 @@ class Validation:
 
     Raises:
         ConfigError: there is no such metric or source.
+        ModuleNotFoundError: a metric needs a package that is not installed.
         DataError: there is no validation track, or none on which anything can be scored.
     """
 
@@ -57,6 +58,9 @@ class Validation:
         monitor: str = "usdr",
         also: Sequence[str] = (),
     ) -> None:
+        self._monitored = Monitored.parse(monitor)
+        self._also = (self._monitored.name, *also)
+        find_metrics(self._also)
         if not dataset.valid:
             raise DataError(f"data set {dataset.name} has no validation tracks (valid): early stopping needs some")
         dataset.forbid_test(dataset.valid, "validation")
@@ -72,7 +76,6 @@ class Validation:
                 f"data set {dataset.name}: every source of every validation track (valid) is silent, so nothing can be "
                 "scored; choose other tracks"
             )
-        self._monitored = Monitored.parse(monitor)
         source = self._monitored.source or separator.sources[audible.index(True)]
         if source not in separator.sources:
             raise ConfigError(f"monitor {monitor}: the separator has no {source}, only {', '.join(separator.sources)}")
@@ -82,7 +85,6 @@ class Validation:
                 "cannot be measured; choose other tracks, or another monitor"
             )
         self.monitored = f"{self._monitored.name}/{source}"
-        self._also = (self._monitored.name, *also)
 
     def decisive(self, scores: dict[str, float]) -> float:
         """Take from scores the one that early stopping and tuning go by: the more, the better.

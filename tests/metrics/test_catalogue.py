@@ -1,12 +1,13 @@
 """Every score of a song by its name."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
 
 from dssgan.errors import ConfigError
-from dssgan.metrics.catalogue import METRICS, Song, score_song
+from dssgan.metrics.catalogue import DEFAULT_METRICS, METRICS, Song, find_metrics, score_song
 from dssgan.metrics.drums import score_drums
 
 RATE = 44100
@@ -20,7 +21,7 @@ def better_and_worse(song) -> tuple[Song, Song]:
     return tuple(Song(sources + share * (sources[::-1] - sources), sources, mix, RATE, SOURCES) for share in (0.1, 0.5))
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", DEFAULT_METRICS)
 def test_every_metric_tells_a_better_separation_from_a_worse_one(name: str, better_and_worse) -> None:
     metric = METRICS[name]
     better, worse = (score_song(song, [name])[name] for song in better_and_worse)
@@ -35,7 +36,7 @@ def test_every_metric_tells_a_better_separation_from_a_worse_one(name: str, bett
 def test_numbers_are_those_of_the_functions_that_make_them(better_and_worse) -> None:
     song = better_and_worse[0]
     found = score_song(song)
-    assert list(found) == list(METRICS)
+    assert tuple(found) == DEFAULT_METRICS
     # all of the error is a tenth of the difference of the sources, which goes in opposite directions
     error = np.square(0.1 * (song.references[0] - song.references[1]).astype(np.float64)).sum()
     energy = np.square(song.references[0].astype(np.float64)).sum()
@@ -64,3 +65,13 @@ def test_without_drums_there_are_no_scores_of_drums(song) -> None:
     assert list(found) == ["usdr"]
     with pytest.raises(ConfigError, match="si_sdr"):
         score_song(Song(sources, sources, mix, RATE, SOURCES), ["si_sdd"])
+
+
+def test_a_missing_package_is_found_before_anything_is_scored(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "visqol" not in DEFAULT_METRICS
+    monkeypatch.setitem(sys.modules, "visqol", None)
+    with pytest.raises(ModuleNotFoundError) as caught:
+        find_metrics(["usdr", "visqol"])
+    assert caught.value.name == "visqol"
+    with pytest.raises(ConfigError, match="visqoll"):
+        find_metrics(["visqoll"])
