@@ -36,6 +36,7 @@ bench: .venv/.ready
 	$(BIN)/python benchmarks/postprocess.py
 	$(BIN)/python benchmarks/sweep.py
 	$(BIN)/python benchmarks/evaluation.py
+	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/data.py
 	$(BIN)/python benchmarks/synthesis.py
 

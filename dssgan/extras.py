@@ -10,6 +10,7 @@ _SPOKEN_OF = (
     "evaluate",
     "report",
     "perceptual",
+    "fad",
     "synthetic",
     "export",
     "live",

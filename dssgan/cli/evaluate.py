@@ -18,8 +18,8 @@ from dssgan.cli.options import address_option, data_option, device_option, preci
     "--bss", default="v4", show_default=True, type=click.Choice(["v4", "v3", "images-v3", "fast"]),
     help="Version of BSS Eval; fast is the SDR of v4 alone.",
 )  # fmt: skip
-@click.option("--also", multiple=True, type=click.Choice(["zimtohrli", "visqol"]),
-              help="Score of a model of hearing as well, 1 to 5, which takes longer; may be repeated.")  # fmt: skip
+@click.option("--also", multiple=True, type=click.Choice(["fad", "zimtohrli", "visqol"]),
+              help="What a model that listens says, which takes longer; may be repeated.")  # fmt: skip
 @click.option("-o", "--output", default="results", show_default=True, type=click.Path(path_type=Path),
               help="Folder to write the scores to.")  # fmt: skip
 @click.option(

@@ -5,7 +5,7 @@ What is computed with scipy imports it where it computes: names and titles are k
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -87,7 +87,7 @@ class Metric:
         compute: of a song, for each source; what cannot be said is NaN.
         more_is_better: or less.
         of_drums: only drums have it.
-        modules: what it imports that only an extra brings.
+        require: called before anything is scored; raises where something is missing that the metric needs.
         on_request: it takes long, and is computed only where it is asked for.
     """
 
@@ -96,7 +96,7 @@ class Metric:
     compute: Callable[[Song], Scores]
     more_is_better: bool = True
     of_drums: bool = False
-    modules: tuple[str, ...] = ()
+    require: Callable[[], object] | None = None
     on_request: bool = False
 
 
@@ -138,6 +138,18 @@ def _visqol(song: Song) -> Scores:
     return _heard(visqol, song)
 
 
+def _find_clap() -> object:
+    from dssgan.metrics.fad import find_clap
+
+    return find_clap()
+
+
+def _fad(song: Song) -> Scores:
+    from dssgan.metrics.fad import fad
+
+    return _heard(fad, song)
+
+
 def _onset_f1(song: Song) -> Scores:
     from dssgan.metrics.drums import onset_f1
 
@@ -159,20 +171,21 @@ METRICS: dict[str, Metric] = {
     "si_sir": Metric("SI-SIR", "dB", _scale_invariant("si_sir")),
     "si_sar": Metric("SI-SAR", "dB", _scale_invariant("si_sar")),
     "snr": Metric("SNR", "dB", _scale_invariant("snr")),
-    "log_wmse": Metric("logWMSE", "", _log_wmse, modules=("log_wmse_audio_quality",)),
+    "log_wmse": Metric("logWMSE", "", _log_wmse, require=partial(import_module, "log_wmse_audio_quality")),
     "bleedless": Metric("bleedless", "", lambda song: {name: pair[0] for name, pair in song.bleed.items()}),
     "fullness": Metric("fullness", "", lambda song: {name: pair[1] for name, pair in song.bleed.items()}),
     "onset_sdr": Metric("onset SDR", "dB", _of_drums(lambda scores: scores.onset_sdr_db), of_drums=True),
     "attack_error": Metric(
         "attack error", "dB", _of_drums(lambda scores: scores.attack_error_db), more_is_better=False, of_drums=True
     ),
-    "onset_f1": Metric("onset F1", "", _onset_f1, of_drums=True, modules=("mir_eval",)),
+    "onset_f1": Metric("onset F1", "", _onset_f1, of_drums=True, require=partial(import_module, "mir_eval")),
     "bleed": Metric("bleed", "dB", _of_drums(lambda scores: scores.bleed_db), more_is_better=False, of_drums=True),
     "kick_sdr": Metric("kick SDR", "dB", _band("kick"), of_drums=True),
     "snare_sdr": Metric("snare SDR", "dB", _band("snare"), of_drums=True),
     "cymbals_sdr": Metric("cymbals SDR", "dB", _band("cymbals"), of_drums=True),
-    "zimtohrli": Metric("Zimtohrli", "", _zimtohrli, modules=("zimtohrli",), on_request=True),
-    "visqol": Metric("ViSQOL", "", _visqol, modules=("visqol",), on_request=True),
+    "zimtohrli": Metric("Zimtohrli", "", _zimtohrli, require=partial(import_module, "zimtohrli"), on_request=True),
+    "fad": Metric("FAD", "", _fad, more_is_better=False, require=_find_clap, on_request=True),
+    "visqol": Metric("ViSQOL", "", _visqol, require=partial(import_module, "visqol"), on_request=True),
 }
 # what an evaluation computes unless it is asked for more
 DEFAULT_METRICS = tuple(name for name, metric in METRICS.items() if not metric.on_request)
@@ -234,13 +247,13 @@ def find_metrics(names: Iterable[str]) -> dict[str, Metric]:
         By name.
 
     Raises:
-        ConfigError: there is no metric of a name.
+        ConfigError: there is no metric of a name, or one needs weights that are not here.
         ModuleNotFoundError: one needs a package that is not installed.
     """
     found = {name: lookup("metric", METRICS, name) for name in names}
     for metric in found.values():
-        for module in metric.modules:
-            import_module(module)
+        if metric.require is not None:
+            metric.require()
     return found
 
 
