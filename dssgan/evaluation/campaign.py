@@ -360,7 +360,9 @@ def load_results(folder: Path | str) -> CampaignResult:
             raise KeyError(*missing)
         return CampaignResult(frame, whole_track, folder, record["mix"], tuple(record["bounds"]), record)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{folder}: holds no finished evaluation; run dssgan evaluate -o {folder} again") from error
+        raise DataError(
+            f"{folder}: holds no finished evaluation; run dssgan evaluate -o {folder} again, with --resume"
+        ) from error
 
 
 def _require_one_version(folder: Path, bss: str) -> None:
