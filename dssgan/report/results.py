@@ -169,8 +169,8 @@ def _heatmaps(scores: pd.DataFrame, target: str, names: Mapping[str, str]) -> Ch
             )
         )  # fmt: skip
         figure.update_layout(yaxis_automargin=True, xaxis_automargin=True)
-        worst = table.mean(axis=1).index[0]
-        says = f"A row is a song, a column a method. The song that is hardest for all of them together: {worst}."
+        # plotly draws the first row at the bottom
+        says = f"A row is a song, a column a method; on top is the hardest song for all together: {table.index[-1]}."
         plots[title_of(metric)] = make_plot(f"{target}, song by song", says, figure, 130 + 26 * len(table))
     return Choice(f"{target}, song by song", "Metric", plots) if plots else None
 
@@ -191,7 +191,8 @@ def _significance(scores: pd.DataFrame, target: str, names: Mapping[str, str]) -
         figure = go.Figure(
             go.Heatmap(
                 z=table.to_numpy(), x=shown, y=shown, zmin=0, zmax=0.1, colorscale="Cividis",
-                texttemplate="%{z:.3f}", hovertemplate="%{y} and %{x}: p = %{z:.4f}<extra></extra>",
+                text=table.map(_shown_p).to_numpy(), texttemplate="%{text}",
+                hovertemplate="%{y} and %{x}: p = %{z:.4f}<extra></extra>",
                 colorbar={"title": "p"},
             )
         )  # fmt: skip
@@ -210,6 +211,12 @@ def _significance(scores: pd.DataFrame, target: str, names: Mapping[str, str]) -
         plots[title_of(metric)] = make_plot(f"Which differ, by {target} {title_of(metric)}", says, figure,
                                             130 + 40 * len(methods))  # fmt: skip
     return Choice("Which methods differ by more than chance", "Metric", plots) if plots else None
+
+
+def _shown_p(p: float) -> str:
+    if np.isnan(p):
+        return ""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _bands(scores: pd.DataFrame, target: str, names: Mapping[str, str]) -> Plot | None:

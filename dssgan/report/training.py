@@ -55,7 +55,7 @@ def training_section(folder: Path) -> Section:
     ]  # fmt: skip
     last = max(step for curve in curves.values() for step in curve)
     return Section(
-        f"Training: {folder.name}", [f"{last} steps{phases}.", *_best(scores)],
+        f"Training: {folder.name}", [f"{last} step{'' if last == 1 else 's'}{phases}.", *_best(scores)],
         [part for part in drawn if part is not None], facts,
     )  # fmt: skip
 

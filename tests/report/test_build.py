@@ -14,7 +14,7 @@ from dssgan.errors import ConfigError, DataError
 from dssgan.evaluation.campaign import load_results
 from dssgan.evaluation.ranking import summarise, verdict
 from dssgan.report.build import write_report
-from dssgan.report.page import Section, Table, render
+from dssgan.report.page import Choice, Section, Table, render
 from dssgan.report.results import results_section
 from dssgan.report.sweeps import sweep_section
 from dssgan.report.training import training_section
@@ -52,6 +52,18 @@ def test_the_table_has_the_means(results: Path, evaluation: Section) -> None:
     usdr = load_results(results).usdr
     mean = usdr[(usdr["method"] == "first") & (usdr["target"] == "drums")]["score"].mean()
     assert table.rows[0][1].startswith(f"{mean:.2f} (")
+
+
+def test_the_hardest_song_is_named(results: Path, evaluation: Section) -> None:
+    usdr = load_results(results).usdr
+    means = usdr[usdr["target"] == "drums"].groupby("track")["score"].mean()
+    assert means.max() - means.min() > 0.1
+    heatmaps = next(
+        part for part in evaluation.parts if isinstance(part, Choice) and part.title == "drums, song by song"
+    )
+    plot = heatmaps.plots["uSDR [dB]"]
+    assert plot.says.endswith(f"for all together: {means.idxmin()}.")
+    assert list(plot.figure["data"][0]["y"])[-1] == means.idxmin()  # plotly counts from the bottom
 
 
 def test_a_sweep_says_what_it_found_and_spent(sweep: Path) -> None:
