@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     type=click.IntRange(1),
     help="Number of data-parallel processes; 1 by default, or as before with --resume.",
 )
+@click.option("--keep-checkpoints", type=click.IntRange(1), metavar="N",
+              help="Checkpoints to keep, the newest counted; 2 by default.")  # fmt: skip
 @click.option("--show-settings", is_flag=True, help="Print all settings with their values and exit.")
 @quiet_option
 def command(
@@ -32,6 +34,7 @@ def command(
     output: Path,
     resume: bool,
     workers: int | None,
+    keep_checkpoints: int | None,
     show_settings: bool,
     quiet: bool,
 ) -> None:
@@ -43,7 +46,8 @@ def command(
     """
     from dssgan.training.settings import make_config, merge, parse_overrides, read_config
 
-    given = merge(read_config(config_file), parse_overrides(settings))
+    kept = {} if keep_checkpoints is None else {"keep_checkpoints": keep_checkpoints}
+    given = merge(merge(read_config(config_file), parse_overrides(settings)), kept)
     if show_settings:
         click.echo(make_config(given).to_yaml(), nl=False)
         return

@@ -1,7 +1,8 @@
 """A training's state as a folder: everything to go on exactly, and the best separator so far.
 
-`checkpoint.pt` holds tensors and plain numbers alone and is read with `weights_only=True`; `checkpoint.previous.pt` is
-the one before it, in case the newest is damaged; `bundle/` is the best separator, ready for use.
+`checkpoint.pt` holds tensors and plain numbers alone and is read with `weights_only=True`; `checkpoint.previous.pt`,
+`checkpoint.previous-2.pt` and so on are those before it, in case the newest is damaged; `bundle/` is the best
+separator, ready for use.
 """
 
 import logging
@@ -70,19 +71,35 @@ class Position:
 
 def has_checkpoint(folder: Path) -> bool:
     """Say whether there is anything to resume in a folder."""
-    return any((folder / name).exists() for name in (CHECKPOINT_FILE, PREVIOUS_FILE))
+    return bool(_checkpoints(folder))
 
 
-def write_checkpoint(folder: Path, state: dict[str, Any], position: Position) -> None:
-    """Write a state, whole or not at all, and keep the one before it.
+def _previous(folder: Path, age: int) -> Path:
+    """Name the checkpoint that is `age` older than the newest."""
+    return folder / (PREVIOUS_FILE if age == 1 else f"checkpoint.previous-{age}.pt")
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    """List what is there, the newest first."""
+    found = {0: folder / CHECKPOINT_FILE, 1: folder / PREVIOUS_FILE}
+    for path in folder.glob("checkpoint.previous-*.pt"):
+        age = path.name.removeprefix("checkpoint.previous-").removesuffix(".pt")
+        if age.isdecimal():
+            found[int(age)] = path
+    return [path for _, path in sorted(found.items()) if path.exists()]
+
+
+def write_checkpoint(folder: Path, state: dict[str, Any], position: Position, keep: int = 2) -> None:
+    """Write a state, whole or not at all, and keep those before it.
 
     Args:
         folder: the checkpoint's folder.
         state: tensors and plain values.
         position: where the training stands.
+        keep: number of checkpoints that stay, this one counted.
 
     Raises:
-        WriteError: the file cannot be written.
+        WriteError: the file cannot be written; those that are there stay.
     """
     with replacing(folder / CHECKPOINT_FILE) as temporary:
         try:
@@ -91,19 +108,26 @@ def write_checkpoint(folder: Path, state: dict[str, Any], position: Position) ->
             raise WriteError(
                 f"{folder / CHECKPOINT_FILE}: cannot be written; make space or choose another place"
             ) from error
-        _keep_previous(folder)
+        _keep_previous(folder, keep)
 
 
-def _keep_previous(folder: Path) -> None:
+def _keep_previous(folder: Path, keep: int) -> None:
+    # each step leaves every checkpoint under some name, so that a kill between two loses none but the oldest
+    for age in range(keep - 1, 1, -1):
+        younger = _previous(folder, age - 1)
+        if younger.exists():
+            younger.replace(_previous(folder, age))
     newest = folder / CHECKPOINT_FILE
-    if not newest.exists():
-        return
-    with replacing(folder / PREVIOUS_FILE) as temporary:
-        temporary.unlink(missing_ok=True)
-        try:
-            os.link(newest, temporary)
-        except OSError:  # a file system without hard links
-            shutil.copyfile(newest, temporary)
+    if newest.exists() and keep > 1:
+        with replacing(folder / PREVIOUS_FILE) as temporary:
+            temporary.unlink(missing_ok=True)
+            try:
+                os.link(newest, temporary)
+            except OSError:  # a file system without hard links
+                shutil.copyfile(newest, temporary)
+    kept = {folder / CHECKPOINT_FILE, *(_previous(folder, age) for age in range(1, keep))}
+    for path in set(_checkpoints(folder)) - kept:
+        path.unlink(missing_ok=True)
 
 
 def read_checkpoint(folder: Path) -> tuple[dict[str, Any], Position]:
@@ -118,7 +142,7 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, Any], Position]:
     Raises:
         ModelError: there is none, or all there are are damaged.
     """
-    files = [file for file in (folder / CHECKPOINT_FILE, folder / PREVIOUS_FILE) if file.exists()]
+    files = _checkpoints(folder)
     if not files:
         raise ModelError(f"{folder}: holds no {CHECKPOINT_FILE} to resume from; start without --resume")
     for file in files:
@@ -127,7 +151,8 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, Any], Position]:
         except _DAMAGED as error:
             _LOGGER.debug("%s", error)
             if file != files[-1]:
-                _LOGGER.warning("%s: truncated or damaged; going on from the one before, %s", file, files[-1].name)
+                before = files[files.index(file) + 1]
+                _LOGGER.warning("%s: truncated or damaged; going on from the one before, %s", file, before.name)
     names = " and ".join(file.name for file in files)
     raise ModelError(f"{folder}: {names} truncated or damaged; delete them and start without --resume")
 

@@ -163,6 +163,9 @@ class TrainConfig(SettingsGroup):
         default=0, ge=0, description="number of data loading processes; 0 loads in the training process"
     )
     media: bool = Field(default=True, description="also write spectrograms and audio to TensorBoard")
+    keep_checkpoints: int = Field(
+        default=2, ge=1, description="number of checkpoints kept: the newest, and those before it in case of damage"
+    )
     validation_metrics: tuple[str, ...] = Field(default=(), description="further metrics that validations report")
 
     @field_validator("validation_metrics")
@@ -191,7 +194,7 @@ class TrainConfig(SettingsGroup):
         settings = self.as_settings()
         lines = [
             _yaml_line(key, settings[key], TrainConfig)
-            for key in ("device", "num_workers", "media", "validation_metrics")
+            for key in ("device", "num_workers", "media", "keep_checkpoints", "validation_metrics")
         ]
         for name, section in SECTIONS.items():
             lines += [

@@ -279,7 +279,7 @@ class _Training:
 
     def _share(self, state: dict[str, Any]) -> None:
         assert self.shared is not None
-        write_checkpoint(self.shared.folder(self.key), state, self.position)
+        write_checkpoint(self.shared.folder(self.key), state, self.position, self.config.keep_checkpoints)
         self.shared.publish(self.key)
 
     def _take_over_phase_one(self) -> None:
@@ -347,7 +347,7 @@ class _Training:
         if sharing:
             self._share(state)  # in place of a checkpoint of its own: whoever comes next goes on from there
         else:
-            write_checkpoint(self.folder, state, self.position)
+            write_checkpoint(self.folder, state, self.position, self.config.keep_checkpoints)
 
     def _save_bundle(self) -> None:
         if not self.world.is_main_process:

@@ -1,9 +1,9 @@
 """Files of a sweep in a bucket: trials work on copies and publish what they have after each validation."""
 
+import errno
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,23 +13,25 @@ from urllib.parse import urlsplit
 import pyarrow.fs
 
 from dssgan.errors import ConfigError, WriteError
+from dssgan.patience import USUAL, Patience
 from dssgan.training.store import FolderStore, Store
 
-# A bucket that is away for longer ends the sweep; --resume goes on from what it holds.
-SECONDS_TO_WAIT = 900.0
 # What a folder's other files describe, or are described by, comes last: whoever finds it finds the rest.
 _LAST = ("model.json", "checkpoint.pt")
 _COPIED_BYTES = 1 << 22
+# What this machine's own disk makes of a copy: the bucket is not away.
+_OF_THIS_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 Result = TypeVar("Result")
 
 
-def open_store(place: str | Path) -> Store:
+def open_store(place: str | Path, patience: Patience = USUAL) -> Store:
     """Open a place for files.
 
     Args:
         place: a folder, or a bucket's URL such as s3://bucket/folder or gs://bucket/folder. Keys come from the
             environment, as for any other program.
+        patience: with a bucket that does not answer.
 
     Returns:
         The store.
@@ -45,7 +47,7 @@ def open_store(place: str | Path) -> Store:
         raise ConfigError(
             f"{parts.scheme}://...: has a key in its URL, where others can read it; give it in the environment"
         )
-    store = BucketStore(text.rstrip("/"))
+    store = BucketStore(text.rstrip("/"), patience)
     store.read_text("a file that need not be there")  # a wrong key says so now
     return store
 
@@ -83,13 +85,14 @@ def beside(place: str, name: str) -> str:
 class BucketStore:
     """Files in a bucket, with copies in a temporary folder of each process.
 
-    A bucket that does not answer is tried again for a quarter of an hour.
-
     Args:
         url: of the bucket's folder, whatever `pyarrow.fs.FileSystem.from_uri` takes.
+        patience: with a bucket that does not answer. One that is away for longer ends the sweep; --resume goes on from
+            what it holds.
     """
 
     url: str
+    patience: Patience = USUAL
 
     def __str__(self) -> str:
         return self.url
@@ -214,22 +217,27 @@ class BucketStore:
         return files, root.rstrip("/")
 
     def _patiently(self, function: Callable[[], Result]) -> Result:
-        deadline, pause = time.monotonic() + SECONDS_TO_WAIT, 0.2
-        while True:
-            try:
-                return function()
-            except OSError as error:
-                reason = str(error).splitlines()[0]
-                if _is_refused(reason):
-                    raise ConfigError(
-                        f"{self.url.partition('?')[0]}: {reason}; check the name and the keys in the environment"
-                    ) from error
-                if time.monotonic() > deadline:
-                    raise WriteError(
-                        f"{self.url.partition('?')[0]}: does not answer ({reason}); when it does, add --resume"
-                    ) from error
-                time.sleep(pause)
-                pause = min(pause * 2, 5.0)
+        def passes(error: BaseException) -> bool:
+            return (
+                isinstance(error, OSError) and error.errno not in _OF_THIS_MACHINE and not _is_refused(_reason(error))
+            )
+
+        try:
+            return self.patience.attempt(function, passes)
+        except OSError as error:
+            place, reason = self.url.partition("?")[0], _reason(error)
+            if error.errno in _OF_THIS_MACHINE:
+                raise WriteError(
+                    f"{_scratch(self.url)}: cannot hold a copy of {place} ({os.strerror(error.errno or 0)}); make "
+                    "space, or set TMPDIR to a place that has some"
+                ) from error
+            if _is_refused(reason):
+                raise ConfigError(f"{place}: {reason}; check the name and the keys in the environment") from error
+            raise WriteError(f"{place}: does not answer ({reason}); when it does, add --resume") from error
+
+
+def _reason(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _is_refused(reason: str) -> bool:

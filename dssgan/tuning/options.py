@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from dssgan.configurable import lookup
 from dssgan.errors import ConfigError
+from dssgan.patience import Patience
 from dssgan.tuning.objectives import in_order
 from dssgan.tuning.pruners import PRUNERS
 from dssgan.tuning.samplers import SAMPLERS, SINGLE_OBJECTIVE
@@ -28,6 +29,7 @@ class SearchOptions:
         gpus_per_worker: GPUs of each, may be a fraction; None for one where there are any.
         max_concurrent: trials at a time; None for as many as find room.
         max_hours: when to stop; what is unfinished then can be resumed. None for no limit.
+        patience: minutes to wait for a database or bucket that does not answer.
 
     Raises:
         ConfigError: a value that makes no sense; the message names it.
@@ -47,8 +49,10 @@ class SearchOptions:
     gpus_per_worker: float | None = None
     max_concurrent: int | None = None
     max_hours: float | None = None
+    patience: float = 15.0
 
     def __post_init__(self) -> None:
+        Patience(self.patience)
         lookup("sampler", SAMPLERS, self.sampler)
         object.__setattr__(self, "also", in_order(self.also))
         if self.also and self.sampler in SINGLE_OBJECTIVE:

@@ -10,6 +10,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from dssgan.errors import ConfigError, WriteError
+from dssgan.patience import USUAL, Patience
 from dssgan.training.config import phase_one_key
 from dssgan.training.settings import make_config
 from dssgan.tuning.attributes import AXIS, ERROR, FURTHER, LEFT_OUT, PLACE, PROGRESS, SETTINGS, TAKEN_OVER
@@ -60,6 +61,7 @@ class StudySearch(Searcher):  # type: ignore[misc]
         seed: of the search.
         also: names of further objectives.
         after_write: called whenever the study has changed.
+        patience: with the study's database.
         say: told when the study's database is away.
     """
 
@@ -76,6 +78,7 @@ class StudySearch(Searcher):  # type: ignore[misc]
         seed: int,
         also: Sequence[str] = (),
         after_write: Callable[[], None] = lambda: None,
+        patience: Patience = USUAL,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         super().__init__(metric="score", mode="max")
@@ -89,6 +92,7 @@ class StudySearch(Searcher):  # type: ignore[misc]
         self._seed = seed
         self._also = also
         self._after_write = after_write
+        self._patience = patience
         self._say = say
         self._numbers: dict[str, int] = {}  # Tune's name for a trial -> the study's
         self._axes: dict[int, Axis] = {}
@@ -229,7 +233,7 @@ class StudySearch(Searcher):  # type: ignore[misc]
 
     def _patiently(self, function: Callable[[], Any]) -> Any:
         try:
-            return patiently(function, say=self._say)
+            return patiently(function, self._patience, say=self._say)
         except DATABASE_ERRORS as error:
             self.interruption = f"the study's database does not answer ({str(error).splitlines()[0]}); see to it"
             raise

@@ -1,6 +1,5 @@
 """Where a study lives: a SQLite file, a database server, or a journal file."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -13,10 +12,9 @@ from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from dssgan.errors import ConfigError, WriteError
+from dssgan.patience import USUAL, Patience
 
 SECONDS_TO_WAIT_FOR_A_LOCK = 60
-# A database that is away for longer ends the sweep; what the trials have is not lost, and --resume goes on.
-SECONDS_TO_WAIT_FOR_A_DATABASE = 900.0
 
 # What a database that is away, locked or full makes Optuna raise.
 DATABASE_ERRORS = (StorageInternalError, OperationalError, InterfaceError)
@@ -101,11 +99,17 @@ def load_study(name: str, storage: BaseStorage) -> optuna.Study:
         raise ConfigError(f"study {name}: is not in this storage; check --name and --study") from error
 
 
-def patiently(function: Callable[[], Result], *, say: Callable[[str], None] = lambda _: None) -> Result:
+def patiently(
+    function: Callable[[], Result],
+    patience: Patience = USUAL,
+    *,
+    say: Callable[[str], None] = lambda _: None,
+) -> Result:
     """Do something with a study, again and again while its database is away.
 
     Args:
         function: must do no harm when it is done twice.
+        patience: for how long.
         say: told once when the database does not answer, and once when it does again.
 
     Returns:
@@ -113,25 +117,20 @@ def patiently(function: Callable[[], Result], *, say: Callable[[str], None] = la
 
     Raises:
         WriteError: the disk under the database is full.
-        StorageInternalError: the database is away for a quarter of an hour.
+        StorageInternalError: the database is away for longer.
     """
-    deadline = time.monotonic() + SECONDS_TO_WAIT_FOR_A_DATABASE
-    pause, announced = 0.2, False
-    while True:
-        try:
-            result = function()
-        except DATABASE_ERRORS as error:
-            cause = str(error.__cause__ or error)
-            if "disk is full" in cause or "disk I/O error" in cause:
-                raise WriteError("the study's file cannot be written; make space") from error
-            if time.monotonic() > deadline:
-                raise
-            if not announced:
-                say("the study's database does not answer; waiting for it")
-                announced = True
-            time.sleep(pause)
-            pause = min(pause * 2, 5.0)
-        else:
-            if announced:
-                say("the study's database answers again")
-            return result
+
+    def passes(error: BaseException) -> bool:
+        return isinstance(error, DATABASE_ERRORS) and not _is_full(error)
+
+    try:
+        return patience.attempt(function, passes, what="the study's database", say=say)
+    except DATABASE_ERRORS as error:
+        if _is_full(error):
+            raise WriteError("the study's file cannot be written; make space") from error
+        raise
+
+
+def _is_full(error: BaseException) -> bool:
+    cause = str(error.__cause__ or error)
+    return "disk is full" in cause or "disk I/O error" in cause

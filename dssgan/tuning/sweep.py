@@ -25,6 +25,7 @@ from dssgan.errors import ConfigError, WriteError
 from dssgan.locks import alone_in
 from dssgan.metrics.catalogue import Monitored
 from dssgan.parallel.cluster import ray_running
+from dssgan.patience import Patience
 from dssgan.provenance import describe_run
 from dssgan.training.distributed import Workers
 from dssgan.training.phases import train
@@ -133,7 +134,8 @@ def run_sweep(
         KeyboardInterrupt: Ctrl-C; likewise.
     """
     dataset = guarded(dataset)
-    store = open_store(place)
+    patience = Patience(options.patience)
+    store = open_store(place, patience)
     record = store.read_text(RECORD)
     if resume and record is None:
         raise ConfigError(f"{store}: holds no sweep to resume; start it without --resume")
@@ -176,7 +178,8 @@ def run_sweep(
             write_record(store, space, dataset, settings, options, workers, name, data_path, study_url)
         search = StudySearch(
             study, space, settings=settings, data_fingerprint=dataset.fingerprint, num_processes=workers.num,
-            num_trials=options.num_trials or 0, sampler=options.sampler, seed=options.seed, also=options.also, say=say,
+            num_trials=options.num_trials or 0, sampler=options.sampler, seed=options.seed, also=options.also,
+            patience=patience, say=say,
             after_write=(lambda: None) if study_url else (lambda: store.publish(STUDY)),
         )  # fmt: skip
         claims = ClaimsKeeper.remote() if options.share_phase_one else None  # type: ignore[attr-defined]

@@ -160,6 +160,25 @@ def test_checkpoints_that_are_all_damaged_are_named(tmp_path: Path, bundled: Dat
         run(tmp_path / "empty", bundled, config(), resume=True)
 
 
+def test_as_many_checkpoints_are_kept_as_asked_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def epochs() -> dict[str, int]:
+        return {
+            file.name: torch.load(file, weights_only=True)["position"]["epoch"] for file in sorted(tmp_path.iterdir())
+        }
+
+    for epoch in range(1, 6):
+        write_checkpoint(tmp_path, {}, Position(epoch=epoch), keep=3)
+    assert epochs() == {CHECKPOINT_FILE: 5, "checkpoint.previous-2.pt": 3, PREVIOUS_FILE: 4}
+    for name in (CHECKPOINT_FILE, PREVIOUS_FILE):
+        (tmp_path / name).write_bytes(b"damaged")
+    assert read_checkpoint(tmp_path)[1].epoch == 3
+    assert [record.message.rpartition(", ")[2] for record in caplog.records] == [
+        "checkpoint.previous.pt", "checkpoint.previous-2.pt"
+    ]  # fmt: skip
+    write_checkpoint(tmp_path, {}, Position(epoch=6), keep=1)
+    assert epochs() == {CHECKPOINT_FILE: 6}
+
+
 def test_no_flipped_byte_changes_a_checkpoint(tmp_path: Path) -> None:
     written = {"weights": torch.arange(1000.0), "rng": torch.get_rng_state()}
     write_checkpoint(tmp_path, written, Position(epoch=3))

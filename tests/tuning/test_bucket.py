@@ -1,5 +1,7 @@
 """Sweeps in a bucket: a real S3 protocol on a loopback port, from the first trial to the ensemble's candidates."""
 
+import errno
+import os
 import threading
 import time
 from dataclasses import replace
@@ -12,6 +14,7 @@ from small_training import ONE_STEP
 from dssgan.cli.sweep.finalists import command as finalists
 from dssgan.data.dataset import Dataset
 from dssgan.errors import ConfigError, WriteError
+from dssgan.patience import Patience
 from dssgan.separators.bundle import load_bundle
 from dssgan.tuning import bucket
 from dssgan.tuning.bucket import BucketStore, beside, join, open_store, require_writable
@@ -81,7 +84,7 @@ def test_a_bucket_that_is_away_for_a_while_is_waited_for(place: str, server: Thr
     assert store.read_text("note.txt") == "late"
 
 
-def test_bad_places_are_one_line(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bad_places_are_one_line(place: str) -> None:
     with pytest.raises(ConfigError, match="check the name and the keys in the environment"):
         require_writable(open_store(place.replace("s3://bucket", "s3://nobodys")))
     require_writable(open_store(place))
@@ -90,9 +93,20 @@ def test_bad_places_are_one_line(place: str, monkeypatch: pytest.MonkeyPatch) ->
     assert "hush-hush" not in str(caught.value)
     with pytest.raises(ConfigError, match="is no place for a sweep"):
         open_store("ftp://host/folder")
-    monkeypatch.setattr(bucket, "SECONDS_TO_WAIT", 0.5)
     with pytest.raises(WriteError, match=r"does not answer .*; when it does, add --resume"):
-        open_store("s3://bucket/x?endpoint_override=127.0.0.1:1&scheme=http")
+        open_store("s3://bucket/x?endpoint_override=127.0.0.1:1&scheme=http", Patience(0.01))
+
+
+def test_a_full_disk_here_is_not_taken_for_a_bucket_that_is_away(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store(place)
+    store.write_text("folder/file", "text")
+
+    def no_space(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(bucket.shutil, "copyfileobj", no_space)
+    with pytest.raises(WriteError, match=r"cannot hold a copy of s3://.* \(No space left on device\)"):
+        store.fetch("folder")
 
 
 @pytest.mark.xdist_group("ray")  # one Ray at a time

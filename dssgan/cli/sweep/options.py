@@ -40,6 +40,13 @@ _RESOURCES = (
         type=click.FloatRange(0, min_open=True),
         help="Stop after so many hours; --resume continues.",
     ),
+    click.option(
+        "--patience",
+        default=15.0,
+        show_default=True,
+        type=click.FloatRange(0),
+        help="Minutes to wait for a database or bucket that does not answer.",
+    ),
 )
 
 

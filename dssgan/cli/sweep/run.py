@@ -100,7 +100,8 @@ def command(
     recorded: dict[str, Any] = {}
     if resume:
         recorded = read_record(open_store(join(place, name)))
-        given |= {key: recorded["options"][key] for key in given if not _is_given(key)}
+        begun = recorded["options"]
+        given |= {key: begun[key] for key in given if key in begun and not _is_given(key)}
     options = SearchOptions(**given | {"num_trials": given["num_trials"] or DEFAULT_TRIALS})
     study = study or recorded.get("study_url")
     earlier = [find_study(open_store(join(place, one)), one, study) for one in warm_start]
