@@ -1,6 +1,8 @@
 # make demo          set everything up, then run the main job on the bundled real songs
 # make test          set everything up, then pass the tests
 # make test-cluster  set everything up, then pass the tests that take whole machines (as root, minutes)
+# make test-faults   set everything up, then kill, damage and disconnect sweeps at random and count what is lost (an hour)
+# make soak          set everything up, then disturb a sweep for an hour and see that nothing is lost and no memory grows
 # make lint          set everything up, then check style, types and the layers
 # make instruments   install everything that synthetic songs can be played on (Debian packages, 400 MB)
 # make bench         print the benchmarks' tables
@@ -8,17 +10,23 @@
 
 BIN := .venv/bin
 
-.PHONY: demo test test-cluster lint instruments bench mutants format clean
+.PHONY: demo test test-cluster test-faults soak lint instruments bench mutants format clean
 
 demo: .venv/.ready
 	$(BIN)/dssgan demo
 
 test: .venv/.ready
 	@command -v chromedriver >/dev/null || ./tools/browser.sh || echo "Without a browser its tests are skipped."
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster"
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not faults"
 
 test-cluster: .venv/.ready
 	$(BIN)/python -m pytest -m cluster --durations=0 -s -rs
+
+test-faults: .venv/.ready
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m faults -rs
+
+soak: .venv/.ready
+	$(BIN)/python tests/faults/soak.py
 
 lint: .venv/.ready
 	$(BIN)/ruff check .

@@ -37,6 +37,10 @@ class DivergedError(DssganError):
     """Training reached a loss that is not a finite number."""
 
 
+class TrainingInterruptedError(DssganError):
+    """A training that was told to end, and has written where it stands."""
+
+
 def printable(thing: object) -> str:
     """Give text that any terminal takes, also of a name that is bytes in some old encoding."""
     return os.fsencode(str(thing)).decode(errors="replace")

@@ -6,7 +6,7 @@ import click
 
 from dssgan import __version__
 from dssgan.cli.lazy import LazyGroup
-from dssgan.errors import DssganError, printable
+from dssgan.errors import DssganError, TrainingInterruptedError, printable
 from dssgan.extras import explain_missing
 
 COMMANDS = ("demo", "data", "train", "sweep", "ensemble", "evaluate", "report", "separate", "live", "models", "export")
@@ -37,6 +37,8 @@ def main() -> None:
         _fail(f"{error.format_message()} (see {where} --help)")
     except click.ClickException as error:
         _fail(error.format_message())
+    except TrainingInterruptedError as error:
+        _fail(str(error), 143)  # as what SIGTERM ends
     except DssganError as error:
         _fail(str(error))
     except ModuleNotFoundError as error:
@@ -54,6 +56,6 @@ def main() -> None:
         sys.exit(0)  # whoever reads the output has had enough
 
 
-def _fail(message: str) -> None:
+def _fail(message: str, exit_code: int = 2) -> None:
     click.echo("dssgan: " + printable(" ".join(message.split())), err=True)
-    sys.exit(2)
+    sys.exit(exit_code)

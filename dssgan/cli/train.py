@@ -55,10 +55,11 @@ def command(
     from dssgan.atomic import write_text
     from dssgan.cli.terminal import Terminal
     from dssgan.data.guard import guarded
-    from dssgan.errors import ConfigError
+    from dssgan.errors import ConfigError, TrainingInterruptedError
     from dssgan.locks import alone_in
     from dssgan.provenance import describe_run
     from dssgan.training.checkpoint import has_checkpoint
+    from dssgan.training.notice import Notice
     from dssgan.training.phases import TrainingResult, train
     from dssgan.training.resume import require_resumable
 
@@ -98,13 +99,17 @@ def command(
         outcome: TrainingResult
         try:
             if workers == 1:
-                outcome = train(config, dataset, output, report=report, resume_from=output if resume else None)
+                resume_from = output if resume else None
+                with Notice() as notice:
+                    outcome = train(config, dataset, output, report=report, resume_from=resume_from, notice=notice)
             else:
                 from dssgan.training.distributed import Workers, train_distributed
                 from dssgan.training.store import FolderStore
 
                 store, processes = FolderStore(output.resolve().parent), Workers.on_this_machine(workers, config.device)
                 outcome = train_distributed(config, dataset, store, output.name, workers=processes, report=report)
+        except TrainingInterruptedError as error:
+            raise TrainingInterruptedError(f"{error}; go on with dssgan train -o {output} --resume") from error
         except KeyboardInterrupt:
             if has_checkpoint(output):
                 terminal.say(f"Nothing is lost up to the last epoch. Go on with dssgan train -o {output} --resume")

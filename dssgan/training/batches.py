@@ -74,9 +74,14 @@ class Batches:
                 augment = two.unpaired_augment or one.augment
                 self._unpaired.append(UnpairedExcerpts(samples, seed=seed, **{**common, "augment": augment}))
 
-    def pairs(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Give mixes (batch, channels, samples) with their sources (batch, sources, channels, samples)."""
-        for mix, sources in self._load(self._pairs, epoch):
+    def pairs(self, epoch: int, taken: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """Give mixes (batch, channels, samples) with their sources (batch, sources, channels, samples).
+
+        Args:
+            epoch: whose batches.
+            taken: how many of them are left out, as for the other two kinds.
+        """
+        for mix, sources in self._load(self._pairs, epoch, taken):
             yield mix.to(self.device), sources.to(self.device)
 
     def add_pseudo_labelled(self, tracks: Sequence[Track]) -> None:
@@ -88,27 +93,36 @@ class Batches:
         boosted = PairedExcerpts(tracks, seed=seed, **{**self._common, "cache": None})
         self._pairs = Blend(self._labelled, boosted, share=self.phase_two.self_boost.share, seed=seed, rank=rank)
 
-    def unpaired_mixes(self, epoch: int) -> Iterator[Tensor]:
+    def unpaired_mixes(self, epoch: int, taken: int = 0) -> Iterator[Tensor]:
         """Give mixes without sources, (batch, channels, samples)."""
-        for mix in self._load(self._unpaired[0], epoch):
+        for mix in self._load(self._unpaired[0], epoch, taken):
             yield mix.to(self.device)
 
-    def unpaired_sources(self, epoch: int) -> Iterator[Tensor]:
+    def unpaired_sources(self, epoch: int, taken: int = 0) -> Iterator[Tensor]:
         """Give sources without mixes, unrelated to one another, (batch, sources, channels, samples)."""
-        for sources in zip(*(self._load(excerpts, epoch) for excerpts in self._unpaired[1:]), strict=True):
+        for sources in zip(*(self._load(excerpts, epoch, taken) for excerpts in self._unpaired[1:]), strict=True):
             yield torch.stack(sources, dim=1).to(self.device)
 
-    def _load(self, excerpts: Endless[Any], epoch: int) -> Iterator[Any]:
+    def _load(self, excerpts: Endless[Any], epoch: int, taken: int) -> Iterator[Any]:
         excerpts.set_epoch(epoch)
-        dataset = cast(TorchDataset[Any], excerpts)
-        return iter(DataLoader(dataset, self.phase_one.batch_size, sampler=_Count(), num_workers=self.num_workers))
+        size = self.phase_one.batch_size
+        return iter(
+            DataLoader(
+                cast(TorchDataset[Any], excerpts), size, sampler=_From(taken * size), num_workers=self.num_workers,
+                # excerpts draw from seeds of their own: loading must not move PyTorch's generator
+                generator=torch.Generator(),
+            )
+        )  # fmt: skip
 
 
-class _Count(Sampler[int]):
-    """0, 1, 2, ... without end: excerpts are numbered, so that the number of loading processes changes none."""
+class _From(Sampler[int]):
+    """START, START + 1, ... without end: excerpts are numbered, so the number of loading processes changes none."""
+
+    def __init__(self, start: int) -> None:
+        self._start = start
 
     def __iter__(self) -> Iterator[int]:
-        return count()
+        return count(self._start)
 
 
 def _pairs(settings: PhaseOne, dataset: Dataset, common: dict[str, Any]) -> Endless[tuple[Tensor, Tensor]]:

@@ -34,7 +34,7 @@ _LOGGER = logging.getLogger(__name__)
 
 @dataclass
 class Position:
-    """Where a training stands; always between two epochs.
+    """Where a training stands: between two epochs, or within one where it was told to end.
 
     Args:
         epoch: the last finished one on the axis that all trainings share: phase one's are 1 .. supervised_epochs, phase
@@ -49,6 +49,8 @@ class Position:
         seconds: of training and validation so far, whoever spent them.
         reused_seconds: how many of them another training spent, whose supervised phase this one took over.
         history: metrics of every validation.
+        steps_done: of the epoch that is under way.
+        losses: of these steps, by name.
     """
 
     epoch: int = 0
@@ -62,6 +64,8 @@ class Position:
     seconds: float = 0.0
     reused_seconds: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
+    steps_done: int = 0
+    losses: dict[str, list[float]] = field(default_factory=dict)
 
     @property
     def own_seconds(self) -> float:

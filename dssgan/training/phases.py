@@ -1,6 +1,7 @@
 """A whole training: supervised, then semi-supervised, each until validation stops improving."""
 
 import copy
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from dssgan.data.cache import num_samples_of
 from dssgan.data.dataset import Dataset
 from dssgan.data.guard import guarded
 from dssgan.data.learnt_from import LearntFrom
-from dssgan.errors import ConfigError, ModelError
+from dssgan.errors import ConfigError, ModelError, TrainingInterruptedError
 from dssgan.inference.device import choose_device, keep_freed_memory, uses_bf16
 from dssgan.separators import SeparatorModel
 from dssgan.separators.bundle import save_bundle
@@ -32,6 +33,8 @@ from dssgan.training.self_boost import SelfBoosting
 from dssgan.training.shared_phases import SharedPhases
 from dssgan.training.validation import Validation
 from dssgan.training.world import World
+
+_LOGGER = logging.getLogger(__name__)
 
 Report = Callable[[dict[str, float], Path], None]
 
@@ -68,6 +71,7 @@ def train(
     world: World | None = None,
     resume_from: Path | None = None,
     shared_phases: SharedPhases | None = None,
+    notice: Callable[[], bool] = lambda: False,
 ) -> TrainingResult:
     """Train a separator, first on pairs, then also against one critic per source.
 
@@ -91,6 +95,8 @@ def train(
         resume_from: a checkpoint's folder to go on from, exactly.
         shared_phases: where trainings share their supervised phases; None keeps it to this one. A phase that is
             taken over is reported again, validation by validation, as `reused`.
+        notice: asked after each step whether to end, with a checkpoint of that step. It is for a process that trains
+            alone.
 
     Returns:
         What came of it.
@@ -99,15 +105,18 @@ def train(
         DataError: the data set lacks what the phases need.
         DivergedError: a loss is not a finite number.
         ModelError: the checkpoint to resume from is missing or damaged.
+        TrainingInterruptedError: `notice` said so; what was done is in the checkpoint.
     """
-    return _Training(config, dataset, Path(folder), report, world or World(), shared_phases).run(resume_from)
+    training = _Training(config, dataset, Path(folder), report, world or World(), shared_phases, notice)
+    return training.run(resume_from)
 
 
 class _Training:
     def __init__(
         self, config: TrainConfig, dataset: Dataset, folder: Path, report: Report, world: World,
-        shared_phases: SharedPhases | None,
+        shared_phases: SharedPhases | None, notice: Callable[[], bool],
     ) -> None:  # fmt: skip
+        self.notice = notice
         self.config, self.folder, self.report, self.world = config, folder, report, world
         one, two = self.phase_one, self.phase_two = config.phase_one, config.phase_two
         dataset = guarded(dataset)
@@ -194,12 +203,19 @@ class _Training:
         started = time.monotonic()
         position = self.position
         epoch = position.epoch + 1
-        losses: dict[str, list[float]] = {}
         for step_losses in steps(epoch):
             position.separator_steps += 1
+            position.steps_done += 1
             for name, value in step_losses.items():
-                losses.setdefault(name, []).append(value)
-        means = {f"loss/{name}": sum(values) / len(values) for name, values in losses.items()}
+                position.losses.setdefault(name, []).append(value)
+            if self.notice():
+                position.seconds += time.monotonic() - started
+                self._save(write_bundle=False)
+                raise TrainingInterruptedError(
+                    f"{self.folder}: told to end, with step {position.separator_steps} saved"
+                )
+        means = {f"loss/{name}": sum(values) / len(values) for name, values in position.losses.items()}
+        position.steps_done, position.losses = 0, {}
         if self.boosting is not None:
             means |= self.boosting.metrics  # of the teacher that this epoch learnt from
         # every process must take the same decisions, so the leader's scores count
@@ -240,22 +256,24 @@ class _Training:
         return self.validation.decisive(scores)
 
     def _supervised_steps(self, epoch: int) -> Iterator[dict[str, float]]:
-        pairs = self.batches.pairs(epoch)
-        for _ in range(self.phase_one.steps_per_epoch):
+        done = self.position.steps_done
+        pairs = self.batches.pairs(epoch, done)
+        for _ in range(done, self.phase_one.steps_per_epoch):
             yield self.gan.supervised_step(*next(pairs))
 
     def _semi_supervised_steps(self, epoch: int) -> Iterator[dict[str, float]]:
-        pairs, mixes = self.batches.pairs(epoch), self.batches.unpaired_mixes(epoch)
-        sources = self.batches.unpaired_sources(epoch)
-        taken = (epoch - 1 - self.phase_one.epochs) * self.phase_one.steps_per_epoch
-        for step in range(taken, taken + self.phase_one.steps_per_epoch):
+        done = self.position.steps_done
+        critic_steps = self.phase_two.critic_steps if self.phase_two.alpha > 0 else 0
+        pairs, mixes = self.batches.pairs(epoch, done), self.batches.unpaired_mixes(epoch, done * (critic_steps + 1))
+        sources = self.batches.unpaired_sources(epoch, done * critic_steps)
+        before = (epoch - 1 - self.phase_one.epochs) * self.phase_one.steps_per_epoch
+        for step in range(before + done, before + self.phase_one.steps_per_epoch):
             losses: dict[str, float] = {}
             real: Tensor | None = None
             alpha = self.phase_two.alpha * min(1.0, (step + 1) / max(1, self.phase_two.alpha_ramp_steps))
-            if alpha > 0:
-                for _ in range(self.phase_two.critic_steps):
-                    real = next(sources)
-                    losses |= self.gan.critic_step(next(mixes), real)
+            for _ in range(critic_steps):
+                real = next(sources)
+                losses |= self.gan.critic_step(next(mixes), real)
             yield losses | self.gan.semi_supervised_step(*next(pairs), next(mixes), real, alpha=alpha)
 
     @contextmanager
@@ -368,10 +386,14 @@ class _Training:
         require_resumable(str(folder), state["settings"], self.origin["config"], phase=self.position.phase)
         if state["data"] != self.origin["data"]["fingerprint"]:
             raise ConfigError(f"{folder}: was trained on other data; go on with that, or start another training")
-        ranks = state["rng"]
-        if len(ranks) != self.world.size:
-            raise ConfigError(f"{folder}: was written by {len(ranks)} processes, so {len(ranks)} must resume it")
-        self.gan.load_state_dict({**state, "rng": ranks[self.world.rank]})
+        ranks, size, batch = state["rng"], self.world.size, self.phase_one.batch_size
+        if len(ranks) != size and self.world.is_main_process:
+            _LOGGER.warning(
+                "%s: %d processes trained it, and %d go on: a step now learns from %d excerpts, not %d, and draws "
+                "others; batch_size is per process", folder, len(ranks), size, size * batch, len(ranks) * batch,
+            )  # fmt: skip
+        rng = ranks[self.world.rank] if len(ranks) == size else torch.get_rng_state()  # as `_seed` left it
+        self.gan.load_state_dict({**state, "rng": rng})
         self.best_weights = self._on_device(state["best_weights"])
         if self.boosting is not None and "boosting" in state:
             self.boosting.load_state_dict(state["boosting"])

@@ -362,7 +362,7 @@ def _fit(
 
 
 class _Stop(ray.tune.Stopper):  # type: ignore[misc]
-    """Ends a sweep between two events: on Ctrl-C, when its time is up, or when nothing can be written.
+    """Ends a sweep between two events: on Ctrl-C or SIGTERM, when its time is up, or when nothing can be written.
 
     Args:
         max_hours: from now; None for no limit.
@@ -372,7 +372,7 @@ class _Stop(ray.tune.Stopper):  # type: ignore[misc]
     def __init__(self, max_hours: float | None, search: StudySearch) -> None:
         self._deadline = None if max_hours is None else time.monotonic() + 3600 * max_hours
         self._search = search
-        self._before: Any = None
+        self._before: dict[int, Any] = {}
         self.pressed = False
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:  # noqa: ARG002
@@ -385,16 +385,19 @@ class _Stop(ray.tune.Stopper):  # type: ignore[misc]
 
     def __enter__(self) -> "_Stop":
         if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._press)
+            self._before = {each: signal.signal(each, self._press) for each in (signal.SIGINT, signal.SIGTERM)}
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
+        self._restore()
 
     def _press(self, _number: int, _frame: FrameType | None) -> None:
         self.pressed = True
-        signal.signal(signal.SIGINT, self._before)  # a second one is not waited for
+        self._restore()  # a second one is not waited for
+
+    def _restore(self) -> None:
+        for each, before in self._before.items():
+            signal.signal(each, before)
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune pickles it

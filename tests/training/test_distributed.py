@@ -1,6 +1,7 @@
 """A training in two real processes of Ray Train."""
 
 import json
+import math
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from dssgan.data.manifest import save_manifest
 from dssgan.errors import AudioError, ConfigError, DivergedError, DssganError
 from dssgan.separators.bundle import load_bundle
 from dssgan.training.distributed import Workers, train_distributed
+from dssgan.training.phases import train
 from dssgan.training.settings import make_config
 from dssgan.training.store import FolderStore
 
@@ -33,7 +35,7 @@ SMALL = {
 }  # fmt: skip
 
 
-def test_two_processes_train_then_resume(tmp_path: Path, bundled: Dataset) -> None:
+def test_two_processes_train_then_resume(tmp_path: Path, bundled: Dataset, caplog: pytest.LogCaptureFixture) -> None:
     reports: list[dict[str, float]] = []
 
     def run(**changes: object) -> Path:
@@ -50,6 +52,17 @@ def test_two_processes_train_then_resume(tmp_path: Path, bundled: Dataset) -> No
     assert load_bundle(bundle).sources == bundled.sources
     run(adversarial_epochs=2)
     assert [metrics["epoch"] for metrics in reports] == [1, 2, 3]
+
+    # a machine that was taken away leaves one process, and later there are two again
+    def alone(metrics: dict[str, float], _folder: Path) -> None:
+        reports.append(metrics)
+
+    longer, folder = make_config(SMALL, {"adversarial_epochs": 3}), tmp_path / "run"
+    train(longer, bundled, folder, report=alone, resume_from=folder)
+    assert "2 processes trained it, and 1 go on: a step now learns from 1 excerpts, not 2" in caplog.text
+    run(adversarial_epochs=4)
+    assert [metrics["epoch"] for metrics in reports] == [1, 2, 3, 4, 5]
+    assert all(math.isfinite(metrics["score"]) for metrics in reports)
 
 
 def test_divergence_and_impossible_requests_are_one_error(tmp_path: Path, bundled: Dataset) -> None:
