@@ -1,6 +1,7 @@
 """A study's trials for Ray Tune: drawn by Optuna, told how they ended, taken up again after whatever happened."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -20,6 +21,8 @@ from dssgan.tuning.rungs import Place
 from dssgan.tuning.samplers import ask, make_sampler
 from dssgan.tuning.space import SearchSpace, combine
 from dssgan.tuning.storage import DATABASE_ERRORS, patiently
+
+MAX_STARTS = 3  # of a trial whose process dies before it has begun; then the trial failed
 
 
 class Axis(NamedTuple):
@@ -95,13 +98,15 @@ class StudySearch(Searcher):  # type: ignore[misc]
         self._patience = patience
         self._say = say
         self._numbers: dict[str, int] = {}  # Tune's name for a trial -> the study's
+        self._under_way: set[str] = set()
+        self._lost_starts: Counter[int] = Counter()
         self._axes: dict[int, Axis] = {}
         finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL))
         self.num_ended = sum(TAKEN_OVER not in trial.user_attrs for trial in finished)
         self.interruption: str | None = None  # why no trial can go on
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str:
-        """Give Tune a trial: an unfinished one, or a new one."""
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """Give Tune a trial: an unfinished one, or a new one. There may be more as long as one is under way."""
         while (trial := self._patiently(self._begin)) is not None:
             try:
                 config = self._describe(trial)
@@ -109,8 +114,9 @@ class StudySearch(Searcher):  # type: ignore[misc]
                 self._end(trial.number, TrialState.FAIL, error=str(error))
                 continue
             self._numbers[trial_id] = trial.number
+            self._under_way.add(trial_id)
             return config
-        return str(Searcher.FINISHED)
+        return None if self._under_way else str(Searcher.FINISHED)
 
     def _begin(self) -> Trial | None:
         # also finds a trial whose beginning the database did not live to confirm
@@ -155,8 +161,17 @@ class StudySearch(Searcher):  # type: ignore[misc]
         self._after_write()
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Note how a trial ended: complete, pruned or failed. One that the sweep broke off stays unfinished."""
+        """Note how a trial ended: complete, pruned or failed. One that the sweep broke off stays unfinished.
+
+        So does one whose process died before it could begin, which Tune does not start again: it is suggested again.
+        """
+        self._under_way.discard(trial_id)
         number, result = self._numbers[trial_id], result or {}
+        if error and not result:
+            self._lost_starts[number] += 1
+            if self._lost_starts[number] < MAX_STARTS:
+                del self._numbers[trial_id]
+                return
         if "interrupted" in result:
             self.interruption = result["interrupted"]
         elif LEFT_OUT in result:
@@ -175,6 +190,10 @@ class StudySearch(Searcher):  # type: ignore[misc]
         else:
             self._report(trial_id, result)  # Tune does not pass on the result that a trial is stopped at
             self._end(number, TrialState.PRUNED)
+
+    def begins_again(self, number: int) -> bool:
+        """Say whether a trial that Tune calls failed waits for another start."""
+        return number in self._lost_starts and number not in self._numbers.values()
 
     def _report(self, trial_id: str, result: dict[str, Any]) -> None:
         number = self._numbers[trial_id]

@@ -452,7 +452,10 @@ class _Watch(ray.tune.Callback):  # type: ignore[misc]
             self._plan.store.write_text(f"{trial_name(number)}/{GIVEN_UP}", reason)
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
-        self.on_trial_complete(iteration, trials, trial)
+        if self._search.begins_again(trial.config["number"]):
+            self._free(trial)
+        else:
+            self.on_trial_complete(iteration, trials, trial)
 
     def _tell(self, trial: Any, metrics: dict[str, Any], *, ended: bool) -> None:
         config, search = trial.config, self._search

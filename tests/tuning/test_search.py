@@ -1,0 +1,57 @@
+"""A study's trials as Tune asks for them, without Tune."""
+
+import optuna
+import pytest
+
+from dssgan.tuning.search import MAX_STARTS, StudySearch
+from dssgan.tuning.space import SearchSpace
+
+SPACE = SearchSpace("space.py", 'def space(trial):\n    trial.suggest_float("alpha", 1e-4, 1e-1, log=True)\n')
+FINISHED = "FINISHED"
+
+
+@pytest.fixture
+def study() -> optuna.Study:
+    return optuna.create_study(direction="maximize")
+
+
+def search(study: optuna.Study, num_trials: int) -> StudySearch:
+    return StudySearch(
+        study, SPACE, settings={}, data_fingerprint="data", num_processes=1, num_trials=num_trials, sampler="random",
+        seed=0,
+    )  # fmt: skip
+
+
+def result_of(score: float) -> dict[str, object]:
+    return {"score": score, "best_score": score, "epoch": 1, "finished": True}
+
+
+def test_a_trial_whose_process_dies_before_it_begins_is_started_again(study: optuna.Study) -> None:
+    searching = search(study, 1)
+    begun = searching.suggest("one")
+    assert isinstance(begun, dict)
+    assert searching.suggest("none") is None  # there may be another start yet
+    searching.on_trial_complete("one", None, error=True)
+    assert searching.begins_again(0)
+    assert study.trials[0].state.name == "RUNNING"
+    again = searching.suggest("two")
+    assert again == begun
+    assert not searching.begins_again(0)
+    searching.on_trial_complete("two", result_of(3.0))
+    assert (study.trials[0].state.name, study.trials[0].value) == ("COMPLETE", 3.0)
+    assert searching.suggest("three") == FINISHED
+    assert len(study.trials) == 1
+
+
+def test_one_that_never_begins_fails(study: optuna.Study) -> None:
+    searching = search(study, 2)
+    for start in range(MAX_STARTS):
+        assert isinstance(searching.suggest(f"start {start}"), dict)
+        assert study.trials[0].state.name == "RUNNING"
+        searching.on_trial_complete(f"start {start}", None, error=True)
+    assert (study.trials[0].state.name, len(study.trials)) == ("FAIL", 1)
+    assert not searching.begins_again(0)
+    assert isinstance(searching.suggest("the next"), dict)
+    searching.on_trial_complete("the next", result_of(1.0))
+    assert searching.suggest("no more") == FINISHED
+    assert [trial.state.name for trial in study.trials] == ["FAIL", "COMPLETE"]
