@@ -314,15 +314,16 @@ class _Training:
         position.reused_seconds = position.seconds
         if position.phase == 1:
             self.gan.load_supervised_state_dict({**state, "rng": state["rng"][self.world.rank]})
-            self._save_bundle()
-        else:
-            self._start_phase_two()
+        self._save_bundle()
         last = max((metrics["epoch"] for metrics in position.history), default=0)
         for metrics in position.history:
             self.report(
                 {**metrics, "seconds": 0.0, "reused_seconds": position.reused_seconds, "reused_until": last},
                 self.folder,
             )
+        if position.phase == 2:
+            # writes this training's own checkpoint: who goes on from that reports nothing of the above any more
+            self._start_phase_two()
 
     def _start_phase_two(self) -> None:
         self._seed()  # the same phase two follows whether phase one was trained here or taken over

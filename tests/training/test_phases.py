@@ -17,7 +17,14 @@ from dssgan.data.dataset import Dataset, Track
 from dssgan.data.rights import Rights
 from dssgan.errors import ConfigError, DataError, DivergedError, ModelError
 from dssgan.separators.bundle import load_bundle
-from dssgan.training.checkpoint import CHECKPOINT_FILE, PREVIOUS_FILE, Position, read_checkpoint, write_checkpoint
+from dssgan.training.checkpoint import (
+    CHECKPOINT_FILE,
+    PREVIOUS_FILE,
+    Position,
+    has_checkpoint,
+    read_checkpoint,
+    write_checkpoint,
+)
 from dssgan.training.config import TrainConfig
 from dssgan.training.settings import make_config
 
@@ -101,6 +108,15 @@ def test_phase_one_is_trained_once_and_changes_nothing(tmp_path: Path, bundled: 
     second, alone = weights(tmp_path / "second"), weights(tmp_path / "alone")
     for name, value in alone.items():
         assert torch.equal(value, second[name]), name
+
+
+def test_a_training_killed_while_it_takes_a_phase_over_reports_all_of_it(tmp_path: Path, bundled: Dataset) -> None:
+    shared = tmp_path / "shared"
+    run(tmp_path / "first", bundled, config(), phase_one_folder=shared)
+    run(tmp_path / "second", bundled, config(), phase_one_folder=shared, stop_at=1)
+    assert not has_checkpoint(tmp_path / "second")  # with one, it would go on and leave the second validation out
+    _, reports = run(tmp_path / "second", bundled, config(), phase_one_folder=shared)
+    assert [metrics["epoch"] for metrics in reports] == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("critic", [4, 8])
