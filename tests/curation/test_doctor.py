@@ -235,3 +235,17 @@ def test_the_command(song: Song, tmp_path: Path) -> None:
     ran = run("fixed", "--json")
     found = json.loads(ran.stdout)["findings"]
     assert not any(finding["check"] == "alignment" for finding in found)
+
+
+def test_one_artist_on_both_sides_is_a_warning(tmp_path: Path, song: Song) -> None:
+    tracks = [
+        write_track(tmp_path, None, song[1][0][:, start:], song[1][1][:, start:], name)
+        for start, name in ((0, "The Band - One"), (40000, "the band - Two"), (80000, "Others - Three"))
+    ]
+    findings = examine(Dataset(SOURCES, train_sup=(tracks[0], tracks[2]), valid=(tracks[1],)))
+    told = [finding for finding in findings if finding.check == "artist"]
+    assert [finding.severity for finding in told] == ["warning"]
+    assert told[0].message.startswith("the band made The Band - One of train_sup and the band - Two of valid: scores")
+    assert "--group-by artist" in told[0].advice
+    together = examine(Dataset(SOURCES, train_sup=tuple(tracks[:2]), valid=(tracks[2],)))
+    assert "artist" not in {finding.check for finding in together}

@@ -32,6 +32,8 @@ from dssgan.cli.options import quiet_option
     type=click.FloatRange(0, 0.9),
     help="Share of songs for testing, if the data set does not define one.",
 )
+@click.option("--group-by", type=click.Choice(["artist", "album", "folder"]),
+              help="Keep songs of one artist, album or folder on one side of such a split.")  # fmt: skip
 @click.option(
     "-j", "--jobs", type=click.IntRange(1), help="Number of files read in parallel; the number of cores by default."
 )
@@ -47,6 +49,7 @@ def command(
     licence: str | None,
     valid: float,
     test: float,
+    group_by: str | None,
     jobs: int | None,
     quiet: bool,
 ) -> None:
@@ -68,6 +71,7 @@ def command(
     with terminal.progress("Reading") as progress:
         dataset, notes = import_dataset(
             kind, path, options, name=name, licence=licence, valid_share=valid, test_share=test,
+            group_by=group_by,
             map_unordered=map_in_processes(jobs or os.cpu_count() or 1), progress=progress.advance_to,
         )  # fmt: skip
     save_manifest(dataset, output)

@@ -11,11 +11,12 @@ from dssgan.audio.files import Audio
 from dssgan.curation.doctor.finding import Finding
 from dssgan.curation.doctor.signal import examine_signal
 from dssgan.curation.doctor.song import examine_drums, examine_sum
+from dssgan.curation.groups import artist_of
 from dssgan.data.acoustic import Landmarks, landmarks, matches
 from dssgan.data.audio_file import Recording
 from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Track
 from dssgan.data.fingerprint import fingerprint, fingerprint_of
-from dssgan.errors import AudioError
+from dssgan.errors import AudioError, printable
 from dssgan.parallel.processes import MapUnordered
 
 __all__ = ["Finding", "examine", "examine_track"]
@@ -70,7 +71,7 @@ def examine(
     order = {(item.partition, item.name): number for number, item in enumerate(items)}
     reports.sort(key=lambda report: order[report.item.partition, report.item.name])
     findings = [finding for report in reports for finding in report.findings]
-    findings += [*_whole(dataset), *_slow(reports), *_common(reports)]
+    findings += [*_whole(dataset), *_artists(dataset), *_slow(reports), *_common(reports)]
     return sorted(findings, key=lambda finding: finding.severity != "error")
 
 
@@ -170,6 +171,23 @@ def _whole(dataset: Dataset) -> Iterator[Finding]:
         yield Finding(severity, "partitions", "no song has its sources (train_sup)", "add some, or train synthetic=1")  # type: ignore[arg-type]
     if not dataset.valid:
         yield Finding("error", "partitions", "no song validates", "import with --valid 0.1, or add some")
+
+
+def _artists(dataset: Dataset) -> Iterator[Finding]:
+    """One artist's songs in two partitions: a separator is scored on a sound that it knows."""
+    songs: dict[str, dict[str, list[str]]] = {}
+    for partition in PAIRED_PARTITIONS:
+        for track in dataset.partition(partition):
+            artist = artist_of(track)
+            if artist is not None:
+                songs.setdefault(artist, {}).setdefault(partition, []).append(track.name)
+    for artist, places in songs.items():
+        if len(places) > 1:
+            where = " and ".join(f"{names[0]} of {partition}" for partition, names in places.items())
+            yield Finding(
+                "warning", "artist", f"{printable(artist)} made {where}: scores on one flatter what learnt the other",
+                "import with --group-by artist, or move them",
+            )  # fmt: skip
 
 
 def _slow(reports: list[_Report]) -> Iterator[Finding]:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from dssgan.configurable import lookup
+from dssgan.curation.groups import GROUPS
 from dssgan.curation.importers import (
     bach10,
     ccmixter,
@@ -20,7 +22,7 @@ from dssgan.curation.importers import (
 )
 from dssgan.curation.importers.base import Importer, ImportResult, Options, split
 from dssgan.data.audio_file import AudioFile, Recording
-from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Unpaired
+from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Track, Unpaired
 from dssgan.errors import AudioError, DataError, unknown
 from dssgan.parallel.processes import MapUnordered
 
@@ -55,6 +57,7 @@ def import_dataset(
     credits: tuple[str, ...] = (),  # noqa: A002  (the manifest's own word)
     valid_share: float = 0.1,
     test_share: float = 0.0,
+    group_by: str | None = None,
     map_unordered: MapUnordered = map,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Dataset, list[str]]:
@@ -69,6 +72,7 @@ def import_dataset(
         credits: whom to thank, a line each.
         valid_share: share of the training songs that validate, where the set names none.
         test_share: share of the training songs that test, where the set names none.
+        group_by: what stays on one side there: "artist", "album" or "folder"; None for nothing but the song.
         map_unordered: how to fingerprint files, such as `map_in_processes(4)`.
         progress: called with (files done, files in all).
 
@@ -76,11 +80,13 @@ def import_dataset(
         The data set, every file fingerprinted, and what the user should know, a line each.
 
     Raises:
+        ConfigError: there is no such group.
         DataError: an unknown kind, a folder in another layout, or songs that cannot be used.
         AudioError: a file cannot be decoded.
     """
     if kind not in KINDS:
         raise DataError(unknown("kind of data set", kind, KINDS))
+    group_of = (lambda _: None) if group_by is None else lookup("kind of group", GROUPS, group_by)
     importer = KINDS[kind]
     path = Path(path).absolute()
     if not path.exists():
@@ -93,7 +99,7 @@ def import_dataset(
     _report_bad(path, found.bad, found.notes, options)
     if not any((found.train, found.valid, found.test, tuple(found.unpaired.samples))):
         raise DataError(f"{path}: no songs found; {importer.title} lies in {importer.layout}")
-    _split(found, valid_share, test_share)
+    _split(found, valid_share, test_share, group_of)
     dataset = replace(
         found.dataset(options.sources),
         name=name or (path.stem if path.is_file() else path.name),
@@ -118,11 +124,11 @@ def _report_bad(path: Path, bad: list[str], notes: list[str], options: Options) 
     notes += [f"left out: {line}" for line in bad]
 
 
-def _split(found: ImportResult, valid_share: float, test_share: float) -> None:
+def _split(found: ImportResult, valid_share: float, test_share: float, group_of: Callable[[Track], str | None]) -> None:
     if not found.test and test_share:
-        found.train, found.test = split(found.train, test_share)
+        found.train, found.test = split(found.train, test_share, group_of)
     if not found.valid and valid_share and found.train:
-        found.train, found.valid = split(found.train, valid_share)
+        found.train, found.valid = split(found.train, valid_share, group_of)
         if found.valid:
             names = ", ".join(track.name for track in found.valid[:3]) + (", ..." if len(found.valid) > 3 else "")
             found.notes.append(f"the set names no validation songs: {len(found.valid)} chosen by name ({names})")

@@ -286,23 +286,28 @@ def _sum_of(samples: Sequence[AudioFile]) -> Recording | None:
     return samples[0] if samples else None
 
 
-def split(tracks: list[Track], share: float) -> tuple[list[Track], list[Track]]:
+def split(
+    tracks: list[Track], share: float, group_of: Callable[[Track], str | None] = lambda _: None
+) -> tuple[list[Track], list[Track]]:
     """Part songs by a hash of their names: a song stays on its side while the set grows.
 
     Args:
         tracks: the songs.
         share: of the second part, 0 to 1, on average; at least one song where it is above zero and there are two.
+        group_of: names what a song stays together with; None for a song of its own.
 
     Returns:
         The larger part and the other one, in their order.
     """
-    if share <= 0 or len(tracks) < 2:
+    keys = [group_of(track) or track.name for track in tracks] if share > 0 else []
+    places = {key: int(hashlib.sha256(key.encode()).hexdigest()[:8], 16) / 16**8 for key in keys}
+    if len(places) < 2:
         return tracks, []
-    places = {track.name: int(hashlib.sha256(track.name.encode()).hexdigest()[:8], 16) / 16**8 for track in tracks}
     first = min(places, key=places.__getitem__)
     last = max(places, key=places.__getitem__)
-    apart = ({name for name, place in places.items() if place < share} | {first}) - {last}
-    return [track for track in tracks if track.name not in apart], [track for track in tracks if track.name in apart]
+    apart = ({key for key, place in places.items() if place < share} | {first}) - {last}
+    pairs = list(zip(tracks, keys, strict=True))
+    return [track for track, key in pairs if key not in apart], [track for track, key in pairs if key in apart]
 
 
 def walk(root: Path, pattern: str) -> Iterator[Path]:

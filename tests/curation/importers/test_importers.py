@@ -11,6 +11,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from dssgan.audio import files
+from dssgan.audio.tags import Tags, write_tags
+from dssgan.curation.groups import GROUPS, artist_of
 from dssgan.curation.importers import Options, import_dataset
 from dssgan.curation.importers.base import kind_of, make_track, read_metadata, split
 from dssgan.curation.importers.musdb18 import VALIDATION
@@ -18,7 +20,7 @@ from dssgan.data.audio_file import Sum
 from dssgan.data.loading import load_dataset
 from dssgan.data.manifest import save_manifest
 from dssgan.data.track import check_name
-from dssgan.errors import AudioError, DataError
+from dssgan.errors import AudioError, ConfigError, DataError
 
 Song = tuple[NDArray[np.float32], NDArray[np.float32]]
 RATE = 44100
@@ -179,6 +181,41 @@ def test_songs_are_parted_by_name_whatever_else_is_there(root: Path) -> None:
     assert split([], 0.5) == ([], [])
     assert split(tracks[:2], 0.01)[1]
     assert split(tracks[:2], 0.99)[0]
+
+
+@pytest.mark.parametrize("by", ["artist", "album", "folder"])
+def test_what_belongs_together_stays_on_one_side(tmp_path: Path, song: Song, by: str) -> None:
+    lines = ["name,drums,other"]
+    for number in range(12):
+        artist = f"Artist {number % 4}"
+        # a folder of another name than its artist, and titles that say nothing
+        for name, audio in zip(("drums", "other"), song[1], strict=True):
+            path = tmp_path / f"box {number % 3}" / f"song {number}" / f"{name}.flac"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            files.write(path, audio[:, 5000 * number : 5000 * number + 4410], RATE)
+            write_tags(path, Tags({"artist": (artist.upper() if number > 6 else artist,), "album": (f"{number % 2}",)}))
+        folder = f"box {number % 3}/song {number}"
+        lines.append(f"song {number},{folder}/drums.flac,{folder}/other.flac")
+    (table := tmp_path / "songs.csv").write_text("\n".join(lines))
+    dataset, _ = import_dataset("csv", table, valid_share=0.4, test_share=0.3, group_by=by)
+    partitions = (dataset.train_sup, dataset.valid, dataset.test)
+    groups = [{GROUPS[by](track) for track in tracks} for tracks in partitions]
+    assert sum(map(len, partitions)) == 12
+    assert sum(map(bool, groups)) >= 2
+    assert sum(map(len, groups)) == len(set.union(*groups))  # none on two sides
+    with pytest.raises(ConfigError, match="kind of group"):
+        import_dataset("csv", table, group_by="label")
+
+
+def test_an_artist_is_known_by_tags_or_by_the_songs_name(root: Path) -> None:
+    drums = root / "train_sup" / "one" / "drums.wav"
+    for name, artist in (
+        ("Music Delta - 80s Rock", "music delta"),
+        ("AC-DC", None),
+        ("A B \u2013 C", "a b"),
+        ("- x", None),
+    ):
+        assert artist_of(make_track(name, None, [("drums", drums)], Options())) == artist
 
 
 def test_stems_can_be_told_which_is_drums(tmp_path: Path, song: Song) -> None:
