@@ -1,5 +1,6 @@
 """The command line: one command a file, each imported only when it is named."""
 
+import errno
 import sys
 
 import click
@@ -15,6 +16,12 @@ _EXTRAS = {
     "data": "train", "train": "train", "sweep": "sweep", "ensemble": "sweep", "evaluate": "evaluate",
     "report": "report", "separate": "sweep", "live": "live", "export": "export",
 }  # fmt: skip
+
+
+# what is wrong with a path that the user gave, wherever it turns up first
+_PLACES = frozenset(
+    {errno.ENAMETOOLONG, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.ENOSPC}
+)
 
 
 @click.group(
@@ -54,6 +61,10 @@ def main() -> None:
         sys.exit(ending.exit_code)
     except BrokenPipeError:
         sys.exit(0)  # whoever reads the output has had enough
+    except OSError as error:
+        if error.filename is None or error.errno not in _PLACES:
+            raise
+        _fail(f"{error.filename}: cannot be used ({error.strerror}); choose another place or name")
 
 
 def _fail(message: str, exit_code: int = 2) -> None:

@@ -155,7 +155,8 @@ def parse_methods(texts: Iterable[str], *, device: str = "cpu", precision: str =
     shipped = shipped_ensembles()
     methods: dict[str, Method] = {}
     for text in texts:
-        given_name, equals, rest = text.partition("=")
+        # what exists is meant, also where its path has a "=" in it, as folders named after settings have
+        given_name, equals, rest = ("", "", "") if Path(text).exists() else text.partition("=")
         reference = rest if equals else text
         path = Path(reference)
         name = given_name if equals else (path.resolve().name if path.is_dir() else path.stem)

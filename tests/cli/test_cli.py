@@ -154,3 +154,17 @@ def test_data_show_says_whom_a_model_has_to_thank(tmp_path: Path) -> None:
         for words in ("songs (CC-BY-4.0)", "Kit by Ada Drummer", "one: CC-BY-4.0, Bob, an album", "Loops by Cy"):
             assert words in shown
     assert dssgan("data", "show", "default").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["sweep", "quick", "--trials", "1", "-o", "file"], ["train", "-o", "file/run"], ["train", "-o", "x" * 300],
+     ["evaluate", "mix", "--bss", "fast", "-j", "1", "-o", "file/results"]],
+)  # fmt: skip
+def test_a_place_that_cannot_be_one_is_one_line(words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("kept")
+    done = dssgan(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "choose another place" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "file").read_text() == "kept"

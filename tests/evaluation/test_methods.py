@@ -1,3 +1,6 @@
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -77,3 +80,10 @@ def test_methods_from_the_command_line(bundle, tmp_path, monkeypatch):
         parse_methods(["best=nowhere/best.yaml"])
     with pytest.raises(ConfigError, match="net: two methods have this name; write NAME=net"):
         parse_methods([str(bundle), "net"])
+
+
+def test_a_folder_named_after_a_setting_is_that_folder(bundle: Path, tmp_path: Path) -> None:
+    run = tmp_path / "learning_rate=0.001"
+    shutil.copytree(bundle, run / "bundle")
+    assert list(parse_methods([str(run / "bundle")])) == ["bundle"]
+    assert list(parse_methods([f"mine={run / 'bundle'}"])) == ["mine"]
