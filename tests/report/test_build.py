@@ -69,10 +69,10 @@ def test_the_hardest_song_is_named(results: Path, evaluation: Section) -> None:
 def test_a_sweep_says_what_it_found_and_spent(sweep: Path) -> None:
     section = sweep_section(sweep)
     assert re.match(r"Trial \d+ is the best: .* with alpha 0\.0\d+, beta", section.verdict[0])
-    assert section.verdict[1] == "200 of 200 trials: 100 complete, 100 pruned."
-    # 200 times 36 s on one core; 100 trials had 700 of 1000 steps left, at 36 s for 300
+    assert section.verdict[1] == "60 of 60 trials: 30 complete, 30 pruned."
+    # 60 times 36 s on one core; 30 trials had 700 of 1000 steps left, at 36 s for 300
     assert section.verdict[2].startswith(
-        "2.00 core-hours spent; 0.00 saved by sharing supervised phases, 2.33 by early"
+        "0.60 core-hours spent; 0.00 saved by sharing supervised phases, 0.70 by early"
     )
     assert [part.title for part in section.parts] == [  # type: ignore[attr-defined]
         "The best 10 trials", "How the search went", "What early stopping did", "Which settings matter",

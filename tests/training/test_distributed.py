@@ -53,15 +53,14 @@ def test_two_processes_train_then_resume(tmp_path: Path, bundled: Dataset, caplo
     run(adversarial_epochs=2)
     assert [metrics["epoch"] for metrics in reports] == [1, 2, 3]
 
-    # a machine that was taken away leaves one process, and later there are two again
+    # a machine that was taken away leaves one process
     def alone(metrics: dict[str, float], _folder: Path) -> None:
         reports.append(metrics)
 
     longer, folder = make_config(SMALL, {"adversarial_epochs": 3}), tmp_path / "run"
     train(longer, bundled, folder, report=alone, resume_from=folder)
     assert "2 processes trained it, and 1 go on: a step now learns from 1 excerpts, not 2" in caplog.text
-    run(adversarial_epochs=4)
-    assert [metrics["epoch"] for metrics in reports] == [1, 2, 3, 4, 5]
+    assert [metrics["epoch"] for metrics in reports] == [1, 2, 3, 4]
     assert all(math.isfinite(metrics["score"]) for metrics in reports)
 
 
