@@ -100,6 +100,7 @@ class StudySearch(Searcher):  # type: ignore[misc]
         self._numbers: dict[str, int] = {}  # Tune's name for a trial -> the study's
         self._under_way: set[str] = set()
         self._lost_starts: Counter[int] = Counter()
+        self._all_begun = False  # the study is not asked again and again what is left
         self._axes: dict[int, Axis] = {}
         finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL))
         self.num_ended = sum(TAKEN_OVER not in trial.user_attrs for trial in finished)
@@ -107,7 +108,7 @@ class StudySearch(Searcher):  # type: ignore[misc]
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Give Tune a trial: an unfinished one, or a new one. There may be more as long as one is under way."""
-        while (trial := self._patiently(self._begin)) is not None:
+        while not self._all_begun and (trial := self._patiently(self._begin)) is not None:
             try:
                 config = self._describe(trial)
             except ConfigError as error:
@@ -116,6 +117,7 @@ class StudySearch(Searcher):  # type: ignore[misc]
             self._numbers[trial_id] = trial.number
             self._under_way.add(trial_id)
             return config
+        self._all_begun = True
         return None if self._under_way else str(Searcher.FINISHED)
 
     def _begin(self) -> Trial | None:
@@ -171,6 +173,7 @@ class StudySearch(Searcher):  # type: ignore[misc]
             self._lost_starts[number] += 1
             if self._lost_starts[number] < MAX_STARTS:
                 del self._numbers[trial_id]
+                self._all_begun = False
                 return
         if "interrupted" in result:
             self.interruption = result["interrupted"]
