@@ -16,17 +16,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import soxr
 import torch
 
 from dssgan.errors import ConfigError
+from dssgan.metrics.perceptual import SAMPLE_RATE, listen
 
 Audio = npt.NDArray[np.float32]
 Array = npt.NDArray[np.float64]
 
 MODEL = "laion/clap-htsat-unfused"
 VARIABLE = "DSSGAN_CLAP"
-SAMPLE_RATE = 48000
 WINDOW_SECONDS, HOP_SECONDS = 10, 1
 _FILES = ("config.json", "preprocessor_config.json", "model.safetensors")
 _BATCH = 4
@@ -110,7 +109,7 @@ class _Clap:
     @torch.inference_mode()
     def embed(self, audio: Audio, sample_rate: int) -> Array:
         """Embed (channels, samples) as (windows, dimensions)."""
-        mono = soxr.resample(audio.mean(axis=0), sample_rate, SAMPLE_RATE)
+        mono = listen(audio, sample_rate)
         length, hop = WINDOW_SECONDS * SAMPLE_RATE, HOP_SECONDS * SAMPLE_RATE
         windows = [mono[start : start + length] for start in range(0, len(mono) - length + 1, hop)]
         if not windows:

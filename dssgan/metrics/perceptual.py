@@ -36,7 +36,7 @@ def visqol(estimate: Audio, reference: Audio, sample_rate: int) -> float:
         ModuleNotFoundError: visqol-python is not installed.
     """
     model = _load_visqol()
-    one, other = _heard(reference, sample_rate), _heard(estimate, sample_rate)
+    one, other = listen(reference, sample_rate), listen(estimate, sample_rate)
     if len(one) < SAMPLE_RATE or not one.any():
         return float("nan")
     if not other.any():
@@ -60,11 +60,12 @@ def zimtohrli(estimate: Audio, reference: Audio, sample_rate: int) -> float:
     """
     from zimtohrli import mos_from_signals
 
-    one, other = _heard(reference, sample_rate), _heard(estimate, sample_rate)
+    one, other = listen(reference, sample_rate), listen(estimate, sample_rate)
     return float(mos_from_signals(one, other)) if one.any() else float("nan")
 
 
-def _heard(audio: Audio, sample_rate: int) -> Audio:
+def listen(audio: Audio, sample_rate: int) -> Audio:
+    """Bring (channels, samples) to what models of hearing take: mono at `SAMPLE_RATE`, (samples,)."""
     mono: Audio = soxr.resample(audio.mean(axis=0), sample_rate, SAMPLE_RATE)
     return mono
 
