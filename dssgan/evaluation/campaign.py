@@ -5,7 +5,7 @@ import os
 import uuid
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,7 @@ class _ScoringJob:
     results: Path
     partition: str
     write_estimates: bool
+    write_song: bool = False  # its own excerpts too, which are the same for every method
 
     @property
     def path(self) -> Path:
@@ -306,6 +307,8 @@ def run_campaign(
         (unit for unit in units if unit.path not in results),
         key=lambda unit: (groups[unit.method_name], order[unit.track.name]),
     )
+    first_of = {unit.track.name: unit for unit in reversed(todo)}
+    todo = [replace(unit, write_song=first_of[unit.track.name] is unit) for unit in todo]
     with closing(_score_all(todo, num_workers, address)) as scored:
         for unit, text in scored:
             results[unit.path] = text
@@ -427,8 +430,9 @@ def _write_excerpts(unit: _ScoringJob, mix: Audio, references: Audio, estimates:
     part = excerpts.find_excerpt(references[0], unit.sample_rate)
     mix, reference, estimate = mix[:, part], references[0][:, part], estimates[0][:, part]
     target = unit.sources[0]
-    of_song = {excerpts.MIX: mix, target: reference, excerpts.REST: mix - reference}
-    excerpts.write_excerpts(excerpts.song_folder(unit.results, unit.track.name), of_song, unit.sample_rate)
+    if unit.write_song:
+        of_song = {excerpts.MIX: mix, target: reference, excerpts.REST: mix - reference}
+        excerpts.write_excerpts(excerpts.song_folder(unit.results, unit.track.name), of_song, unit.sample_rate)
     of_method = {target: estimate, excerpts.REST: mix - estimate}
     folder = excerpts.method_folder(unit.results, unit.method_name, unit.track.name)
     excerpts.write_excerpts(folder, of_method, unit.sample_rate)
