@@ -31,14 +31,14 @@ class Patience:
             raise ConfigError(f"patience={self.minutes}: give a number of minutes, 0 or more")
 
     def attempt(
-        self, function: Callable[[], Result], passes: Callable[[BaseException], bool], *,
+        self, function: Callable[[], Result], *passing: type[Exception],
         what: str = "", say: Callable[[str], None] = lambda _: None,
     ) -> Result:  # fmt: skip
         """Do something again and again while it fails in a way that passes.
 
         Args:
             function: must do no harm when it is done twice.
-            passes: whether an error is of that kind.
+            passing: kinds of errors that pass.
             what: is away, as the messages name it.
             say: told once when it does not answer, and once when it does again.
 
@@ -46,7 +46,7 @@ class Patience:
             What the function gives.
 
         Raises:
-            BaseException: the function's own, of another kind, or the last one when patience ends.
+            Exception: the function's own, of another kind, or the last one when patience ends.
         """
         import tenacity
 
@@ -55,7 +55,7 @@ class Patience:
                 say(f"{what} does not answer; waiting for it")
 
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(passes),
+            retry=tenacity.retry_if_exception_type(passing),
             stop=tenacity.stop_after_delay(60 * self.minutes),
             wait=tenacity.wait_random_exponential(multiplier=_FIRST_SECONDS, max=_MAX_SECONDS),
             before_sleep=announce,

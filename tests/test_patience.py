@@ -22,10 +22,6 @@ class Away:
         return "here"
 
 
-def is_away(error: BaseException) -> bool:
-    return isinstance(error, OSError)
-
-
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     found: list[float] = []
@@ -36,7 +32,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_it_is_tried_until_it_answers_and_said_once(pauses: list[float]) -> None:
     said: list[str] = []
     server = Away(7)
-    assert Patience().attempt(server, is_away, what="the server", say=said.append) == "here"
+    assert Patience().attempt(server, OSError, what="the server", say=said.append) == "here"
     assert server.calls == 8
     assert said == ["the server does not answer; waiting for it", "the server answers again"]
     # pauses are drawn between nothing and what doubles from 0.4 s up to 10 s
@@ -46,14 +42,14 @@ def test_it_is_tried_until_it_answers_and_said_once(pauses: list[float]) -> None
 def test_not_all_come_back_at_once(pauses: list[float]) -> None:
     random.seed(0)
     for _ in range(20):
-        Patience().attempt(Away(1), is_away)
+        Patience().attempt(Away(1), OSError)
     assert len({round(pause, 3) for pause in pauses}) > 10
 
 
 def test_an_error_of_another_kind_is_not_tried_again() -> None:
     server = Away(3)
     with pytest.raises(OSError, match="away"):
-        Patience().attempt(server, lambda error: isinstance(error, KeyError))
+        Patience().attempt(server, KeyError)
     assert server.calls == 1
 
 
@@ -61,11 +57,11 @@ def test_patience_ends_with_the_last_error() -> None:
     server = Away(10**6)
     began = time.monotonic()
     with pytest.raises(OSError, match="away"):
-        Patience(minutes=1 / 60).attempt(server, is_away)
+        Patience(minutes=1 / 60).attempt(server, OSError)
     assert server.calls > 1
     assert time.monotonic() - began < 30
     with pytest.raises(OSError, match="away"):
-        Patience(0).attempt(server := Away(1), is_away)
+        Patience(0).attempt(server := Away(1), OSError)
     assert server.calls == 1
     with pytest.raises(ConfigError, match="patience=-1"):
         Patience(-1)

@@ -217,23 +217,27 @@ class BucketStore:
         return files, root.rstrip("/")
 
     def _patiently(self, function: Callable[[], Result]) -> Result:
-        def passes(error: BaseException) -> bool:
-            return (
-                isinstance(error, OSError) and error.errno not in _OF_THIS_MACHINE and not _is_refused(_reason(error))
-            )
+        place = self.url.partition("?")[0]
+
+        def attempt() -> Result:
+            try:
+                return function()
+            except OSError as error:
+                if error.errno in _OF_THIS_MACHINE:
+                    raise WriteError(
+                        f"{_scratch(self.url)}: cannot hold a copy of {place} ({os.strerror(error.errno or 0)}); make "
+                        "space, or set TMPDIR to a place that has some"
+                    ) from error
+                if _is_refused(_reason(error)):
+                    raise ConfigError(
+                        f"{place}: {_reason(error)}; check the name and the keys in the environment"
+                    ) from error
+                raise
 
         try:
-            return self.patience.attempt(function, passes)
+            return self.patience.attempt(attempt, OSError)
         except OSError as error:
-            place, reason = self.url.partition("?")[0], _reason(error)
-            if error.errno in _OF_THIS_MACHINE:
-                raise WriteError(
-                    f"{_scratch(self.url)}: cannot hold a copy of {place} ({os.strerror(error.errno or 0)}); make "
-                    "space, or set TMPDIR to a place that has some"
-                ) from error
-            if _is_refused(reason):
-                raise ConfigError(f"{place}: {reason}; check the name and the keys in the environment") from error
-            raise WriteError(f"{place}: does not answer ({reason}); when it does, add --resume") from error
+            raise WriteError(f"{place}: does not answer ({_reason(error)}); when it does, add --resume") from error
 
 
 def _reason(error: BaseException) -> str:

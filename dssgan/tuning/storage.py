@@ -120,17 +120,13 @@ def patiently(
         StorageInternalError: the database is away for longer.
     """
 
-    def passes(error: BaseException) -> bool:
-        return isinstance(error, DATABASE_ERRORS) and not _is_full(error)
+    def attempt() -> Result:
+        try:
+            return function()
+        except DATABASE_ERRORS as error:
+            cause = str(error.__cause__ or error)
+            if "disk is full" in cause or "disk I/O error" in cause:
+                raise WriteError("the study's file cannot be written; make space") from error
+            raise
 
-    try:
-        return patience.attempt(function, passes, what="the study's database", say=say)
-    except DATABASE_ERRORS as error:
-        if _is_full(error):
-            raise WriteError("the study's file cannot be written; make space") from error
-        raise
-
-
-def _is_full(error: BaseException) -> bool:
-    cause = str(error.__cause__ or error)
-    return "disk is full" in cause or "disk I/O error" in cause
+    return patience.attempt(attempt, *DATABASE_ERRORS, what="the study's database", say=say)
