@@ -8,7 +8,6 @@ It prints how many trials were done, what happened, what was lost, and the drive
 """
 
 import argparse
-import os
 import random
 import signal
 import subprocess
@@ -17,39 +16,27 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from faults.sweeps import NAME, RunningSweep, Sweep, processes_of_ray, wait_for_no_processes
+from faults.sweeps import NAME, RunningSweep, Sweep, flip_a_byte, send, trial_processes, wait_for_no_processes
 
 _SETTLED_SECONDS = 120  # after these the driver has imported and filled what it keeps
 Act = Callable[[RunningSweep, random.Random], None]
 
 
-def trial_process(chance: random.Random) -> int | None:
-    """Choose a process that trains."""
-    found = [number for number, line in processes_of_ray().items() if line.startswith("ray::ImplicitFunc")]
-    return chance.choice(found) if found else None
-
-
 def kill_trial(_running: RunningSweep, chance: random.Random) -> None:
     """Kill one trial's process."""
-    process = trial_process(chance)
-    if process is not None:
-        with suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
+    send(signal.SIGKILL, *chance.sample(found := trial_processes(), min(1, len(found))))
 
 
 def stop_trial(_running: RunningSweep, chance: random.Random) -> None:
     """Have one trial's process stand still for a while."""
-    process = trial_process(chance)
-    if process is not None:
-        with suppress(ProcessLookupError):
-            os.kill(process, signal.SIGSTOP)
-            time.sleep(10)
-            os.kill(process, signal.SIGCONT)
+    chosen = chance.sample(found := trial_processes(), min(1, len(found)))
+    send(signal.SIGSTOP, *chosen)
+    time.sleep(10)
+    send(signal.SIGCONT, *chosen)
 
 
 def damage_checkpoint(running: RunningSweep, chance: random.Random) -> None:
@@ -57,9 +44,7 @@ def damage_checkpoint(running: RunningSweep, chance: random.Random) -> None:
     files = (running.folder / NAME).rglob("checkpoint.pt")
     written = sorted(files, key=lambda path: path.stat().st_mtime)
     if written:
-        content = bytearray(written[-1].read_bytes())
-        content[chance.randrange(len(content))] ^= 255
-        written[-1].write_bytes(content)
+        flip_a_byte(written[-1], chance)
     kill_trial(running, chance)
 
 

@@ -1,6 +1,7 @@
 """Small sweeps of the real command in processes of their own, to do something to."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -155,6 +156,25 @@ def processes_of_ray() -> dict[int, str]:
             if line.startswith("ray::") or "/raylet/raylet" in line or "/gcs/gcs_server" in line:
                 found[int(process.parent.name)] = line
     return found
+
+
+def trial_processes() -> list[int]:
+    """List the processes that train a sweep's trials."""
+    return [number for number, line in processes_of_ray().items() if line.startswith("ray::ImplicitFunc")]
+
+
+def send(kind: signal.Signals, *processes: int) -> None:
+    """Send a signal to processes, of which some may have ended."""
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, kind)
+
+
+def flip_a_byte(path: Path, chance: random.Random) -> None:
+    """Change one byte of a file."""
+    content = bytearray(path.read_bytes())
+    content[chance.randrange(len(content))] ^= 255
+    path.write_bytes(content)
 
 
 def wait_for_no_processes(seconds: float = 90) -> None:

@@ -15,22 +15,41 @@ from pathlib import Path
 
 import pytest
 from faults.record import Record, each_try
-from faults.sweeps import NAME, Outcome, RunningSweep, Sweep, losses, processes_of_ray, wait_for_no_processes
+from faults.sweeps import (
+    NAME,
+    Outcome,
+    RunningSweep,
+    Sweep,
+    flip_a_byte,
+    losses,
+    processes_of_ray,
+    send,
+    trial_processes,
+    wait_for_no_processes,
+)
 
 pytestmark = pytest.mark.faults
 
 
-def trial_processes() -> list[int]:
-    """List the processes that train."""
-    return [number for number, line in processes_of_ray().items() if line.startswith("ray::ImplicitFunc")]
-
-
-def after_a_while(running: RunningSweep, chance: random.Random, most: float = 12) -> None:
-    """Let a sweep get under way, and then a random time pass, but not its end."""
+def begin(folder: Path, chance: random.Random, most: float = 12) -> tuple[Sweep, RunningSweep]:
+    """Have a sweep get under way, and then a random time pass, but not its end."""
+    sweep = Sweep(folder / "sweep")
+    running = sweep.start()
     running.reach()
     deadline = time.monotonic() + most * chance.random()
     while time.monotonic() < deadline and running.process.poll() is None:
         time.sleep(0.02)
+    return sweep, running
+
+
+def resume_if_it_ended(sweep: Sweep, running: RunningSweep, *codes: int) -> None:
+    """Wait for a sweep's end, which is its last trial's or one of the exit codes, and go on where it is not over."""
+    code = running.wait()
+    assert code in (0, *codes) or not codes, running.said()
+    if code:
+        assert "Traceback" not in running.said()
+        wait_for_no_processes()
+        sweep.run_to_its_end(resume=True)
 
 
 @each_try
@@ -46,11 +65,8 @@ def test_everything_killed(tmp_path: Path, chance: random.Random, undisturbed: O
 
 @each_try
 def test_driver_killed(tmp_path: Path, chance: random.Random, undisturbed: Outcome, record: Record) -> None:
-    sweep = Sweep(tmp_path / "sweep")
-    running = sweep.start()
-    after_a_while(running, chance)
-    with suppress(ProcessLookupError):
-        os.kill(running.process.pid, signal.SIGKILL)
+    sweep, running = begin(tmp_path, chance)
+    send(signal.SIGKILL, running.process.pid)
     running.process.wait()
     wait_for_no_processes()  # without its driver, Ray ends by itself
     sweep.run_to_its_end(resume=True)
@@ -59,81 +75,50 @@ def test_driver_killed(tmp_path: Path, chance: random.Random, undisturbed: Outco
 
 @each_try
 def test_trial_killed(tmp_path: Path, chance: random.Random, undisturbed: Outcome, record: Record) -> None:
-    sweep = Sweep(tmp_path / "sweep")
-    running = sweep.start()
-    after_a_while(running, chance, 6)
-    for process in trial_processes()[:1]:
-        with suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
+    sweep, running = begin(tmp_path, chance, 6)
+    send(signal.SIGKILL, *trial_processes()[:1])
     assert running.wait() == 0, running.said()
     record.note("kill -9 of a trial's process", losses(sweep, undisturbed))
 
 
 @each_try
 def test_raylet_killed(tmp_path: Path, chance: random.Random, undisturbed: Outcome, record: Record) -> None:
-    sweep = Sweep(tmp_path / "sweep")
-    running = sweep.start()
-    after_a_while(running, chance)
-    for process, line in processes_of_ray().items():
-        if "/raylet/raylet" in line:
-            with suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
-    code = running.wait()
-    wait_for_no_processes()
-    if code != 0:
-        assert "Traceback" not in running.said()
-        sweep.run_to_its_end(resume=True)
+    sweep, running = begin(tmp_path, chance)
+    send(signal.SIGKILL, *(process for process, line in processes_of_ray().items() if "/raylet/raylet" in line))
+    resume_if_it_ended(sweep, running)
     record.note("kill -9 of the machine's raylet", losses(sweep, undisturbed))
 
 
 @each_try
 def test_asleep(tmp_path: Path, chance: random.Random, undisturbed: Outcome, record: Record) -> None:
-    sweep = Sweep(tmp_path / "sweep")
-    running = sweep.start()
-    after_a_while(running, chance, 6)
+    sweep, running = begin(tmp_path, chance, 6)
     stopped = [running.process.pid, *processes_of_ray()]
-    for process in stopped:
-        with suppress(ProcessLookupError):
-            os.kill(process, signal.SIGSTOP)
+    send(signal.SIGSTOP, *stopped)
     time.sleep(60)
-    for process in stopped:
-        with suppress(ProcessLookupError):
-            os.kill(process, signal.SIGCONT)
-    if running.wait() != 0:
-        assert "Traceback" not in running.said()
-        sweep.run_to_its_end(resume=True)
+    send(signal.SIGCONT, *stopped)
+    resume_if_it_ended(sweep, running)
     record.note("the machine asleep for 60 s", losses(sweep, undisturbed))
 
 
 @each_try
 def test_told_to_end(tmp_path: Path, chance: random.Random, undisturbed: Outcome, record: Record) -> None:
-    sweep = Sweep(tmp_path / "sweep")
-    running = sweep.start()
-    after_a_while(running, chance, 6)
-    with suppress(ProcessLookupError):
-        os.kill(running.process.pid, signal.SIGTERM)
-    code = running.wait()
-    assert code in (0, 130), running.said()
+    sweep, running = begin(tmp_path, chance, 6)
+    send(signal.SIGTERM, running.process.pid)
+    resume_if_it_ended(sweep, running, 130)
     assert "Traceback" not in running.said()
-    if code:
-        sweep.run_to_its_end(resume=True)
     record.note("SIGTERM to the sweep's driver", losses(sweep, undisturbed))
 
 
 @each_try
 def test_checkpoint_damaged(tmp_path: Path, chance: random.Random, undisturbed: Outcome, record: Record) -> None:
-    sweep = Sweep(tmp_path / "sweep")
-    running = sweep.start()
-    after_a_while(running, chance, 6)
+    sweep, running = begin(tmp_path, chance, 6)
     running.kill()
     # the newest of those that were under way: cut in half, or with one byte changed
     written = sorted((sweep.folder / NAME).rglob("checkpoint.pt"), key=lambda path: path.stat().st_mtime)
-    content = bytearray(written[-1].read_bytes())
     if chance.random() < 0.5:
-        del content[len(content) // 2 :]
+        os.truncate(written[-1], written[-1].stat().st_size // 2)
     else:
-        content[chance.randrange(len(content))] ^= 255
-    written[-1].write_bytes(content)
+        flip_a_byte(written[-1], chance)
     sweep.run_to_its_end(resume=True)
     record.note("the newest checkpoint cut in half or changed by a byte", losses(sweep, undisturbed))
 
@@ -148,9 +133,7 @@ def test_disk_full(tmp_path: Path, chance: random.Random, undisturbed: Outcome, 
     if mounted.returncode != 0:
         pytest.skip("this machine lets nobody mount a disk")
     try:
-        sweep = Sweep(folder / "sweep")
-        running = sweep.start()
-        after_a_while(running, chance, 4)
+        sweep, running = begin(folder, chance, 4)
         with suppress(OSError), (folder / "filler").open("wb") as filler:
             while True:
                 filler.write(bytes(1 << 16))
@@ -170,9 +153,7 @@ def test_disk_full(tmp_path: Path, chance: random.Random, undisturbed: Outcome, 
 def test_a_second_sweep_of_the_name(
     tmp_path: Path, chance: random.Random, undisturbed: Outcome, record: Record
 ) -> None:
-    sweep = Sweep(tmp_path / "sweep")
-    running = sweep.start()
-    after_a_while(running, chance, 4)
+    sweep, running = begin(tmp_path, chance, 4)
     second = subprocess.run(
         [sys.executable, "-c", "from dssgan.cli import main; main()", "sweep", "space.py", "--name", NAME, "-o", ".",
          "--resume"], cwd=sweep.folder, capture_output=True, text=True, check=False,

@@ -1,18 +1,16 @@
 """Trainings of the real command to which something happens: their weights come out as if nothing had."""
 
-import os
 import random
 import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import torch
 from faults.record import Record, each_try
-from faults.sweeps import SMALL, processes_of_ray
+from faults.sweeps import SMALL, processes_of_ray, send
 
 from dssgan.training.checkpoint import read_checkpoint
 
@@ -93,8 +91,6 @@ def test_one_of_two_workers_killed(
     let_it_run(process, tmp_path, 4 * chance.random())
     workers = [number for number, line in processes_of_ray().items() if "RayTrainWorker" in line]
     assert len(workers) == 2 or process.poll() is not None
-    for worker in workers[:1]:
-        with suppress(ProcessLookupError):
-            os.kill(worker, signal.SIGKILL)
+    send(signal.SIGKILL, *workers[:1])
     assert finish(process) == 0
     record.note("kill -9 of one of two workers of `dssgan train`", compare(tmp_path, in_two))
