@@ -1,13 +1,14 @@
 """The command line: one command a file, each imported only when it is named."""
 
 import errno
+import os
 import sys
 
 import click
 
 from dssgan import __version__
 from dssgan.cli.lazy import LazyGroup
-from dssgan.errors import DssganError, TrainingInterruptedError, printable
+from dssgan.errors import DssganError, RayEndedError, TrainingInterruptedError, printable
 from dssgan.extras import explain_missing
 
 COMMANDS = ("demo", "data", "train", "sweep", "ensemble", "evaluate", "report", "separate", "live", "models", "export")
@@ -46,6 +47,8 @@ def main() -> None:
         _fail(error.format_message())
     except TrainingInterruptedError as error:
         _fail(str(error), 143)  # as what SIGTERM ends
+    except RayEndedError as error:
+        _fail_at_once(str(error))
     except DssganError as error:
         _fail(str(error))
     except ModuleNotFoundError as error:
@@ -68,5 +71,17 @@ def main() -> None:
 
 
 def _fail(message: str, exit_code: int = 2) -> None:
-    click.echo("dssgan: " + printable(" ".join(message.split())), err=True)
+    _say(message)
     sys.exit(exit_code)
+
+
+def _fail_at_once(message: str) -> None:
+    """Fail without waiting for the threads of Ray, which look for it for a minute."""
+    _say(message)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(2)
+
+
+def _say(message: str) -> None:
+    click.echo("dssgan: " + printable(" ".join(message.split())), err=True)

@@ -13,6 +13,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from dssgan.errors import ConfigError, DssganError
 from dssgan.parallel.joining import require_cluster
 from dssgan.parallel.processes import MapUnordered
+from dssgan.parallel.watch import keep_quiet, shut_down
 
 STARTS = 3  # of Ray on this machine, before that is given up
 
@@ -31,7 +32,7 @@ def ray_running(address: str | None = None, **settings: Any) -> Iterator[None]:
         DssganError: Ray does not start on this machine.
     """
     for logger in ("ray", "ray.tune", "ray.train"):
-        logging.getLogger(logger).setLevel(logging.ERROR)
+        logging.getLogger(logger).setLevel(logging.CRITICAL)
     if ray.is_initialized():
         yield
         return
@@ -45,9 +46,10 @@ def ray_running(address: str | None = None, **settings: Any) -> Iterator[None]:
             _start(settings)
         else:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        keep_quiet()
         yield
     finally:
-        ray.shutdown()
+        shut_down()
         if kept is not None:
             os.environ["RAY_ADDRESS"] = kept
 
@@ -57,9 +59,14 @@ def _start(settings: dict[str, Any]) -> None:
         try:
             ray.init(address="local", log_to_driver=False, logging_level=logging.ERROR, **settings)
         except Exception as error:  # Ray's own are plain ones: a machine that is busy takes longer than it waits
-            ray.shutdown()
+            shut_down()
+            reason = " ".join(str(error).split())[:200]
+            if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError):
+                raise DssganError(
+                    f"Ray has no place for its files ({reason}); set RAY_TMPDIR to the short path of a folder that can "
+                    "be written"
+                ) from error
             if attempt == STARTS - 1:
-                reason = " ".join(str(error).split())[:200]
                 raise DssganError(
                     f"Ray does not start on this machine ({reason}); try again when it is less busy"
                 ) from error

@@ -22,6 +22,11 @@ class Notice:
             self._before = signal.signal(signal.SIGTERM, self._note)
         return self
 
+    def listen(self) -> None:
+        """Heed the signal from now on, in a process whose work is not done in its main thread. To be called in that."""
+        if self._before is None:
+            self.__enter__()
+
     def __exit__(self, *_: object) -> None:
         if self._before is not None:
             signal.signal(signal.SIGTERM, self._before)

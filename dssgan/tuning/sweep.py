@@ -21,10 +21,11 @@ import ray.tune
 
 from dssgan.data.dataset import Dataset
 from dssgan.data.guard import guarded
-from dssgan.errors import ConfigError, WriteError
+from dssgan.errors import ConfigError, RayEndedError, WriteError
 from dssgan.locks import alone_in
 from dssgan.metrics.catalogue import Monitored
 from dssgan.parallel.cluster import ray_running
+from dssgan.parallel.watch import ray_watched
 from dssgan.patience import Patience
 from dssgan.provenance import describe_run
 from dssgan.training.distributed import Workers
@@ -35,6 +36,7 @@ from dssgan.training.store import FolderStore, Store
 from dssgan.tuning.attributes import LEFT_OUT
 from dssgan.tuning.bucket import open_store, require_writable
 from dssgan.tuning.claims import ClaimsKeeper
+from dssgan.tuning.lease import leased
 from dssgan.tuning.limits import Limits
 from dssgan.tuning.node_files import share_songs
 from dssgan.tuning.objectives import FURTHER_OBJECTIVES, metrics_of
@@ -130,7 +132,8 @@ def run_sweep(
     Raises:
         ConfigError: the space does not fit, the place holds a sweep already, there is none to resume, or the cluster
             has no room for a trial.
-        WriteError: a disk is full; nothing is lost, and the sweep can be resumed.
+        RayEndedError: the Ray that was started here ended; nothing is lost, and the sweep can be resumed.
+        WriteError: a disk is full; likewise.
         KeyboardInterrupt: Ctrl-C; likewise.
     """
     dataset = guarded(dataset)
@@ -154,7 +157,7 @@ def run_sweep(
     configs = space.check(settings)
     # a Ray with Train in its trials needs the dashboard's State API to free what a stopped trial held
     local = {"object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": options.workers_per_trial > 1}
-    with _alone_with(store), ray_running(address, **local):
+    with _alone_with(store, say) as taken_over, ray_running(address, **local):
         capacity = Capacity.of_cluster()
         workers = choose_workers(
             capacity, num=options.workers_per_trial, cpus=options.cpus_per_worker, gpus=options.gpus_per_worker
@@ -190,8 +193,18 @@ def run_sweep(
             Limits(options.min_speed, options.max_parameters), train, bring,
         )  # fmt: skip
         concurrent = options.max_concurrent or choose_max_concurrent(capacity, workers)
-        with _Stop(options.max_hours, search) as stop, tempfile.TemporaryDirectory(prefix="dssgan-tune-") as scratch:
+        with (
+            _Stop(options.max_hours, search, taken_over) as stop, ray_watched(stop.lose_ray),
+            tempfile.TemporaryDirectory(prefix="dssgan-tune-") as scratch,
+        ):  # fmt: skip
             _fit(plan, search, PruningScheduler(pruner), stop, listener, concurrent, Path(scratch))
+        if stop.lost is not None:
+            raise RayEndedError(
+                f"{store}: Ray on this machine ended under the sweep ({stop.lost} is gone, perhaps for want of "
+                "memory); nothing is lost, add --resume to go on"
+            )
+        if taken_over():
+            raise ConfigError(f"{store}: another process has taken this sweep over, which goes on there")
     result = read_trials(store, study)
     write_table(result)
     if search.interruption is not None:
@@ -319,13 +332,20 @@ def _open_study(
 
 
 @contextmanager
-def _alone_with(store: Store) -> Iterator[None]:
-    """See to it that the place can be written and, where it can be seen, that no other process runs the same sweep."""
+def _alone_with(store: Store, say: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
+    """See to it that the place can be written, and that no other process runs the same sweep.
+
+    Yields:
+        Whether another process has taken it over meanwhile.
+    """
     with ExitStack() as stack:
         if isinstance(store, FolderStore):
             stack.enter_context(alone_in(store.root, "sweep"))
-        require_writable(store)
-        yield
+            require_writable(store)
+            yield lambda: False
+        else:
+            require_writable(store)
+            yield stack.enter_context(leased(store, say))
 
 
 def _fit(
@@ -356,6 +376,9 @@ def _fit(
     )  # fmt: skip
     try:
         tuner.fit()
+    except KeyboardInterrupt:
+        if stop.lost is None:
+            raise
     except Exception:
         if search.interruption is None:
             raise
@@ -367,13 +390,16 @@ class _Stop(ray.tune.Stopper):  # type: ignore[misc]
     Args:
         max_hours: from now; None for no limit.
         search: knows of full disks.
+        taken_over: whether another process runs this sweep now.
     """
 
-    def __init__(self, max_hours: float | None, search: StudySearch) -> None:
+    def __init__(self, max_hours: float | None, search: StudySearch, taken_over: Callable[[], bool]) -> None:
         self._deadline = None if max_hours is None else time.monotonic() + 3600 * max_hours
         self._search = search
+        self._taken_over = taken_over
         self._before: dict[int, Any] = {}
         self.pressed = False
+        self.lost: str | None = None  # which of Ray's processes is gone
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:  # noqa: ARG002
         return False
@@ -381,7 +407,12 @@ class _Stop(ray.tune.Stopper):  # type: ignore[misc]
     def stop_all(self) -> bool:
         """Say whether it is over."""
         late = self._deadline is not None and time.monotonic() > self._deadline
-        return self.pressed or late or self._search.interruption is not None
+        return self.pressed or late or self._search.interruption is not None or self._taken_over()
+
+    def lose_ray(self, process: str) -> None:
+        """End the sweep at once: any further call would have Ray end this process without a word."""
+        self.lost = process
+        signal.raise_signal(signal.SIGINT)
 
     def __enter__(self) -> "_Stop":
         if threading.current_thread() is threading.main_thread():
@@ -392,6 +423,8 @@ class _Stop(ray.tune.Stopper):  # type: ignore[misc]
         self._restore()
 
     def _press(self, _number: int, _frame: FrameType | None) -> None:
+        if self.lost is not None:
+            raise KeyboardInterrupt  # Tune lets this through, without an attempt to stop its trials
         self.pressed = True
         self._restore()  # a second one is not waited for
 

@@ -1,5 +1,7 @@
 """One trial of a sweep: a training inside Ray Tune."""
 
+import os
+import signal
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,10 +12,11 @@ import ray.tune
 import torch
 
 from dssgan.data.dataset import Bring, Dataset, where_it_is
-from dssgan.errors import DssganError, WriteError
+from dssgan.errors import DssganError, TrainingInterruptedError, WriteError
 from dssgan.training.checkpoint import has_checkpoint, read_checkpoint
 from dssgan.training.config import TrainConfig
 from dssgan.training.distributed import Workers, train_distributed
+from dssgan.training.notice import Notice
 from dssgan.training.phases import TrainingResult, train
 from dssgan.training.settings import make_config
 from dssgan.training.shared_phases import SharedPhases
@@ -24,7 +27,18 @@ from dssgan.tuning.space import combine
 
 GIVEN_UP = "given_up.txt"  # in a trial's folder: why nobody shall try again
 
+_TOLD = Notice()  # this process, that its machine is about to be taken away
+
 Train = Callable[..., TrainingResult]
+
+
+class Noticing:
+    """Has a trial's process heed SIGTERM. Tune makes its trainable of this class too, as of any in `__mixins__`."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Listen. Tune calls this in the process's main thread, which alone may, and trains in another."""
+        _TOLD.listen()
+        super().setup(config)  # type: ignore[misc]
 
 
 @dataclass(frozen=True)
@@ -62,8 +76,9 @@ def trial_name(number: int) -> str:
 def run_trial(trial: dict[str, Any], *, plan: TrialPlan) -> None:
     """Train one trial's separator and report each validation to Tune.
 
-    A trial that has a checkpoint goes on from it. A training that diverges, settings that cannot work together, or a
-    process that dies again and again end the trial; the sweep goes on. So does it where a separator misses a limit. A
+    A trial that has a checkpoint goes on from it. SIGTERM has its process write one and end; Tune starts the trial
+    again, on another machine where this one is gone. A training that diverges, settings that cannot work together, or
+    a process that dies again and again end the trial; the sweep goes on. So does it where a separator misses a limit. A
     full disk breaks a trial off: it is not the trial's fault, and it goes on when there is space.
 
     Args:
@@ -92,6 +107,8 @@ def run_trial(trial: dict[str, Any], *, plan: TrialPlan) -> None:
             shared = SharedPhases(plan.store, TrialClaims(plan.claims, trial["number"]))
         run = _in_one_process if plan.workers.num == 1 else _in_several
         outcome = run(config, name, plan, shared)
+    except TrainingInterruptedError:
+        os._exit(128 + signal.SIGTERM)
     except WriteError as error:
         ray.tune.report({"interrupted": str(error)})
     except DssganError as error:
@@ -101,6 +118,9 @@ def run_trial(trial: dict[str, Any], *, plan: TrialPlan) -> None:
         ray.tune.report(
             {"score": outcome.score, "best_score": outcome.score, "epoch": outcome.epochs, "finished": True}
         )
+
+
+run_trial.__mixins__ = (Noticing,)  # type: ignore[attr-defined]
 
 
 def _describe_place(workers: Workers) -> str:
@@ -128,8 +148,13 @@ def _in_one_process(config: TrainConfig, name: str, plan: TrialPlan, shared: Sha
             if position.history:
                 ray.tune.report(position.history[-1])  # the report may have been lost with the process
         dataset = plan.bring(plan.dataset)
-        outcome = plan.train(config, dataset, folder, report=report, resume_from=resume_from, shared_phases=shared)
+        outcome = plan.train(
+            config, dataset, folder, report=report, resume_from=resume_from, shared_phases=shared, notice=_TOLD
+        )
         plan.store.publish(name)
+    except TrainingInterruptedError:
+        plan.store.publish(name)
+        raise
     finally:
         plan.store.forget(name)
     return outcome

@@ -10,8 +10,10 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from faults.record import Record, each_try
@@ -29,11 +31,45 @@ from faults.sweeps import (
 )
 
 pytestmark = pytest.mark.faults
+_FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 
 
-def begin(folder: Path, chance: random.Random, most: float = 12) -> tuple[Sweep, RunningSweep]:
+@contextmanager
+def no_more_memory() -> Iterator[Path | None]:
+    """Make a control group whose processes get no further memory.
+
+    Yields:
+        The file that takes a process's number; None where this process may make none.
+    """
+    groups = Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup")  # of version 1, of version 2
+    made = None
+    for group, limit in zip(groups, ("memory.limit_in_bytes", "memory.max"), strict=True):
+        with suppress(OSError):
+            made = group / f"dssgan-{os.getpid()}"
+            made.mkdir()
+            (made / limit).write_text(str(1 << 20))
+            break
+    else:
+        yield None
+        return
+    try:
+        yield made / "cgroup.procs"
+    finally:
+        made.rmdir()
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a file so that whoever reads it meanwhile finds the one text or the other."""
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    new.replace(path)
+
+
+def begin(
+    folder: Path, chance: random.Random, most: float = 12, environment: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Sweep, RunningSweep]:
     """Have a sweep get under way, and then a random time pass, but not its end."""
-    sweep = Sweep(folder / "sweep")
+    sweep = Sweep(folder / "sweep", environment=environment)
     running = sweep.start()
     running.reach()
     deadline = time.monotonic() + most * chance.random()
@@ -79,6 +115,43 @@ def test_trial_killed(tmp_path: Path, chance: random.Random, undisturbed: Outcom
     send(signal.SIGKILL, *trial_processes()[:1])
     assert running.wait() == 0, running.said()
     record.note("kill -9 of a trial's process", losses(sweep, undisturbed))
+
+
+@each_try
+def test_trial_told_to_end(tmp_path: Path, chance: random.Random, undisturbed: Outcome, record: Record) -> None:
+    sweep, running = begin(tmp_path, chance, 6)
+    send(signal.SIGTERM, *trial_processes()[:1])
+    assert running.wait() == 0, running.said()
+    record.note("a spot machine's notice (SIGTERM) to a trial's process", losses(sweep, undisturbed))
+
+
+@each_try
+def test_trial_out_of_memory(tmp_path: Path, chance: random.Random, undisturbed: Outcome, record: Record) -> None:
+    with no_more_memory() as processes:
+        if processes is None:
+            pytest.skip("a control group is made for this, which root alone may")
+        sweep, running = begin(tmp_path, chance, 6)
+        for process in trial_processes()[:1]:
+            with suppress(OSError):  # it has ended
+                processes.write_text(str(process))
+        assert running.wait() == 0, running.said()
+        record.note("a trial out of memory, killed by the kernel", losses(sweep, undisturbed))
+
+
+@each_try
+@pytest.mark.skipif(not _FAKETIME, reason="needs libfaketime (Debian: faketime)")
+def test_clock_jumps_back(tmp_path: Path, chance: random.Random, undisturbed: Outcome, record: Record) -> None:
+    shift = tmp_path / "shift"
+    shift.write_text("+0")
+    clock = {
+        "LD_PRELOAD": str(_FAKETIME[0]), "FAKETIME_TIMESTAMP_FILE": str(shift), "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }  # fmt: skip
+    sweep, running = begin(tmp_path, chance, 6, clock)
+    replace_text(shift, "-3600s")
+    assert running.wait() == 0, running.said()
+    assert running.said().count("Traceback") == 0
+    record.note("the clock jumps back by an hour", losses(sweep, undisturbed))
 
 
 @each_try

@@ -67,6 +67,16 @@ def test_a_busy_machine_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not ray.is_initialized()
 
 
+@pytest.mark.parametrize("kind", ["a path that is too long for a socket", "a file"])
+def test_a_place_that_ray_cannot_use_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    place = tmp_path / ("x" * 120 if kind != "a file" else "file")
+    place.touch() if kind == "a file" else place.mkdir()
+    monkeypatch.setenv("RAY_TMPDIR", str(place))
+    with pytest.raises(DssganError, match=r"Ray has no place for its files .*; set RAY_TMPDIR to the short path"):  # noqa: SIM117
+        with ray_running(num_cpus=1, include_dashboard=False):
+            pass
+
+
 def test_no_cluster_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     with pytest.raises(ConfigError, match="nowhere: is no address of a Ray cluster"), cluster_map("nowhere"):

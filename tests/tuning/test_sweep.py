@@ -18,6 +18,7 @@ import ray
 from dssgan.data.dataset import Dataset
 from dssgan.errors import ConfigError
 from dssgan.separators.bundle import load_bundle
+from dssgan.training.checkpoint import read_checkpoint
 from dssgan.training.config import TrainConfig
 from dssgan.training.phases import Report, TrainingResult, train
 from dssgan.tuning.options import SearchOptions
@@ -136,6 +137,35 @@ def test_a_trial_that_dies_again_and_again_is_given_up(tmp_path: Path, bundled: 
     (trial,) = result.trials
     assert trial.state == "fail"
     assert "its process ended 3 times without a validation between" in str(trial.error)
+
+
+def told_to_end_at_its_start(
+    config: TrainConfig, dataset: Dataset, folder: Path, *, resume_from: Path | None, **further: Any
+) -> TrainingResult:
+    """Train in a process whose machine is about to be taken away; the second time, note what it goes on from."""
+    if resume_from is None:
+        os.kill(os.getpid(), signal.SIGTERM)
+    else:
+        _, position = read_checkpoint(resume_from)
+        (folder / "goes_on_from").write_text(f"{position.epoch} {position.steps_done}")
+    return train(config, dataset, folder, resume_from=resume_from, **further)
+
+
+def test_a_trial_that_is_told_to_end_goes_on_from_the_step(tmp_path: Path, bundled: Dataset) -> None:
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    try:
+        result = run_sweep(
+            SearchSpace("space.py", SPACE.format(rates="[1e-3]")), bundled, tmp_path, name="test",
+            settings=SMALL | {"supervised_epochs": 1, "adversarial_epochs": 0, "steps_per_epoch": 300},
+            options=SearchOptions(1, pruner="none", share_phase_one=False), train=told_to_end_at_its_start,
+        )  # fmt: skip
+    finally:
+        ray.cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
+    (trial,) = result.trials
+    assert (trial.state, trial.steps, trial.error) == ("complete", 300, None)
+    epoch, step = (tmp_path / "trials/0000/goes_on_from").read_text().split()
+    assert epoch == "0"
+    assert 1 <= int(step) < 300
 
 
 DRIVER = """
