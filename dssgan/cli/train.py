@@ -58,10 +58,10 @@ def command(
     from dssgan.errors import ConfigError, TrainingInterruptedError
     from dssgan.locks import alone_in
     from dssgan.provenance import describe_run
-    from dssgan.training.checkpoint import has_checkpoint
+    from dssgan.training.checkpoint import has_checkpoint, read_checkpoint
     from dssgan.training.notice import Notice
     from dssgan.training.phases import TrainingResult, train
-    from dssgan.training.resume import require_resumable
+    from dssgan.training.resume import phase_to_resume, require_resumable
 
     terminal = Terminal(quiet=quiet)
     if has_checkpoint(output) and not resume:
@@ -71,7 +71,9 @@ def command(
     recorded = read_record(output) if resume else {}
     config = make_config(recorded.get("settings", {}), given)
     if recorded:
-        require_resumable(str(output), recorded["settings"], config.as_settings())
+        _, position = read_checkpoint(output)
+        phase = phase_to_resume(recorded["settings"], position.phase)
+        require_resumable(str(output), recorded["settings"], config.as_settings(), phase=phase)
     dataset = load_again(data, recorded, str(output))
     workers = workers or recorded.get("workers", 1)
     with terminal.progress("Looking through the songs") as progress:

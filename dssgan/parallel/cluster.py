@@ -1,5 +1,6 @@
 """Ray clusters: start or join one quietly, and run tasks on its machines."""
 
+import errno
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,7 @@ from dssgan.parallel.joining import require_cluster
 from dssgan.parallel.processes import MapUnordered
 from dssgan.parallel.watch import keep_quiet, shut_down
 
+_OF_A_PLACE = (errno.EACCES, errno.EEXIST, errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS)
 STARTS = 3  # of Ray on this machine, before that is given up
 
 
@@ -61,7 +63,7 @@ def _start(settings: dict[str, Any]) -> None:
         except Exception as error:  # Ray's own are plain ones: a machine that is busy takes longer than it waits
             shut_down()
             reason = " ".join(str(error).split())[:200]
-            if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError):
+            if isinstance(error, OSError) and (error.errno in _OF_A_PLACE or "AF_UNIX path" in reason):
                 raise DssganError(
                     f"Ray has no place for its files ({reason}); set RAY_TMPDIR to the short path of a folder that can "
                     "be written"

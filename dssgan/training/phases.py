@@ -28,7 +28,7 @@ from dssgan.training.config import TrainConfig, phase_one_key
 from dssgan.training.gan import GAN
 from dssgan.training.logbook import Logbook
 from dssgan.training.memory import require_memory
-from dssgan.training.resume import require_resumable
+from dssgan.training.resume import phase_to_resume, require_resumable
 from dssgan.training.self_boost import SelfBoosting
 from dssgan.training.shared_phases import SharedPhases
 from dssgan.training.validation import Validation
@@ -326,8 +326,8 @@ class _Training:
             self._start_phase_two()
 
     def _start_phase_two(self) -> None:
-        self._seed()  # the same phase two follows whether phase one was trained here or taken over
         if self.phase_two.epochs:
+            self._seed()  # the same phase two follows whether phase one was trained here or taken over
             self.gan.start_phase_two(self.best_weights if self.phase_two.init == "warm" else self._first_weights())
             self.position.phase_best_score, self.position.num_bad_epochs = -math.inf, 0
         self._save(write_bundle=True)
@@ -384,6 +384,7 @@ class _Training:
         state, self.position = read_checkpoint(folder)
         if "settings" not in state:
             raise ModelError(f"{folder}: its checkpoint is of an earlier version of dssgan; start another training")
+        self.position.phase = phase_to_resume(state["settings"], self.position.phase)
         require_resumable(str(folder), state["settings"], self.origin["config"], phase=self.position.phase)
         if state["data"] != self.origin["data"]["fingerprint"]:
             raise ConfigError(f"{folder}: was trained on other data; go on with that, or start another training")

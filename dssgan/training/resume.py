@@ -31,8 +31,25 @@ def require_resumable(
             continue
         if key in EXTENDABLE and _is_more(before, after) and not (key == "phase_one.epochs" and phase == 2):
             continue
-        hint = "only more extends it" if key in EXTENDABLE else "go on with that, or start another training"
+        hint = "go on with that, or start another training"
+        if key in EXTENDABLE:
+            hint = (
+                "only more extends it" if not _is_more(before, after) else "that phase is over; extend phase_two.epochs"
+            )
         raise ConfigError(f"{what}: was trained with {key}={before}, not {after}; {hint}")
+
+
+def phase_to_resume(recorded: Mapping[str, Any], phase: int) -> int:
+    """Say in which phase a training goes on: one that had no second phase is still in its first, which may grow.
+
+    Args:
+        recorded: its settings, nested.
+        phase: that its checkpoint is in.
+
+    Returns:
+        1 or 2.
+    """
+    return phase if lay_out(recorded).get("phase_two", {}).get("epochs", 1) else 1
 
 
 def _is_more(before: Any, after: Any) -> bool:

@@ -94,12 +94,14 @@ def test_train_then_resume_and_separate(tmp_path: Path) -> None:
         (["alpha=0.5"], "alpha=0.0, not 0.5"),
         (["separator.num_layers=3"], "separator.num_layers=2, not 3"),
         (["phase_two.epochs=0"], "phase_two.epochs=1, not 0; only more extends it"),
+        (["phase_one.epochs=2"], "phase_one.epochs=1, not 2; that phase is over"),
         (["--data", "other"], "was begun with other data"),
     ):
         refused = dssgan("train", *words, "-o", "run", "--resume", cwd=tmp_path)
         assert refused.returncode == 2, words
         assert message in refused.stderr.splitlines()[-1]
         assert "Traceback" not in refused.stderr
+        assert json.loads((tmp_path / "run" / "run.json").read_text()) == record
     with alone_in(tmp_path / "run", "training"):
         assert "another process runs this training" in dssgan("train", "-o", "run", "--resume", cwd=tmp_path).stderr
     # what it began with need not be said again

@@ -1,10 +1,12 @@
 """A cluster of two hosts, for real: launched, searched on, shut down. Minutes, so only on demand: pytest -m cluster."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from socket import create_connection, create_server
@@ -80,6 +82,11 @@ def write_config(path: Path, made: hosts.Hosts) -> None:
     for commands in (config["head_start_ray_commands"], config["worker_start_ray_commands"]):
         commands[-1] += " --num-cpus=1 --object-store-memory=200000000"
     path.write_text(yaml.safe_dump(config, sort_keys=False))
+
+
+def trains(host: hosts.Host) -> bool:
+    """Say whether a trial runs on a host."""
+    return any(line.startswith("ray::ImplicitFunc") for line in host.processes().values())
 
 
 @pytest.fixture
@@ -161,6 +168,16 @@ def test_a_sweep_on_two_hosts_from_ray_up_to_ray_down(tmp_path: Path, two_hosts:
     # TensorBoard's files are named after the machine that writes them: events.out.tfevents.TIME.MACHINE...
     machines = [path.name.split(".")[4] for path in sweeps.glob("two/trials/*/tensorboard/events.out.tfevents.*")]
     assert set(machines) == {two_hosts.head.name, two_hosts.worker.name}
+
+    with step("dssgan sweep, under which a machine dies"):
+        command = f"dssgan sweep quick {SMALL} --trials {TRIALS} --name dies -o {sweeps} --address auto {ALL}"
+        with ThreadPoolExecutor(1) as pool:
+            sweep = pool.submit(on_head, command)
+            hosts.until(lambda: trains(two_hosts.worker), "no trial gets to the worker", SECONDS_TO_JOIN)
+            for number in two_hosts.worker.processes():
+                os.kill(number, signal.SIGKILL)
+            assert "Traceback" not in sweep.result()
+        assert f"{TRIALS} complete" in on_head(f"dssgan sweep status dies -o {sweeps}")
 
     with step("ray down"):
         run("ray", "down", "--yes", cluster)

@@ -13,6 +13,8 @@ from faults.sweeps import NAME, Outcome, Sweep, outcome_of, wait_for_no_processe
 from moto.server import ThreadedMotoServer
 from tuning import postgresql
 
+from dssgan.tuning.bucket import join, open_store
+
 pytestmark = pytest.mark.faults
 SECONDS_AWAY = 20
 
@@ -85,3 +87,26 @@ def test_bucket_away(
     found = outcome_of(place.replace("FOLDER", f"{folder}/{NAME}"))
     wait_for_no_processes()
     record.note("the bucket away for 20 s", "nothing" if found == undisturbed_in_bucket else f"found {found}")
+
+
+@each_try
+def test_a_second_sweep_of_the_name_in_the_bucket(
+    tmp_path: Path, bucket: tuple[ThreadedMotoServer, str], undisturbed_in_bucket: Outcome, record: Record, number: int
+) -> None:
+    place = bucket[1].replace("FOLDER", f"doubled-{number}")
+    running = Sweep(tmp_path / "sweep", ("-o", place)).start()
+    running.reach(lambda: _is_begun(place))
+    second = Sweep(tmp_path / "second", ("-o", place)).start(resume=True)
+    assert second.wait() == 2, second.said()
+    assert "another process runs this sweep" in second.said()
+    assert running.wait() == 0, running.said()
+    found = outcome_of(join(place, NAME))
+    wait_for_no_processes()
+    record.note(
+        "a second sweep started under the name in the bucket",
+        "nothing" if found == undisturbed_in_bucket else f"found {found}",
+    )
+
+
+def _is_begun(place: str) -> bool:
+    return open_store(join(place, NAME)).read_text("sweep.json") is not None

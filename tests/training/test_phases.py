@@ -79,6 +79,25 @@ def test_resumed_equals_uninterrupted(tmp_path: Path, bundled: Dataset, stop_at:
         assert torch.equal(value, parts[name]), name
 
 
+def test_a_training_without_a_second_phase_is_extended(tmp_path: Path, bundled: Dataset) -> None:
+    # by more of its first phase, and then by a second one: as if it had been meant so from the beginning
+    short, longer, whole = (
+        config(supervised_epochs=one, adversarial_epochs=two) for one, two in ((1, 0), (2, 0), (2, 1))
+    )
+    run(tmp_path / "grows", bundled, short)
+    for settings, epochs in ((longer, [2]), (whole, [3])):
+        outcome, reports = run(tmp_path / "grows", bundled, settings, resume=True)
+        assert [metrics["epoch"] for metrics in reports] == epochs
+        expected, _ = run(tmp_path / f"{epochs}", bundled, settings)
+        assert outcome is not None
+        assert expected is not None
+        assert outcome.score == expected.score
+        found = weights(tmp_path / "grows")
+        assert all(torch.equal(value, found[name]) for name, value in weights(tmp_path / f"{epochs}").items())
+    with pytest.raises(ConfigError, match=r"phase_one\.epochs=2, not 3; that phase is over; extend phase_two\.epochs"):
+        run(tmp_path / "grows", bundled, config(supervised_epochs=3, adversarial_epochs=1), resume=True)
+
+
 def test_early_stopping_keeps_the_axis(tmp_path: Path, bundled: Dataset) -> None:
     # a separator that learns nothing never improves after its first validation
     settings = config(
