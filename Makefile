@@ -17,7 +17,7 @@ demo: .venv/.ready
 
 test: .venv/.ready
 	@command -v chromedriver >/dev/null || ./tools/browser.sh || echo "Without a browser its tests are skipped."
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not faults"
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 RAY_worker_niceness=0 $(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not faults"
 
 test-cluster: .venv/.ready
 	$(BIN)/python -m pytest -m cluster --durations=0 -s -rs

@@ -34,7 +34,7 @@ def sweep_section(folder: Path) -> Section:
     """
     store = open_store(folder)
     record = read_record(store)
-    status = read_status(store, record["study"], record["study_url"])
+    status = read_status(store)
     study = find_study(store, record["study"], record["study_url"])
     scored = [trial for trial in status.result.trials if trial.score is not None]
     drawn: list[Part | None] = [

@@ -78,12 +78,11 @@ class Status:
     seconds_left: float | None
 
 
-def read_status(store: Store, name: str, study_url: str | None = None) -> Status:
+def read_status(store: Store, study_url: str | None = None) -> Status:
     """Read where a sweep stands.
 
     Args:
         store: of the sweep.
-        name: of the study.
         study_url: an Optuna storage URL; None for the one that the sweep was begun with.
 
     Returns:
@@ -93,7 +92,7 @@ def read_status(store: Store, name: str, study_url: str | None = None) -> Status
         ConfigError: there is no such sweep.
     """
     record = read_record(store)
-    study = find_study(store, name, study_url or record["study_url"])
+    study = find_study(store, record["study"], study_url or record["study_url"])
     trials = [trial for trial in study.get_trials(deepcopy=False) if TAKEN_OVER not in trial.user_attrs]
     settings = {trial.number: trial.user_attrs[SETTINGS] for trial in trials if SETTINGS in trial.user_attrs}
     running = tuple(_running(trial) for trial in trials if trial.state == TrialState.RUNNING)

@@ -115,7 +115,7 @@ def run_sweep(
         settings: nested settings for all trials; they win over drawn ones. A sweep that goes on takes those it was
             begun with, and refuses others.
         options: how to search, and with what. A sweep that goes on may have more trials.
-        name: of the study.
+        name: of the study; one that goes on keeps its own, whatever its folder is called now.
         data_path: where the data set is, for the record; None for the bundled songs.
         study_url: an Optuna storage URL; None for a SQLite file in the folder.
         warm_start: earlier studies to learn from.
@@ -168,7 +168,7 @@ def run_sweep(
         learnt = replace(dataset, test=())
         bring = share_songs(learnt, parent or store, say)
         score = make_config(settings).monitored
-        study = _open_study(store, name, study_url, options, score, resume=resume)
+        study = _open_study(store, begun["study"] if begun else name, study_url, options, score, resume=resume)
         pruner = make_pruner(options.pruner, configs, options.reduction_factor)
         if pruner is not None:
             replay(pruner, study.get_trials(deepcopy=False))

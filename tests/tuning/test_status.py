@@ -52,7 +52,7 @@ def sweep(tmp_path: Path) -> Path:
 
 
 def test_status_by_hand(sweep: Path) -> None:
-    status = read_status(FolderStore(sweep), "mine")
+    status = read_status(FolderStore(sweep))
     assert [found.state for found in status.result.trials] == [
         "complete", "pruned", "complete", "fail", "left out", "running", "running",
     ]  # fmt: skip
@@ -110,7 +110,7 @@ def test_watching_ends_with_the_sweep(sweep: Path) -> None:
 
 def test_no_sweep_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="holds no sweep; check the name and --storage-path"):
-        read_status(FolderStore(tmp_path / "nowhere"), "mine")
+        read_status(FolderStore(tmp_path / "nowhere"))
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def command(
 
     terminal = Terminal(quiet=quiet)
     store = open_store(join(place, name))
-    searched = read_status(store, name, study)
+    searched = read_status(store, study)
     recorded = read_record(store)
     settings = lay_out(recorded["settings"])
     settings.get("phase_one", {}).pop("seed", None)  # each finalist is trained with several

@@ -35,7 +35,7 @@ def command(name: str, place: str, study: str | None, top: int, watch: bool, qui
 
     terminal = Terminal(quiet=quiet)
     while True:
-        status = read_status(open_store(join(place, name)), name, study)
+        status = read_status(open_store(join(place, name)), study)
         if watch:
             terminal.console.clear()
         show_status(terminal, status, top)
