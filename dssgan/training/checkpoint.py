@@ -161,6 +161,21 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, Any], Position]:
     raise ModelError(f"{folder}: {names} truncated or damaged; delete them and start without --resume")
 
 
+def can_resume(folder: Path) -> bool:
+    """Say whether there is an undamaged checkpoint; of damaged ones alone, log that the training begins anew.
+
+    For those whom nobody can ask: a sweep's trials begin anew rather than fail.
+    """
+    if not has_checkpoint(folder):
+        return False
+    try:
+        read_checkpoint(folder)
+    except ModelError:
+        _LOGGER.warning("%s: every checkpoint is truncated or damaged; the training begins anew", folder)
+        return False
+    return True
+
+
 def _read(file: Path) -> tuple[dict[str, Any], Position]:
     with zipfile.ZipFile(file) as archive:
         damaged = archive.testzip()  # torch itself does not compare the checksums that it writes

@@ -307,8 +307,9 @@ class _Training:
         folder = self.shared.folder(self.key)
         try:
             state, self.position = read_checkpoint(folder)
-        except ModelError as error:
-            raise ModelError(f"{folder}: damaged; delete this folder to train the phase again") from error
+        except ModelError:
+            _LOGGER.warning("%s: truncated or damaged; the shared phase is trained again", folder)
+            return
         position = self.position
         self.best_weights = self._on_device(state["best_weights"])
         position.reused_seconds = position.seconds

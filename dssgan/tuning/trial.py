@@ -13,7 +13,7 @@ import torch
 
 from dssgan.data.dataset import Bring, Dataset, where_it_is
 from dssgan.errors import DssganError, TrainingInterruptedError, WriteError
-from dssgan.training.checkpoint import has_checkpoint, read_checkpoint
+from dssgan.training.checkpoint import can_resume, read_checkpoint
 from dssgan.training.config import TrainConfig
 from dssgan.training.distributed import Workers, train_distributed
 from dssgan.training.notice import Notice
@@ -141,7 +141,7 @@ def _in_one_process(config: TrainConfig, name: str, plan: TrialPlan, shared: Sha
         plan.store.publish(name)
         ray.tune.report(metrics)
 
-    resume_from = folder if has_checkpoint(folder) else None
+    resume_from = folder if can_resume(folder) else None
     try:
         if resume_from is not None:
             _, position = read_checkpoint(resume_from)

@@ -275,3 +275,15 @@ def test_the_sound_of_a_video_is_as_long_as_itself(tmp_path: Path, suffix: str) 
     )  # fmt: skip
     assert files.probe(video).seconds == pytest.approx(4, abs=0.05)
     assert files.read(video).shape[1] == files.probe(video).num_frames
+
+
+def test_an_mp3_in_a_wav_ends_where_its_sound_ends(tmp_path: Path) -> None:
+    """Its header counts whole mp3 frames and the encoder's delay, which decode to nothing."""
+    noise = 0.1 * np.random.default_rng(0).standard_normal((2, 5 * 44100)).astype(np.float32)
+    files.write(tmp_path / "n.wav", noise, 44100)
+    wav = tmp_path / "m.wav"
+    _ffmpeg("-i", tmp_path / "n.wav", "-c:a", "libmp3lame", "-f", "wav", wav)
+    whole = files.read(wav)
+    assert whole.shape[1] / 44100 == pytest.approx(5, abs=0.1)
+    start = whole.shape[1] - 1000
+    np.testing.assert_allclose(files.read(wav, start, 1000), whole[:, start:], atol=1e-3)

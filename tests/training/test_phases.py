@@ -21,6 +21,7 @@ from dssgan.training.checkpoint import (
     CHECKPOINT_FILE,
     PREVIOUS_FILE,
     Position,
+    can_resume,
     has_checkpoint,
     read_checkpoint,
     write_checkpoint,
@@ -185,7 +186,9 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(
         assert torch.equal(value, parts[name]), name
 
 
-def test_checkpoints_that_are_all_damaged_are_named(tmp_path: Path, bundled: Dataset) -> None:
+def test_checkpoints_that_are_all_damaged_are_named(
+    tmp_path: Path, bundled: Dataset, caplog: pytest.LogCaptureFixture
+) -> None:
     run(tmp_path, bundled, config(), stop_at=2)
     for name in (CHECKPOINT_FILE, PREVIOUS_FILE):
         (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:1000])
@@ -193,6 +196,27 @@ def test_checkpoints_that_are_all_damaged_are_named(tmp_path: Path, bundled: Dat
         run(tmp_path, bundled, config(), resume=True)
     with pytest.raises(ModelError, match="to resume from"):
         run(tmp_path / "empty", bundled, config(), resume=True)
+    # a sweep's trial has nobody to ask
+    assert not can_resume(tmp_path)
+    assert "every checkpoint is truncated or damaged; the training begins anew" in caplog.text
+    assert not can_resume(tmp_path / "empty")
+    run(tmp_path, bundled, config(), stop_at=1)
+    assert can_resume(tmp_path)
+
+
+def test_a_damaged_shared_phase_is_trained_again(
+    tmp_path: Path, bundled: Dataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    phase_one = tmp_path / "phase_one"
+    run(tmp_path / "first", bundled, config(), phase_one_folder=phase_one)
+    for file in phase_one.rglob("checkpoint*.pt"):
+        file.write_bytes(file.read_bytes()[:-1000])
+    _, reports = run(tmp_path / "second", bundled, config(), phase_one_folder=phase_one)
+    assert "the shared phase is trained again" in caplog.text
+    assert [metrics["epoch"] for metrics in reports] == [1, 2, 3, 4]
+    assert all("reused_until" not in metrics for metrics in reports)
+    first, second = weights(tmp_path / "first"), weights(tmp_path / "second")
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
 
 
 def test_as_many_checkpoints_are_kept_as_asked_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,10 +1,16 @@
 """A study's trials as Tune asks for them, without Tune."""
 
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
 import optuna
 import pytest
 
 from dssgan.tuning.search import MAX_STARTS, StudySearch
 from dssgan.tuning.space import SearchSpace
+from dssgan.tuning.storage import open_storage
 
 SPACE = SearchSpace("space.py", 'def space(trial):\n    trial.suggest_float("alpha", 1e-4, 1e-1, log=True)\n')
 FINISHED = "FINISHED"
@@ -55,3 +61,18 @@ def test_one_that_never_begins_fails(study: optuna.Study) -> None:
     searching.on_trial_complete("the next", result_of(1.0))
     assert searching.suggest("no more") == FINISHED
     assert [trial.state.name for trial in study.trials] == ["FAIL", "COMPLETE"]
+
+
+def test_a_reader_that_locks_the_studys_file_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "study.db"
+    searching = search(optuna.create_study(storage=open_storage(f"sqlite:///{path}"), direction="maximize"), 2)
+    reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    reader.execute("BEGIN EXCLUSIVE")
+    letting_go = threading.Timer(1.5, reader.execute, ["ROLLBACK"])
+    letting_go.start()
+    began = time.monotonic()
+    assert searching.suggest("a")["number"] == 0
+    assert time.monotonic() - began > 1
+    assert searching.interruption is None
+    letting_go.join()
+    reader.close()

@@ -223,6 +223,19 @@ def test_killed_and_resumed_loses_and_doubles_no_trial(tmp_path: Path, bundled: 
         assert after[number].score == score
 
 
+def test_a_second_sweep_may_not_add_to_the_study_of_the_first(tmp_path: Path, bundled: Dataset) -> None:
+    url = f"sqlite:///{tmp_path / 'shared.db'}"
+    study = optuna.create_study(storage=open_storage(url), study_name="test", direction="maximize")
+    study.tell(study.ask(), 1.0)
+    with pytest.raises(ConfigError, match="study test: is in this storage already; choose another --name"):
+        run_sweep(
+            SearchSpace("space.py", SPACE.format(rates="[1e-3]")), bundled, tmp_path / "second", settings=SMALL,
+            options=SearchOptions(1), name="test", study_url=url,
+        )  # fmt: skip
+    assert len(study.trials) == 1
+    assert not (tmp_path / "second" / "sweep.json").exists()
+
+
 def test_resume_without_a_sweep_is_named(tmp_path: Path, bundled: Dataset) -> None:
     with pytest.raises(ConfigError, match="no sweep to resume"):
         sweep(tmp_path, bundled, resume=True)
