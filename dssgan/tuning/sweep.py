@@ -473,6 +473,10 @@ class _Watch(ray.tune.Callback):  # type: ignore[misc]
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:  # noqa: ARG002
         self._free(trial)
+        # Tune keeps every metric's extremes and last values of every trial: in a long sweep, most of what this process
+        # grows by; the study has the history
+        trial.run_metadata.metric_analysis.clear()
+        trial.run_metadata.metric_n_steps.clear()
         if "interrupted" not in (trial.last_result or {}):
             self._tell(trial, trial.last_result or {}, ended=True)
 

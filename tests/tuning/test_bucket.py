@@ -126,13 +126,13 @@ def test_a_sweep_lives_in_a_bucket(place: str, bundled: Dataset, monkeypatch: py
     decoded = list((cache_folder("songs") / "decoded").rglob("*.wav"))
     assert len(decoded) == len(songs)
     other = another_process(store, monkeypatch)
-    status = read_status(other, "mine")
+    status = read_status(other)
     (first,) = status.result.trials
     assert first.state == "complete"
     # going on from elsewhere takes over the study and the shared phase, and trains nothing twice
     run(2, resume=True)
     other = another_process(store, monkeypatch)
-    trials = read_status(other, "mine").result.trials
+    trials = read_status(other).result.trials
     assert [trial.state for trial in trials] == ["complete"] * 2
     assert trials[0] == first
     candidates = find_candidates(sweep, 20)
@@ -142,6 +142,6 @@ def test_a_sweep_lives_in_a_bucket(place: str, bundled: Dataset, monkeypatch: py
     done = CliRunner().invoke(finalists, ["mine", "-o", place, "--top", "1", "--seeds", "3"])
     assert done.exit_code == 0, done.output
     assert "promoted" in done.stderr
-    finals = read_status(open_store(join(sweep, "finalists")), "mine-finalists").result.trials
+    finals = read_status(open_store(join(sweep, "finalists"))).result.trials
     assert [trial.state for trial in finals] == ["complete"] * 3
     assert BucketStore(beside(join(sweep, "finalists"), "songs")).list_names() == []
