@@ -41,6 +41,10 @@ class TrainingInterruptedError(DssganError):
     """A training that was told to end, and has written where it stands."""
 
 
+class RayEndedError(DssganError):
+    """Ray ended on this machine under the work. The process can go on, but its own end takes Ray a minute."""
+
+
 def printable(thing: object) -> str:
     """Give text that any terminal takes, also of a name that is bytes in some old encoding."""
     return os.fsencode(str(thing)).decode(errors="replace")
@@ -61,7 +65,3 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     near = get_close_matches(name, names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"choose one of {', '.join(names)}"
     return f"unknown {kind} {name!r}: {hint}"
-
-
-class RayEndedError(DssganError):
-    """Ray ended on this machine under the work. The process can go on, but its own end takes Ray a minute."""

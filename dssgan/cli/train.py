@@ -61,7 +61,7 @@ def command(
     from dssgan.training.checkpoint import has_checkpoint, read_checkpoint
     from dssgan.training.notice import Notice
     from dssgan.training.phases import TrainingResult, train
-    from dssgan.training.resume import phase_to_resume, require_resumable
+    from dssgan.training.resume import require_resumable
 
     terminal = Terminal(quiet=quiet)
     if has_checkpoint(output) and not resume:
@@ -72,8 +72,7 @@ def command(
     config = make_config(recorded.get("settings", {}), given)
     if recorded:
         _, position = read_checkpoint(output)
-        phase = phase_to_resume(recorded["settings"], position.phase)
-        require_resumable(str(output), recorded["settings"], config.as_settings(), phase=phase)
+        require_resumable(str(output), recorded["settings"], config.as_settings(), phase=position.phase)
     dataset = load_again(data, recorded, str(output))
     workers = workers or recorded.get("workers", 1)
     with terminal.progress("Looking through the songs") as progress:

@@ -16,7 +16,7 @@ from dssgan.tuning.bucket import open_store
 from dssgan.tuning.objectives import FURTHER_OBJECTIVES
 from dssgan.tuning.results import TrialResult, pareto_front
 from dssgan.tuning.status import Status, read_status
-from dssgan.tuning.sweep import find_study, read_record
+from dssgan.tuning.sweep import read_record, recorded_study
 
 _TOP = 10
 _COLOURS = {"complete": "#2f7fd1", "pruned": "#e0803a", "running": "#2a9d8f", "fail": "#d1495b"}
@@ -35,7 +35,7 @@ def sweep_section(folder: Path) -> Section:
     store = open_store(folder)
     record = read_record(store)
     status = read_status(store)
-    study = find_study(store, record["study"], record["study_url"])
+    study = recorded_study(store, record)
     scored = [trial for trial in status.result.trials if trial.score is not None]
     drawn: list[Part | None] = [
         _best_trials(status, scored),

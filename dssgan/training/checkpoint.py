@@ -161,19 +161,23 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, Any], Position]:
     raise ModelError(f"{folder}: {names} truncated or damaged; delete them and start without --resume")
 
 
-def can_resume(folder: Path) -> bool:
-    """Say whether there is an undamaged checkpoint; of damaged ones alone, log that the training begins anew.
+def find_position(folder: Path) -> Position | None:
+    """Find where a training goes on whose user cannot be asked: where every checkpoint is damaged, it begins anew.
 
-    For those whom nobody can ask: a sweep's trials begin anew rather than fail.
+    Args:
+        folder: the checkpoint's folder.
+
+    Returns:
+        The position of the newest undamaged checkpoint; None where there is none, logged where there are damaged ones.
     """
     if not has_checkpoint(folder):
-        return False
+        return None
     try:
-        read_checkpoint(folder)
+        _, position = read_checkpoint(folder)
     except ModelError:
         _LOGGER.warning("%s: every checkpoint is truncated or damaged; the training begins anew", folder)
-        return False
-    return True
+        return None
+    return position
 
 
 def _read(file: Path) -> tuple[dict[str, Any], Position]:

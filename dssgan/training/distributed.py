@@ -16,7 +16,7 @@ from dssgan.data.dataset import Bring, Dataset, where_it_is
 from dssgan.data.guard import guarded
 from dssgan.errors import ConfigError, DssganError
 from dssgan.parallel.cluster import ray_running
-from dssgan.training.checkpoint import can_resume
+from dssgan.training.checkpoint import find_position
 from dssgan.training.config import TrainConfig
 from dssgan.training.phases import Report, TrainingResult, train
 from dssgan.training.shared_phases import SharedPhases
@@ -187,7 +187,7 @@ def _work(inputs: dict[str, Any]) -> TrainingResult | DssganError:
         job.store.fetch(job.name)
         folder.mkdir(parents=True, exist_ok=True)
         dataset = job.bring(job.dataset)
-        resumes = can_resume(folder)
+        resumes = find_position(folder) is not None
         torch.distributed.barrier()  # nobody writes one before everybody has looked
         outcome = train(
             job.config,

@@ -17,15 +17,14 @@ class Notice:
         """Say whether it was told."""
         return self._told.is_set()
 
-    def __enter__(self) -> "Notice":
-        if threading.current_thread() is threading.main_thread():  # no other may listen to signals
-            self._before = signal.signal(signal.SIGTERM, self._note)
-        return self
-
     def listen(self) -> None:
-        """Heed the signal from now on, in a process whose work is not done in its main thread. To be called in that."""
-        if self._before is None:
-            self.__enter__()
+        """Heed the signal from now on. Only the process's main thread may; in another, nothing happens."""
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGTERM, self._note)
+
+    def __enter__(self) -> "Notice":
+        self.listen()
+        return self
 
     def __exit__(self, *_: object) -> None:
         if self._before is not None:

@@ -385,8 +385,8 @@ class _Training:
         state, self.position = read_checkpoint(folder)
         if "settings" not in state:
             raise ModelError(f"{folder}: its checkpoint is of an earlier version of dssgan; start another training")
-        self.position.phase = phase_to_resume(state["settings"], self.position.phase)
         require_resumable(str(folder), state["settings"], self.origin["config"], phase=self.position.phase)
+        self.position.phase = phase_to_resume(state["settings"], self.position.phase)
         if state["data"] != self.origin["data"]["fingerprint"]:
             raise ConfigError(f"{folder}: was trained on other data; go on with that, or start another training")
         ranks, size, batch = state["rng"], self.world.size, self.phase_one.batch_size

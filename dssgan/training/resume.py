@@ -12,30 +12,29 @@ FREE = frozenset({"device", "num_workers", "media", "keep_checkpoints", "phase_o
 EXTENDABLE = frozenset({"phase_one.epochs", "phase_two.epochs", "phase_one.patience"})
 
 
-def require_resumable(
-    what: str, recorded: Mapping[str, Any], wanted: Mapping[str, Any], *, phase: int | None = None
-) -> None:
+def require_resumable(what: str, recorded: Mapping[str, Any], wanted: Mapping[str, Any], *, phase: int) -> None:
     """Refuse to go on with other settings than a training began with.
 
     Args:
         what: the training's folder, for the message.
         recorded: its settings, nested; those of earlier versions had no sections.
         wanted: those it is to go on with, nested.
-        phase: that it is in; None where that is not known. The first can only be extended while it lasts.
+        phase: that its checkpoint is in. The first can only be extended while it lasts.
 
     Raises:
         ConfigError: a setting differs that must not; the message names it with both values.
     """
+    phase = phase_to_resume(recorded, phase)
     for key, before, after in differences(lay_out(recorded), lay_out(wanted)):
         if key in FREE:
             continue
-        if key in EXTENDABLE and _is_more(before, after) and not (key == "phase_one.epochs" and phase == 2):
-            continue
         hint = "go on with that, or start another training"
         if key in EXTENDABLE:
-            hint = (
-                "only more extends it" if not _is_more(before, after) else "that phase is over; extend phase_two.epochs"
-            )
+            hint = "only more extends it"
+            if _is_more(before, after):
+                if key != "phase_one.epochs" or phase == 1:
+                    continue
+                hint = "that phase is over; extend phase_two.epochs"
         raise ConfigError(f"{what}: was trained with {key}={before}, not {after}; {hint}")
 
 

@@ -11,7 +11,7 @@ from dssgan.separators.external import parse_reference
 from dssgan.training.store import Store
 from dssgan.tuning.bucket import open_store
 from dssgan.tuning.results import TrialResult, read_trials
-from dssgan.tuning.sweep import RECORD, find_study, read_record
+from dssgan.tuning.sweep import RECORD, read_record, recorded_study
 from dssgan.tuning.trial import trial_name
 
 
@@ -44,7 +44,7 @@ def find_candidates(source: str, limit: int) -> list[str | Path]:
 
 def _best_of_sweep(store: Store, limit: int) -> list[Path]:
     record = read_record(store)
-    result = read_trials(store, find_study(store, record["study"], record["study_url"]))
+    result = read_trials(store, recorded_study(store, record))
     ranked = [trial for trial in result.trials if trial.score is not None and not math.isnan(trial.score)]
     numbers = [trial.number for trial in sorted(ranked, key=_worst_last)]
     found = list(islice(_fetched_bundles(store, numbers), limit))

@@ -13,7 +13,7 @@ from dssgan.training.store import Store
 from dssgan.tuning.attributes import AXIS, PLACE, PROGRESS, SETTINGS, TAKEN_OVER
 from dssgan.tuning.results import SweepResult, read_trials
 from dssgan.tuning.search import Axis
-from dssgan.tuning.sweep import find_study, read_record
+from dssgan.tuning.sweep import read_record, recorded_study
 
 # Fewer trials say nothing about which setting matters.
 MIN_TRIALS_FOR_IMPORTANCE = 5
@@ -92,7 +92,7 @@ def read_status(store: Store, study_url: str | None = None) -> Status:
         ConfigError: there is no such sweep.
     """
     record = read_record(store)
-    study = find_study(store, record["study"], study_url or record["study_url"])
+    study = recorded_study(store, record, study_url)
     trials = [trial for trial in study.get_trials(deepcopy=False) if TAKEN_OVER not in trial.user_attrs]
     settings = {trial.number: trial.user_attrs[SETTINGS] for trial in trials if SETTINGS in trial.user_attrs}
     running = tuple(_running(trial) for trial in trials if trial.state == TrialState.RUNNING)

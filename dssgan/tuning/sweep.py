@@ -8,7 +8,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -253,6 +253,23 @@ def find_study(store: Store, name: str, study_url: str | None = None) -> optuna.
     return load_study(name, open_storage(study_url or default_url(store.local("."))))
 
 
+def recorded_study(store: Store, record: Mapping[str, Any], study_url: str | None = None) -> optuna.Study:
+    """Load the study that a sweep's record names, whatever the sweep's folder is called now.
+
+    Args:
+        store: of the sweep.
+        record: as `read_record` gives it.
+        study_url: an Optuna storage URL; None for the one that the sweep was begun with.
+
+    Returns:
+        The study.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    return find_study(store, record["study"], study_url or record["study_url"])
+
+
 def write_record(
     store: Store, space: SearchSpace, dataset: Dataset, settings: Mapping[str, Any], options: SearchOptions,
     workers: Workers, name: str, data_path: str | None, study_url: str | None,
@@ -338,14 +355,14 @@ def _alone_with(store: Store, say: Callable[[str], None]) -> Iterator[Callable[[
     Yields:
         Whether another process has taken it over meanwhile.
     """
-    with ExitStack() as stack:
-        if isinstance(store, FolderStore):
-            stack.enter_context(alone_in(store.root, "sweep"))
+    if isinstance(store, FolderStore):
+        with alone_in(store.root, "sweep"):
             require_writable(store)
             yield lambda: False
-        else:
-            require_writable(store)
-            yield stack.enter_context(leased(store, say))
+    else:
+        require_writable(store)
+        with leased(store, say) as taken_over:
+            yield taken_over
 
 
 def _fit(

@@ -13,7 +13,7 @@ import torch
 
 from dssgan.data.dataset import Bring, Dataset, where_it_is
 from dssgan.errors import DssganError, TrainingInterruptedError, WriteError
-from dssgan.training.checkpoint import can_resume, read_checkpoint
+from dssgan.training.checkpoint import find_position
 from dssgan.training.config import TrainConfig
 from dssgan.training.distributed import Workers, train_distributed
 from dssgan.training.notice import Notice
@@ -141,12 +141,11 @@ def _in_one_process(config: TrainConfig, name: str, plan: TrialPlan, shared: Sha
         plan.store.publish(name)
         ray.tune.report(metrics)
 
-    resume_from = folder if can_resume(folder) else None
+    position = find_position(folder)
+    resume_from = None if position is None else folder
     try:
-        if resume_from is not None:
-            _, position = read_checkpoint(resume_from)
-            if position.history:
-                ray.tune.report(position.history[-1])  # the report may have been lost with the process
+        if position is not None and position.history:
+            ray.tune.report(position.history[-1])  # the report may have been lost with the process
         dataset = plan.bring(plan.dataset)
         outcome = plan.train(
             config, dataset, folder, report=report, resume_from=resume_from, shared_phases=shared, notice=_TOLD

@@ -26,14 +26,20 @@ _SETTLED_SECONDS = 120  # after these the driver has imported and filled what it
 Act = Callable[[RunningSweep, random.Random], None]
 
 
+def any_trial(chance: random.Random) -> list[int]:
+    """Choose one of the processes that train, if there is one."""
+    found = trial_processes()
+    return chance.sample(found, min(1, len(found)))
+
+
 def kill_trial(_running: RunningSweep, chance: random.Random) -> None:
     """Kill one trial's process."""
-    send(signal.SIGKILL, *chance.sample(found := trial_processes(), min(1, len(found))))
+    send(signal.SIGKILL, *any_trial(chance))
 
 
 def stop_trial(_running: RunningSweep, chance: random.Random) -> None:
     """Have one trial's process stand still for a while."""
-    chosen = chance.sample(found := trial_processes(), min(1, len(found)))
+    chosen = any_trial(chance)
     send(signal.SIGSTOP, *chosen)
     time.sleep(10)
     send(signal.SIGCONT, *chosen)

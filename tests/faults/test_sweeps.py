@@ -10,10 +10,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import MappingProxyType
 
 import pytest
 from faults.record import Record, each_try
@@ -57,9 +56,7 @@ def no_more_memory() -> Iterator[Path | None]:
         made.rmdir()
 
 
-def begin(
-    folder: Path, chance: random.Random, most: float = 12, environment: Mapping[str, str] = MappingProxyType({})
-) -> tuple[Sweep, RunningSweep]:
+def begin(folder: Path, chance: random.Random, most: float = 12, **environment: str) -> tuple[Sweep, RunningSweep]:
     """Have a sweep get under way, and then a random time pass, but not its end."""
     sweep = Sweep(folder / "sweep", environment=environment)
     running = sweep.start()
@@ -101,20 +98,16 @@ def test_driver_killed(tmp_path: Path, chance: random.Random, undisturbed: Outco
     record.note("kill -9 of the sweep's driver alone", losses(sweep, undisturbed))
 
 
+@pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGTERM])
 @each_try
-def test_trial_killed(tmp_path: Path, chance: random.Random, undisturbed: Outcome, record: Record) -> None:
+def test_trial_signalled(
+    tmp_path: Path, chance: random.Random, undisturbed: Outcome, record: Record, kind: signal.Signals
+) -> None:
     sweep, running = begin(tmp_path, chance, 6)
-    send(signal.SIGKILL, *trial_processes()[:1])
+    send(kind, *trial_processes()[:1])
     assert running.wait() == 0, running.said()
-    record.note("kill -9 of a trial's process", losses(sweep, undisturbed))
-
-
-@each_try
-def test_trial_told_to_end(tmp_path: Path, chance: random.Random, undisturbed: Outcome, record: Record) -> None:
-    sweep, running = begin(tmp_path, chance, 6)
-    send(signal.SIGTERM, *trial_processes()[:1])
-    assert running.wait() == 0, running.said()
-    record.note("a spot machine's notice (SIGTERM) to a trial's process", losses(sweep, undisturbed))
+    name = "kill -9 of" if kind == signal.SIGKILL else "a spot machine's notice (SIGTERM) to"
+    record.note(f"{name} a trial's process", losses(sweep, undisturbed))
 
 
 @each_try
@@ -146,7 +139,7 @@ def test_clock_jumps_back(
     tmp_path: Path, chance: random.Random, undisturbed: Outcome, record: Record, clock: Path
 ) -> None:
     back = tmp_path / "back"
-    sweep, running = begin(tmp_path, chance, 6, {"LD_PRELOAD": str(clock), "CLOCK_IS_BACK": str(back)})
+    sweep, running = begin(tmp_path, chance, 6, LD_PRELOAD=str(clock), CLOCK_IS_BACK=str(back))
     back.touch()
     assert running.wait() == 0, running.said()
     assert "Traceback" not in running.said()

@@ -72,9 +72,9 @@ def test_a_place_that_ray_cannot_use_is_said(tmp_path: Path, monkeypatch: pytest
     place = tmp_path / ("x" * 120 if kind != "a file" else "file")
     place.touch() if kind == "a file" else place.mkdir()
     monkeypatch.setenv("RAY_TMPDIR", str(place))
-    with pytest.raises(DssganError, match=r"Ray has no place for its files .*; set RAY_TMPDIR to the short path"):  # noqa: SIM117
-        with ray_running(num_cpus=1, include_dashboard=False):
-            pass
+    message = r"Ray has no place for its files .*; set RAY_TMPDIR to the short path"
+    with pytest.raises(DssganError, match=message), ray_running(num_cpus=1, include_dashboard=False):
+        pass
 
 
 def test_no_cluster_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

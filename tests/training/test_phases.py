@@ -21,7 +21,7 @@ from dssgan.training.checkpoint import (
     CHECKPOINT_FILE,
     PREVIOUS_FILE,
     Position,
-    can_resume,
+    find_position,
     has_checkpoint,
     read_checkpoint,
     write_checkpoint,
@@ -197,11 +197,13 @@ def test_checkpoints_that_are_all_damaged_are_named(
     with pytest.raises(ModelError, match="to resume from"):
         run(tmp_path / "empty", bundled, config(), resume=True)
     # a sweep's trial has nobody to ask
-    assert not can_resume(tmp_path)
+    assert find_position(tmp_path) is None
     assert "every checkpoint is truncated or damaged; the training begins anew" in caplog.text
-    assert not can_resume(tmp_path / "empty")
+    assert find_position(tmp_path / "empty") is None
     run(tmp_path, bundled, config(), stop_at=1)
-    assert can_resume(tmp_path)
+    position = find_position(tmp_path)
+    assert position is not None
+    assert position.epoch == 1
 
 
 def test_a_damaged_shared_phase_is_trained_again(

@@ -9,11 +9,8 @@ from dssgan.cli.options import config_option, data_option, quiet_option, setting
 from dssgan.cli.sweep.options import place_option, resource_options, study_option
 
 if TYPE_CHECKING:
-    import optuna
-
     from dssgan.cli.terminal import Terminal
     from dssgan.data.dataset import Dataset
-    from dssgan.training.store import Store
     from dssgan.tuning.options import SearchOptions
     from dssgan.tuning.results import SweepResult
     from dssgan.tuning.space import SearchSpace
@@ -91,7 +88,7 @@ def command(
     from dssgan.tuning.bucket import join, open_store
     from dssgan.tuning.options import SearchOptions
     from dssgan.tuning.space import find_space
-    from dssgan.tuning.sweep import read_record
+    from dssgan.tuning.sweep import read_record, recorded_study
 
     terminal = Terminal(quiet=quiet)
     name = name or Path(space).stem
@@ -107,7 +104,8 @@ def command(
         given |= {key: begun[key] for key in given if key in begun and not _is_given(key)}
     options = SearchOptions(**given | {"num_trials": given["num_trials"] or DEFAULT_TRIALS})
     study = study or recorded.get("study_url")
-    earlier = [_study_of(open_store(join(place, one)), study) for one in warm_start]
+    sweeps = [open_store(join(place, one)) for one in warm_start]
+    earlier = [recorded_study(store, read_record(store), study) for store in sweeps]
     result = run_and_show(
         terminal, find_space(space), load_again(data, recorded, name), join(place, name),
         settings=merge(read_config(config_file), parse_overrides(settings)), options=options, name=name,
@@ -118,13 +116,6 @@ def command(
         terminal.say(f"Not all trials are at their end. Go on with dssgan sweep {space} --name {name} --resume")
     else:
         terminal.say(f"Next: dssgan ensemble {result.store} -o ensembles/{name}.yaml")
-
-
-def _study_of(store: "Store", study_url: str | None) -> "optuna.Study":
-    from dssgan.tuning.sweep import find_study, read_record
-
-    record = read_record(store)
-    return find_study(store, record["study"], study_url or record["study_url"])
 
 
 # The option that sets each of a search's options, where it has another name.
