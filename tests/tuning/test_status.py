@@ -46,7 +46,9 @@ def sweep(tmp_path: Path) -> Path:
         trial(TrialState.RUNNING, 0.4),
         trial(TrialState.COMPLETE, 0.4, score=9.0, epoch=10, seconds=1e6, **{TAKEN_OVER: "earlier"}),
     ])  # fmt: skip
-    record = {"options": {"num_trials": 9}, "workers": {"num": 2, "cpus": 1, "gpus": 0.5}, "study_url": None}
+    record = {
+        "study": "mine", "options": {"num_trials": 9}, "workers": {"num": 2, "cpus": 1, "gpus": 0.5}, "study_url": None,
+    }  # fmt: skip
     (folder / "sweep.json").write_text(json.dumps(record))
     return folder
 
