@@ -11,7 +11,7 @@ from dssgan.report.results import results_section
 from dssgan.report.sweeps import sweep_section
 from dssgan.report.training import RECORD as TRAINING
 from dssgan.report.training import training_section
-from dssgan.tuning.sweep import RECORD as SWEEP
+from dssgan.tuning.record import RECORD as SWEEP
 
 # by the file that says what a folder is; the verdict on a test comes before how it was reached
 KINDS: Mapping[str, Callable[[Path], Section]] = {

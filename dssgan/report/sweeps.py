@@ -14,9 +14,9 @@ from dssgan.report.page import Part, Plot, Section, Table, facts_of
 from dssgan.tuning.attributes import TAKEN_OVER
 from dssgan.tuning.bucket import open_store
 from dssgan.tuning.objectives import FURTHER_OBJECTIVES
+from dssgan.tuning.record import read_record, recorded_study
 from dssgan.tuning.results import TrialResult, pareto_front
 from dssgan.tuning.status import Status, read_status
-from dssgan.tuning.sweep import read_record, recorded_study
 
 _TOP = 10
 _COLOURS = {"complete": "#2f7fd1", "pruned": "#e0803a", "running": "#2a9d8f", "fail": "#d1495b"}

@@ -10,8 +10,8 @@ from dssgan.separators.bundle import is_bundle
 from dssgan.separators.external import parse_reference
 from dssgan.training.store import Store
 from dssgan.tuning.bucket import open_store
+from dssgan.tuning.record import RECORD, read_record, recorded_study
 from dssgan.tuning.results import TrialResult, read_trials
-from dssgan.tuning.sweep import RECORD, read_record, recorded_study
 from dssgan.tuning.trial import trial_name
 
 

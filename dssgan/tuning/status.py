@@ -11,9 +11,9 @@ from optuna.trial import TrialState
 from dssgan.training.distributed import Workers
 from dssgan.training.store import Store
 from dssgan.tuning.attributes import AXIS, PLACE, PROGRESS, SETTINGS, TAKEN_OVER
+from dssgan.tuning.record import read_record, recorded_study
 from dssgan.tuning.results import SweepResult, read_trials
 from dssgan.tuning.search import Axis
-from dssgan.tuning.sweep import read_record, recorded_study
 
 # Fewer trials say nothing about which setting matters.
 MIN_TRIALS_FOR_IMPORTANCE = 5

@@ -2,17 +2,12 @@
 
 import json
 import os
-import signal
 import tempfile
-import threading
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from itertools import zip_longest
+from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import optuna
@@ -27,62 +22,29 @@ from dssgan.metrics.catalogue import Monitored
 from dssgan.parallel.cluster import ray_running
 from dssgan.parallel.watch import ray_watched
 from dssgan.patience import Patience
-from dssgan.provenance import describe_run
-from dssgan.training.distributed import Workers
 from dssgan.training.phases import train
-from dssgan.training.resume import require_agreement
 from dssgan.training.settings import make_config
 from dssgan.training.store import FolderStore, Store
-from dssgan.tuning.attributes import LEFT_OUT
 from dssgan.tuning.bucket import open_store, require_writable
 from dssgan.tuning.claims import ClaimsKeeper
+from dssgan.tuning.events import Listener, Stop, Watch
 from dssgan.tuning.lease import leased
 from dssgan.tuning.limits import Limits
 from dssgan.tuning.node_files import share_songs
 from dssgan.tuning.objectives import FURTHER_OBJECTIVES, metrics_of
 from dssgan.tuning.options import SearchOptions
 from dssgan.tuning.pruners import make_pruner
+from dssgan.tuning.record import RECORD, STUDY, find_study, require_same, write_record
 from dssgan.tuning.resources import Capacity, choose_max_concurrent, choose_workers, describe_wait
 from dssgan.tuning.results import SweepResult, read_trials, write_table
 from dssgan.tuning.search import PruningScheduler, StudySearch, replay
 from dssgan.tuning.space import SearchSpace
-from dssgan.tuning.storage import default_url, load_study, open_storage
-from dssgan.tuning.trial import GIVEN_UP, Train, TrialPlan, run_trial, trial_name
+from dssgan.tuning.storage import default_url, open_storage
+from dssgan.tuning.trial import Noticing, Train, TrialPlan, run_trial
 from dssgan.tuning.warm_start import take_over_trials
 
-RECORD = "sweep.json"
-SPACE = "space.py"
-STUDY = "study.db"
 # Ray's object store holds nothing larger than a data set's description.
 OBJECT_STORE_BYTES = 200_000_000
-# What a sweep that goes on must not have changed: its rungs and its draws depend on it.
-OPTIONS_OF_A_SEARCH = ("seed", "sampler", "pruner", "reduction_factor", "share_phase_one", "also",
-                       "min_speed", "max_parameters")  # fmt: skip
-MAX_CRASHES = 3  # of a trial's process without a validation between; a machine that is lost now and then ends no trial
-
-
-@dataclass(frozen=True)
-class Event:
-    """What happened in a sweep: a validation, or a trial's end.
-
-    Args:
-        number: of the trial.
-        drawn: its settings by dotted key.
-        metrics: of the validation; empty where none was reached.
-        ended: whether the trial is over.
-        num_ended: trials that are over, those of earlier processes counted.
-        num_trials: in all.
-    """
-
-    number: int
-    drawn: dict[str, Any]
-    metrics: dict[str, Any]
-    ended: bool
-    num_ended: int
-    num_trials: int
-
-
-Listener = Callable[[Event], None]
 
 
 def run_sweep(
@@ -146,7 +108,7 @@ def run_sweep(
         raise ConfigError(f"{store}: holds a sweep already; add --resume to go on, or choose another --name")
     begun: dict[str, Any] | None = None if record is None else json.loads(record)
     if begun is not None:
-        _require_same(store, begun, space, dataset, settings, options)
+        require_same(store, begun, space, dataset, settings, options)
         settings = begun["settings"]
         before = begun["options"]["num_trials"]
         if options.num_trials is not None and options.num_trials < before:
@@ -194,7 +156,7 @@ def run_sweep(
         )  # fmt: skip
         concurrent = options.max_concurrent or choose_max_concurrent(capacity, workers)
         with (
-            _Stop(options.max_hours, search, taken_over) as stop, ray_watched(stop.lose_ray),
+            Stop(options.max_hours, search, taken_over) as stop, ray_watched(stop.lose_ray),
             tempfile.TemporaryDirectory(prefix="dssgan-tune-") as scratch,
         ):  # fmt: skip
             _fit(plan, search, PruningScheduler(pruner), stop, listener, concurrent, Path(scratch))
@@ -230,101 +192,6 @@ def read_sweep(place: str | Path, name: str, study_url: str | None = None) -> Sw
     """
     store = open_store(place)
     return read_trials(store, find_study(store, name, study_url))
-
-
-def find_study(store: Store, name: str, study_url: str | None = None) -> optuna.Study:
-    """Load the study of a sweep.
-
-    Args:
-        store: of the sweep.
-        name: of the study.
-        study_url: an Optuna storage URL; None for the SQLite file in the store.
-
-    Returns:
-        The study.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    if study_url is None:
-        store.fetch(STUDY)
-        if not store.local(STUDY).exists():
-            raise ConfigError(f"{store}: holds no study; check the name, or give --study")
-    return load_study(name, open_storage(study_url or default_url(store.local("."))))
-
-
-def recorded_study(store: Store, record: Mapping[str, Any], study_url: str | None = None) -> optuna.Study:
-    """Load the study that a sweep's record names, whatever the sweep's folder is called now.
-
-    Args:
-        store: of the sweep.
-        record: as `read_record` gives it.
-        study_url: an Optuna storage URL; None for the one that the sweep was begun with.
-
-    Returns:
-        The study.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    return find_study(store, record["study"], study_url or record["study_url"])
-
-
-def write_record(
-    store: Store, space: SearchSpace, dataset: Dataset, settings: Mapping[str, Any], options: SearchOptions,
-    workers: Workers, name: str, data_path: str | None, study_url: str | None,
-) -> None:  # fmt: skip
-    """Write what repeats a sweep: versions, seeds, data, space and command."""
-    store.write_text(SPACE, space.text)
-    record = describe_run(
-        study=name, settings=dict(settings), space=space.name, options=asdict(options), workers=asdict(workers),
-        data={"name": dataset.name, "fingerprint": dataset.fingerprint, "path": data_path}, study_url=study_url,
-    )  # fmt: skip
-    store.write_text(RECORD, json.dumps(record, indent=2) + "\n")
-
-
-def read_record(store: Store) -> dict[str, Any]:
-    """Read what `write_record` wrote.
-
-    Args:
-        store: of the sweep.
-
-    Returns:
-        The record.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    text = store.read_text(RECORD)
-    if text is None:
-        raise ConfigError(f"{store}: holds no sweep; check the name and --storage-path")
-    record: dict[str, Any] = json.loads(text)
-    return record
-
-
-def _require_same(
-    store: Store, record: dict[str, Any], space: SearchSpace, dataset: Dataset, settings: Mapping[str, Any],
-    options: SearchOptions,
-) -> None:  # fmt: skip
-    if record["data"]["fingerprint"] != dataset.fingerprint:
-        raise ConfigError(f"{store}: was begun with other data ({record['data']['name']}); leave --data out")
-    text = store.read_text(SPACE) or ""
-    if text != space.text:
-        raise ConfigError(
-            f"{store}: was begun with another search space ({_first_change(text, space.text)}); it is in {SPACE} there"
-        )
-    require_agreement(str(store), record["settings"], json.loads(json.dumps(dict(settings))))
-    for key in OPTIONS_OF_A_SEARCH:
-        before, now = record["options"][key], json.loads(json.dumps(getattr(options, key)))
-        if before != now:
-            raise ConfigError(f"{store}: was begun with {key}={before}; give the same")
-
-
-def _first_change(before: str, after: str) -> str:
-    """Name the first line in which two texts differ."""
-    lines = zip_longest(before.splitlines(), after.splitlines(), fillvalue="")
-    number, (one, other) = next((number, pair) for number, pair in enumerate(lines, 1) if pair[0] != pair[1])
-    return f"line {number} was {one.strip()!r} and is {other.strip()!r}"
 
 
 def _open_study(
@@ -366,29 +233,32 @@ def _alone_with(store: Store, say: Callable[[str], None]) -> Iterator[Callable[[
 
 
 def _fit(
-    plan: TrialPlan, search: StudySearch, scheduler: PruningScheduler, stop: "_Stop", listener: Listener,
+    plan: TrialPlan, search: StudySearch, scheduler: PruningScheduler, stop: Stop, listener: Listener,
     concurrent: int, scratch: Path,
 ) -> None:  # fmt: skip
     # Tune's own notes, which the study makes needless, are not worth their time
     os.environ["TUNE_GLOBAL_CHECKPOINT_S"] = "1000000"
     os.environ["TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S"] = "0"
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"  # the trainings keep logs of their own
-    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # `_Stop` has one
+    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # `Stop` has one
     os.environ["TUNE_DISABLE_STRICT_METRIC_CHECKING"] = "1"  # what a trial says of its failure has no score
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
     alone = plan.workers.num == 1
     # the process of a nested training only waits for it; it sits on the head, which is there as long as the sweep
     needed = {key.lower(): amount for key, amount in plan.workers.resources.items()}
     resources = needed if alone else {"node:__internal_head__": 0.001}
+    trainable = ray.tune.with_parameters(run_trial, plan=plan)
+    if alone:  # the process of a nested training has no step to write a checkpoint of
+        trainable.__mixins__ = (Noticing,)
     tuner = ray.tune.Tuner(
-        ray.tune.with_resources(ray.tune.with_parameters(run_trial, plan=plan), resources),
+        ray.tune.with_resources(trainable, resources),
         tune_config=ray.tune.TuneConfig(
             num_samples=-1, search_alg=search, scheduler=scheduler, max_concurrent_trials=concurrent,
             reuse_actors=alone,
         ),
         run_config=ray.tune.RunConfig(
-            name="tune", storage_path=str(scratch), verbose=0, callbacks=[_Watch(plan, listener, search)], stop=stop,
-            failure_config=ray.tune.FailureConfig(max_failures=-1),  # `_Watch` counts
+            name="tune", storage_path=str(scratch), verbose=0, callbacks=[Watch(plan, listener, search)], stop=stop,
+            failure_config=ray.tune.FailureConfig(max_failures=-1),  # `Watch` counts
         ),
     )  # fmt: skip
     try:
@@ -399,125 +269,3 @@ def _fit(
     except Exception:
         if search.interruption is None:
             raise
-
-
-class _Stop(ray.tune.Stopper):  # type: ignore[misc]
-    """Ends a sweep between two events: on Ctrl-C or SIGTERM, when its time is up, or when nothing can be written.
-
-    Args:
-        max_hours: from now; None for no limit.
-        search: knows of full disks.
-        taken_over: whether another process runs this sweep now.
-    """
-
-    def __init__(self, max_hours: float | None, search: StudySearch, taken_over: Callable[[], bool]) -> None:
-        self._deadline = None if max_hours is None else time.monotonic() + 3600 * max_hours
-        self._search = search
-        self._taken_over = taken_over
-        self._before: dict[int, Any] = {}
-        self.pressed = False
-        self.lost: str | None = None  # which of Ray's processes is gone
-
-    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:  # noqa: ARG002
-        return False
-
-    def stop_all(self) -> bool:
-        """Say whether it is over."""
-        late = self._deadline is not None and time.monotonic() > self._deadline
-        return self.pressed or late or self._search.interruption is not None or self._taken_over()
-
-    def lose_ray(self, process: str) -> None:
-        """End the sweep at once: any further call would have Ray end this process without a word."""
-        self.lost = process
-        signal.raise_signal(signal.SIGINT)
-
-    def __enter__(self) -> "_Stop":
-        if threading.current_thread() is threading.main_thread():
-            self._before = {each: signal.signal(each, self._press) for each in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._restore()
-
-    def _press(self, _number: int, _frame: FrameType | None) -> None:
-        if self.lost is not None:
-            raise KeyboardInterrupt  # Tune lets this through, without an attempt to stop its trials
-        self.pressed = True
-        self._restore()  # a second one is not waited for
-
-    def _restore(self) -> None:
-        for each, before in self._before.items():
-            signal.signal(each, before)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {}  # Tune pickles it
-
-
-def _reason(trial: Any) -> str:
-    """Give the last line of what ended a trial's process."""
-    error = trial.get_error()
-    if error is None:
-        return "no reason is known; perhaps memory ran out"
-    if isinstance(error, ray.exceptions.RayTaskError) and error.cause is not None:
-        return f"{type(error.cause).__name__}: {' '.join(str(error.cause).split())[:200]}"
-    lines = [line for line in str(error).strip().splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[-1].strip()[:200] if lines else ''}"
-
-
-class _Watch(ray.tune.Callback):  # type: ignore[misc]
-    """Passes Tune's events on, frees what ended trials held, and gives up trials that crash again and again.
-
-    Args:
-        plan: of the sweep.
-        listener: told of the events.
-        search: knows how many trials are over.
-    """
-
-    def __init__(self, plan: TrialPlan, listener: Listener, search: StudySearch) -> None:
-        self._plan = plan
-        self._listener = listener
-        self._search = search
-        self._crashes: dict[int, int] = {}
-        self._epochs: dict[int, int] = {}
-
-    def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **_: Any) -> None:  # noqa: ARG002
-        number, epoch = trial.config["number"], int(result.get("epoch", 0))
-        if epoch > self._epochs.get(number, 0):  # one that goes on repeats its last validation, which is no progress
-            self._epochs[number] = epoch
-            self._crashes.pop(number, None)
-        if any(key in result for key in ("score", "error", LEFT_OUT)):
-            self._tell(trial, result, ended=False)
-
-    def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:  # noqa: ARG002
-        self._free(trial)
-        # Tune keeps every metric's extremes and last values of every trial: in a long sweep, most of what this process
-        # grows by; the study has the history
-        trial.run_metadata.metric_analysis.clear()
-        trial.run_metadata.metric_n_steps.clear()
-        if "interrupted" not in (trial.last_result or {}):
-            self._tell(trial, trial.last_result or {}, ended=True)
-
-    def on_trial_recover(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:  # noqa: ARG002
-        number = trial.config["number"]
-        self._free(trial)
-        self._crashes[number] = self._crashes.get(number, 0) + 1
-        if self._crashes[number] >= MAX_CRASHES:
-            reason = f"its process ended {MAX_CRASHES} times without a validation between ({_reason(trial)})"
-            self._plan.store.write_text(f"{trial_name(number)}/{GIVEN_UP}", reason)
-
-    def on_trial_error(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
-        if self._search.begins_again(trial.config["number"]):
-            self._free(trial)
-        else:
-            self.on_trial_complete(iteration, trials, trial)
-
-    def _tell(self, trial: Any, metrics: dict[str, Any], *, ended: bool) -> None:
-        config, search = trial.config, self._search
-        self._listener(Event(config["number"], config["drawn"], metrics, ended, search.num_ended, search.num_trials))
-
-    def _free(self, trial: Any) -> None:
-        if self._plan.claims is not None:
-            self._plan.claims.free_all.remote(trial.config["number"])
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {}  # Tune pickles its callbacks

@@ -120,9 +120,6 @@ def run_trial(trial: dict[str, Any], *, plan: TrialPlan) -> None:
         )
 
 
-run_trial.__mixins__ = (Noticing,)  # type: ignore[attr-defined]
-
-
 def _describe_place(workers: Workers) -> str:
     needed = ", ".join(f"{amount:g} {kind}" for kind, amount in workers.resources.items())
     if workers.num > 1:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dssgan.tuning.bucket import open_store
-from dssgan.tuning.sweep import find_study
+from dssgan.tuning.record import find_study
 
 TRIALS = 4
 NAME = "x"

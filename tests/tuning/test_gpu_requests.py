@@ -21,9 +21,10 @@ from dssgan.training.phases import TrainingResult, train
 from dssgan.training.store import FolderStore
 from dssgan.tuning.attributes import PLACE
 from dssgan.tuning.options import SearchOptions
+from dssgan.tuning.record import find_study
 from dssgan.tuning.results import SweepResult
 from dssgan.tuning.space import SearchSpace
-from dssgan.tuning.sweep import find_study, run_sweep
+from dssgan.tuning.sweep import run_sweep
 
 pytestmark = pytest.mark.xdist_group("ray")  # one Ray at a time
 

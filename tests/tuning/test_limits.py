@@ -8,10 +8,11 @@ import pytest
 from dssgan.data.dataset import Dataset
 from dssgan.training.settings import make_config
 from dssgan.training.store import FolderStore
+from dssgan.tuning.events import Event
 from dssgan.tuning.limits import Limits, Size, measure
 from dssgan.tuning.options import SearchOptions
 from dssgan.tuning.space import SearchSpace
-from dssgan.tuning.sweep import Event, run_sweep
+from dssgan.tuning.sweep import run_sweep
 
 SMALL = {
     "separator": {"name": "unet", "num_initial_filters": 2, "n_fft": 512, "hop_samples": 256, "sample_rate": 8192,

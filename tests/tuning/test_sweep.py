@@ -21,11 +21,12 @@ from dssgan.separators.bundle import load_bundle
 from dssgan.training.checkpoint import read_checkpoint
 from dssgan.training.config import TrainConfig
 from dssgan.training.phases import Report, TrainingResult, train
+from dssgan.tuning.events import Event
 from dssgan.tuning.options import SearchOptions
 from dssgan.tuning.results import pareto_front
 from dssgan.tuning.space import SearchSpace
 from dssgan.tuning.storage import open_storage
-from dssgan.tuning.sweep import Event, read_sweep, run_sweep
+from dssgan.tuning.sweep import read_sweep, run_sweep
 
 pytestmark = pytest.mark.xdist_group("ray")  # one Ray at a time
 

@@ -51,8 +51,8 @@ def command(
     from dssgan.tuning.bucket import join, open_store
     from dssgan.tuning.finalists import compare, finalists_space
     from dssgan.tuning.options import SearchOptions
+    from dssgan.tuning.record import read_record
     from dssgan.tuning.status import read_status
-    from dssgan.tuning.sweep import read_record
 
     terminal = Terminal(quiet=quiet)
     store = open_store(join(place, name))

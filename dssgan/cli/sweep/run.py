@@ -11,10 +11,10 @@ from dssgan.cli.sweep.options import place_option, resource_options, study_optio
 if TYPE_CHECKING:
     from dssgan.cli.terminal import Terminal
     from dssgan.data.dataset import Dataset
+    from dssgan.tuning.events import Event
     from dssgan.tuning.options import SearchOptions
     from dssgan.tuning.results import SweepResult
     from dssgan.tuning.space import SearchSpace
-    from dssgan.tuning.sweep import Event
 
 DEFAULT_TRIALS = 6
 # Where a space draws more settings, the table shows the first ones.
@@ -87,8 +87,8 @@ def command(
     from dssgan.training.settings import merge, parse_overrides, read_config
     from dssgan.tuning.bucket import join, open_store
     from dssgan.tuning.options import SearchOptions
+    from dssgan.tuning.record import read_record, recorded_study
     from dssgan.tuning.space import find_space
-    from dssgan.tuning.sweep import read_record, recorded_study
 
     terminal = Terminal(quiet=quiet)
     name = name or Path(space).stem
