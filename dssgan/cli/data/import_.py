@@ -60,6 +60,7 @@ def command(
     """
     import os
 
+    from dssgan.cli.data.counts import describe_counts
     from dssgan.cli.terminal import Terminal
     from dssgan.curation.importers import Options, import_dataset
     from dssgan.data.manifest import FILE_NAME, save_manifest
@@ -77,8 +78,4 @@ def command(
     save_manifest(dataset, output)
     for note in notes:
         terminal.say(f"Note: {note}")
-    unpaired = len(list(dataset.train_unsup.samples))
-    terminal.say(
-        f"Wrote {output}: {len(dataset.train_sup)} songs to train on, {len(dataset.valid)} to validate, "
-        f"{len(dataset.test)} to test, {unpaired} unpaired. Next: dssgan data check {output}"
-    )
+    terminal.say(f"Wrote {output}: {describe_counts(dataset)}. Next: dssgan data check {output}")

@@ -1,0 +1,78 @@
+"""Several data sets as one."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset
+from dssgan.data.track import Track, Unpaired
+from dssgan.errors import DataError
+
+
+def combine_datasets(datasets: Sequence[Dataset], name: str) -> Dataset:
+    """Put data sets together, each partition with its own.
+
+    Args:
+        datasets: at least one, with the same sources. A song's name that several sets have in a partition
+            is followed by its set's.
+        name: of the whole.
+
+    Returns:
+        The songs of all, with all licences, credits and rights.
+
+    Raises:
+        DataError: their sources differ, two sets of one name have a song of one name, or a test song of one is in
+            another's other partitions.
+    """
+    first = datasets[0]
+    for other in datasets[1:]:
+        if other.sources != first.sources:
+            raise DataError(
+                f"data set {other.name}: its sources are {', '.join(other.sources)}, but those of {first.name} are "
+                f"{', '.join(first.sources)}; import it again with --sources {','.join(first.sources)}"
+            )
+    alike = [_with_distinct_names(each, datasets) for each in datasets]
+    licences = dict.fromkeys(each.licence for each in datasets)
+    return Dataset(
+        first.sources,
+        train_sup=tuple(track for each in alike for track in each.train_sup),
+        valid=tuple(track for each in alike for track in each.valid),
+        test=tuple(track for each in alike for track in each.test),
+        train_unsup=Unpaired(
+            tuple(mix for each in alike for mix in each.train_unsup.mixes),
+            tuple(
+                tuple(recording for each in alike for recording in each.train_unsup.sources[number])
+                for number in range(len(first.sources))
+            ),
+        ),
+        name=name,
+        licence=first.licence if len(licences) == 1 else "; ".join(
+            f"{each.name}: {each.licence or 'licence not recorded'}" for each in datasets
+        ),
+        credits=tuple(dict.fromkeys(line for each in datasets for line in each.credits)),
+        rights=tuple(rights for each in alike for rights in each.rights),
+    )  # fmt: skip
+
+
+def _with_distinct_names(dataset: Dataset, everything: Sequence[Dataset]) -> Dataset:
+    taken = {
+        part: Counter(track.name for each in everything for track in each.partition(part))
+        for part in PAIRED_PARTITIONS
+    }  # fmt: skip
+
+    def renamed(part: str) -> tuple[Track, ...]:
+        return tuple(
+            replace(track, name=f"{track.name} ({dataset.name})") if taken[part][track.name] > 1 else track
+            for track in dataset.partition(part)
+        )
+
+    parts = {part: renamed(part) for part in PAIRED_PARTITIONS}
+    names: dict[str, list[str]] = {}
+    for part, tracks in parts.items():
+        for old, new in zip(dataset.partition(part), tracks, strict=True):
+            names.setdefault(old.name, []).append(new.name)
+    rights = tuple(
+        replace(each, tracks=tuple(dict.fromkeys(new for old in each.tracks for new in names.get(old, [old]))))
+        for each in dataset.rights
+    )
+    return replace(dataset, train_sup=parts["train_sup"], valid=parts["valid"], test=parts["test"], rights=rights)
