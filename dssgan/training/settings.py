@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from dssgan.adversarial.critic_augment import CriticAugment
 from dssgan.data.augment import Augment
 from dssgan.errors import ConfigError, ModelError, unknown
-from dssgan.separators import SeparatorModel
+from dssgan.separators import SeparatorModel, build_separator
 from dssgan.separators.loading import locate
 from dssgan.training.config import SECTIONS, SelfBoost, SettingsGroup, TrainConfig
 
@@ -164,11 +164,18 @@ def make_config(*layers: Mapping[str, Any]) -> TrainConfig:
         raise ConfigError(f"accumulate={first.accumulate}: a batch of {first.batch_size} has no more parts")
     if config.phase_two.mixit > 0:
         _check_mixit(config, separator)
-    if described is not None and described != (first.separator.name, _plain(separator.arguments)):
+    if described is not None and not _is_described(first.separator.name, separator, described):
         raise ConfigError(
             f"start_from={start_from}: is another separator than the settings ask for; leave separator.* out"
         )
     return config
+
+
+def _is_described(name: str, separator: SeparatorModel, described: tuple[str, dict[str, Any]]) -> bool:
+    if described == (name, _plain(separator.arguments)):
+        return True
+    # a bundle of an earlier version names no arguments that came later; it has their defaults
+    return name == described[0] and separator.arguments == build_separator(*described).arguments
 
 
 def _check_mixit(config: TrainConfig, separator: SeparatorModel) -> None:

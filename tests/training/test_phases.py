@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -28,6 +29,8 @@ from dssgan.training.checkpoint import (
 )
 from dssgan.training.config import TrainConfig
 from dssgan.training.settings import make_config
+
+SHIPPED = Path(__file__).parents[2] / "ensembles" / "default" / "member_1"
 
 
 def test_both_phases_run_and_leave_a_bundle(tmp_path: Path, bundled: Dataset) -> None:
@@ -314,6 +317,18 @@ def test_a_bundle_is_trained_on(tmp_path: Path, bundled: Dataset) -> None:
         config(start_from=str(bundle), separator={"num_layers": 3})
     with pytest.raises(ConfigError, match=r"start_from=[^:]*nowhere: there is no such model"):
         config(start_from=str(tmp_path / "nowhere"))
+
+
+def test_a_bundle_of_an_earlier_version_is_trained_on(tmp_path: Path) -> None:
+    bundle = shutil.copytree(SHIPPED, tmp_path / "bundle")
+    description = json.loads((bundle / "model.json").read_text())
+    description["arguments"].pop("slots", None)  # an argument that came later
+    (bundle / "model.json").write_text(json.dumps(description))
+    settings = {key: value for key, value in SETTINGS.items() if key != "separator"}
+    taken_over = make_config(settings, {"start_from": str(bundle)})
+    assert taken_over.build_separator().arguments == load_bundle(SHIPPED).arguments
+    with pytest.raises(ConfigError, match=r"start_from=.*: is another separator"):
+        make_config(settings, {"start_from": str(bundle), "separator": {"slots": 2}})
 
 
 def test_silent_drums_leave_the_choice_to_other_sources(tmp_path: Path, bundled: Dataset) -> None:
