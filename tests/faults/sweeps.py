@@ -6,10 +6,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from dssgan.tuning.bucket import open_store
 from dssgan.tuning.record import find_study
@@ -27,6 +28,21 @@ SMALL = [
 _SECONDS_TO_END = 300.0
 
 Outcome = dict[int, tuple[float | str | None, ...]]
+
+_SESSIONS: set[int] = set()  # of the commands that were started here: nothing is done to anybody else's Ray
+
+
+def start_command(words: Sequence[str], **further: Any) -> "subprocess.Popen[Any]":
+    """Start `dssgan` in a session of its own, to which everything that it starts belongs.
+
+    Args:
+        words: of the command line, after the command.
+        further: arguments of `subprocess.Popen`.
+    """
+    command = [sys.executable, "-c", "from dssgan.cli import main; main()", *words]
+    process = subprocess.Popen(command, start_new_session=True, **further)
+    _SESSIONS.add(process.pid)
+    return process
 
 
 @dataclass
@@ -97,10 +113,9 @@ class Sweep:
                                               "--trials", str(self.trials)]  # fmt: skip
         log = self.folder / "log.txt"
         with log.open("ab") as file:
-            process = subprocess.Popen(
-                [sys.executable, "-c", "from dssgan.cli import main; main()", *words], cwd=self.folder,
-                start_new_session=True, stdout=file, stderr=subprocess.STDOUT, env=os.environ | dict(self.environment),
-            )  # fmt: skip
+            process = start_command(
+                words, cwd=self.folder, stdout=file, stderr=subprocess.STDOUT, env=os.environ | dict(self.environment)
+            )
         return RunningSweep(self.folder, process, log)
 
     def run_to_its_end(self, *, resume: bool = False) -> None:
@@ -148,13 +163,16 @@ def losses(sweep: Sweep, undisturbed: Outcome) -> str:
 
 
 def processes_of_ray() -> dict[int, str]:
-    """List Ray's own processes and workers on this machine, by number."""
+    """List Ray's own processes and workers, of what was started here, by number."""
     found = {}
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):  # it has ended
             line = process.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            if line.startswith("ray::") or "/raylet/raylet" in line or "/gcs/gcs_server" in line:
-                found[int(process.parent.name)] = line
+            number = int(process.parent.name)
+            if (line.startswith("ray::") or "/raylet/raylet" in line or "/gcs/gcs_server" in line) and os.getsid(
+                number
+            ) in _SESSIONS:
+                found[number] = line
     return found
 
 

@@ -3,14 +3,13 @@
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
 from faults.record import Record, each_try
-from faults.sweeps import SMALL, processes_of_ray, send
+from faults.sweeps import SMALL, processes_of_ray, send, start_command
 
 from dssgan.training.checkpoint import read_checkpoint
 
@@ -21,8 +20,7 @@ LONG = [*SMALL, "steps_per_epoch=40", "phase_two.epochs=2", "alpha=0.01"]
 
 def start(folder: Path, *words: str) -> "subprocess.Popen[str]":
     folder.mkdir(exist_ok=True)
-    command = [sys.executable, "-c", "from dssgan.cli import main; main()", "train", "-o", "mine", *words]
-    return subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
+    return start_command(["train", "-o", "mine", *words], cwd=folder, stderr=subprocess.PIPE, text=True)
 
 
 def finish(process: "subprocess.Popen[str]") -> int:

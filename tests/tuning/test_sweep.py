@@ -179,13 +179,15 @@ sweep(Path(sys.argv[1]), load_dataset(), max_concurrent=2)
 """
 
 
-def rays_processes() -> list[bytes]:
-    """What Ray's workers on this machine call themselves."""
+def rays_processes(session: int) -> list[bytes]:
+    """What the workers of a session's Ray call themselves."""
     names = []
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):  # it has ended
-            names.append(process.read_bytes())
-    return [name for name in names if name.startswith(b"ray::")]
+            name = process.read_bytes()
+            if name.startswith(b"ray::") and os.getsid(int(process.parent.name)) == session:
+                names.append(name)
+    return names
 
 
 def test_killed_and_resumed_loses_and_doubles_no_trial(tmp_path: Path, bundled: Dataset) -> None:
@@ -206,7 +208,7 @@ def test_killed_and_resumed_loses_and_doubles_no_trial(tmp_path: Path, bundled: 
     driver.wait()
     # trials' processes notice a moment later, and may write a better bundle until then
     deadline = time.monotonic() + 60
-    while rays_processes():
+    while rays_processes(driver.pid):
         assert time.monotonic() < deadline, "the trials outlive their sweep"
         time.sleep(0.2)
 
