@@ -20,7 +20,7 @@ from dssgan.separators.consistency import mixture_consistency
 from dssgan.separators.ensemble import HOP_SAMPLES, N_FFT
 from dssgan.separators.postprocess import bands_of_bins
 
-_FORMAT = 2
+_FORMAT = 3
 _BLOCK_SAMPLES = 1 << 14  # what is in memory at a time; the frames are those of the whole song
 _SUMMED_COLUMNS = 1 << 12
 _WINDOW_ENERGY = 1.5 * N_FFT  # of a Hann window with a hop of a quarter, for a transform that is not normalised

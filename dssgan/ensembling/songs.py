@@ -14,6 +14,7 @@ from dssgan.data.dataset import Bring, Dataset
 from dssgan.data.track import Track, Unpaired
 from dssgan.ensembling.products import ProductsCache, SongProducts, song_products
 from dssgan.inference.overlap_add import SeparationSettings, separate_blocks
+from dssgan.metrics.silence import without_noise
 from dssgan.parallel.processes import MapUnordered
 from dssgan.separators import SeparatorModel
 from dssgan.separators.base import Starts
@@ -54,7 +55,8 @@ class ValidationSongs:
 
     def load(self, number: int, model: SeparatorModel) -> tuple[Audio, Audio]:
         """Give a song's mix and sources at a model's rate and channels."""
-        return self.bring(self.dataset).valid[number].load(model.sample_rate, model.channels)
+        mix, sources = self.bring(self.dataset).valid[number].load(model.sample_rate, model.channels)
+        return mix, without_noise(sources)
 
 
 def products_of(

@@ -29,6 +29,7 @@ from dssgan.evaluation.openings import record_opening
 from dssgan.evaluation.oracles import OracleMethod
 from dssgan.metrics.bss_eval import VERSIONS, References
 from dssgan.metrics.catalogue import DEFAULT_METRICS, Song, find_metrics, score_song
+from dssgan.metrics.silence import without_noise
 from dssgan.provenance import describe_run
 
 Audio = npt.NDArray[np.float32]
@@ -411,7 +412,7 @@ def _score(unit: _ScoringJob) -> str:
         mix, references = _load(unit.track, unit.sample_rate, unit.bss)
         estimates = _open(unit.campaign, unit.method, unit.sources, unit.sample_rate)(unit.track, mix)
         store = evaluate_track(references, estimates, unit.sources, unit.label)
-        song = Song(estimates, references.sources, mix, unit.sample_rate, unit.sources)
+        song = Song(estimates, without_noise(references.sources), mix, unit.sample_rate, unit.sources)
         whole = score_song(song, unit.metrics)
     finally:
         torch.set_num_threads(num_threads)

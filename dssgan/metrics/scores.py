@@ -11,6 +11,7 @@ from torch import Tensor
 from dssgan.errors import DataError, DivergedError
 from dssgan.metrics.catalogue import Song, score_song
 from dssgan.metrics.sdr import csdr, median_of_numbers, usdr
+from dssgan.metrics.silence import without_noise
 
 Audio = npt.NDArray[np.float32]
 
@@ -68,6 +69,8 @@ def score_tracks(
         sources: names, in the order of the estimates.
         also: further metrics of `dssgan.metrics.catalogue.METRICS`.
 
+    A source that is nothing but noise counts as silent: see `dssgan.metrics.silence`.
+
     Returns:
         As `summarise` gives, `onset_sdr/drums` where drums are among the sources, and METRIC/SOURCE for what is asked
         for besides: means over the tracks that have it; NaN where none has.
@@ -81,6 +84,7 @@ def score_tracks(
     names = dict.fromkeys(("onset_sdr", *also))
     for track in tracks:
         mix, references = track.load(sample_rate, channels)
+        references = without_noise(references)
         estimates = separate(mix)
         if estimates.shape != references.shape or len(references) != len(sources):
             raise DataError(

@@ -13,11 +13,13 @@ from dssgan.errors import ConfigError, DataError
 from dssgan.inference.stream import separate_array
 from dssgan.metrics.catalogue import Monitored, find_metrics
 from dssgan.metrics.scores import score_tracks
+from dssgan.metrics.silence import without_noise
 from dssgan.separators import SeparatorModel
 
 Array = npt.NDArray[np.float32]
 
 SHOWN_SECONDS = 6.0
+_AUDIBLE = 1e-4  # of full scale: above the peaks of dither and of a codec's noise
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Validation:
         for track in dataset.valid:
             mix, sources = track.load(separator.sample_rate, separator.channels)
             part = _audible_part(sources[0], round(seconds * separator.sample_rate))
-            self._excerpts.append(_Excerpt(track.name, mix[:, part].copy(), sources[..., part].copy()))
+            self._excerpts.append(_Excerpt(track.name, mix[:, part].copy(), without_noise(sources[..., part].copy())))
         audible = [any(np.any(excerpt.sources[index]) for excerpt in self._excerpts) for index in range(len(sources))]
         if not any(audible):
             raise DataError(
@@ -121,7 +123,7 @@ class Validation:
 
 def _audible_part(source: Array, num_samples: int) -> slice:
     """Choose the beginning, or the first part of the same length in which a source (channels, samples) sounds."""
-    sounding = np.flatnonzero(np.any(source != 0, axis=0))
+    sounding = np.flatnonzero(np.any(np.abs(source) > _AUDIBLE, axis=0))
     if not sounding.size or sounding[0] < num_samples:
         return slice(0, num_samples)
     start = min(int(sounding[0]), source.shape[-1] - num_samples)

@@ -89,6 +89,18 @@ def test_names_the_track_at_fault():
         score_tracks(lambda mix: mix, [], 4, 1, sources=SOURCES)
 
 
+def test_dither_is_silence():
+    track = load_dataset().valid[0]
+    _, sources = track.load(22050, 1)
+    dither = np.random.default_rng(0).uniform(-1, 1, sources[0].shape).astype(np.float32) * 2**-15
+    drumless = ArrayTrack("dithered", np.stack([dither, sources[1]]))
+    separate = lambda mix: np.stack([mix / 2, mix / 2])  # noqa: E731
+    both = score_tracks(separate, [ArrayTrack("song", sources), drumless], 22050, 1, sources=SOURCES)
+    alone = score_tracks(separate, [ArrayTrack("song", sources)], 22050, 1, sources=SOURCES)
+    assert both["usdr/drums"] == alone["usdr/drums"]
+    assert both["num_nan_tracks/usdr/drums"] == 1
+
+
 def test_tracks_without_onsets_have_no_onset_sdr():
     silent = np.zeros((2, 1, 800), np.float32)
     scores = score_tracks(lambda mix: np.stack([mix, mix]), [ArrayTrack("a", silent)], 800, 1, sources=SOURCES)
