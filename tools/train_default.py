@@ -4,7 +4,7 @@ SONGS and VALIDATION hold a folder for each song named below, with `drums.ogg` a
 SYNTHETIC is what `dssgan data synth` wrote. Two separators, one with a short window for attacks and one with a long one
 for tone, learn from true pairs: synthetic songs, and the real ones in `LABELLED`. The validation songs choose the
 epochs, the weights and the post-processing; the test songs are opened once, at the end. What was begun goes on where it
-stopped.
+stopped, and SIGTERM stops it after a step.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from dssgan.metrics.scores import score_tracks
 from dssgan.separators.bundle import load_bundle, read_description, save_bundle
 from dssgan.separators.loading import learnt_from
 from dssgan.training.checkpoint import has_checkpoint
+from dssgan.training.notice import Notice
 from dssgan.training.phases import train
 from dssgan.training.settings import make_config, parse_overrides
 
@@ -95,7 +96,8 @@ def main() -> None:
 
         folder = arguments.runs / name
         begun = folder if has_checkpoint(folder) else None
-        outcome = train(config, dataset, folder, report=report, resume_from=begun)
+        with Notice() as notice:  # SIGTERM has it write a checkpoint of the step
+            outcome = train(config, dataset, folder, report=report, resume_from=begun, notice=notice)
         bundles.append(halve(outcome.bundle, arguments.runs / f"{name}-half", dataset))
     if arguments.only is not None:
         return
