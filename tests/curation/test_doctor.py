@@ -158,6 +158,19 @@ def test_a_data_set_without_validation_is_told(song: Song, tmp_path: Path) -> No
     assert any(f.check == "partitions" and f.severity == "error" for f in findings)
 
 
+def test_validation_without_drums_is_told(song: Song, tmp_path: Path) -> None:
+    plays = write_track(tmp_path, None, *song[1], "plays")
+    bare = Track("bare", None, (None, plays.sources[1]))
+    rest = AudioFile.of(tmp_path / "plays" / "other.wav", with_fingerprint=True)
+    silence = tmp_path / "silence.wav"
+    files.write(silence, np.zeros_like(song[0]), 44100)
+    silent = Track("silent", None, (AudioFile.of(silence, with_fingerprint=True), rest))
+    told = "no validation song has drums, so scores are those of other"
+    for valid, expected in (((bare,), True), ((silent, bare), True), ((bare, plays), False)):
+        findings = examine(Dataset(SOURCES, (plays,), valid=valid))
+        assert (told in [finding.message for finding in findings]) == expected
+
+
 def test_fixing_writes_new_files_and_leaves_the_rest(song: Song, tmp_path: Path) -> None:
     mix, (drums, other) = song
     tracks = (

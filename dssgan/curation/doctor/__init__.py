@@ -171,6 +171,12 @@ def _whole(dataset: Dataset) -> Iterator[Finding]:
         yield Finding(severity, "partitions", "no song has its sources (train_sup)", "add some, or train synthetic=1")  # type: ignore[arg-type]
     if not dataset.valid:
         yield Finding("error", "partitions", "no song validates", "import with --valid 0.1, or add some")
+    elif not any(part is not None and part.identities for part in (track.sources[0] for track in dataset.valid)):
+        first, second = dataset.sources[:2]
+        yield Finding(
+            "warning", "partitions", f"no validation song has {first}, so scores are those of {second}",
+            f"validate on songs with {first}",
+        )  # fmt: skip
 
 
 def _artists(dataset: Dataset) -> Iterator[Finding]:
