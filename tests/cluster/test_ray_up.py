@@ -30,8 +30,9 @@ HIDDEN = "/tmp/ray/songs"  # where each host has files of its own
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "hush-hush", "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true"}  # fmt: skip
 SECONDS_TO_JOIN = 120
-# Workers are not told of `ray down`: they end by and by when the head is silent.
-SECONDS_TO_END = 180
+# Workers are not told of `ray down`: they end by and by when the head is silent. One whose Ray the head has just
+# started again takes a minute and a half longer.
+SECONDS_TO_END = 300
 WAIT_FOR_TWO = f"""
 import time, ray
 ray.init("auto", log_to_driver=False, logging_level="ERROR")
