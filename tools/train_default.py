@@ -8,6 +8,7 @@ stopped, and SIGTERM stops it after a step.
 """
 
 import argparse
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from dssgan.data.loading import load_dataset
 from dssgan.data.manifest import save_manifest
 from dssgan.data.track import Track
 from dssgan.ensembling.build import build_ensemble
+from dssgan.errors import TrainingInterruptedError
 from dssgan.inference.separator import Separator
 from dssgan.metrics.scores import score_tracks
 from dssgan.separators.bundle import load_bundle, read_description, save_bundle
@@ -96,8 +98,11 @@ def main() -> None:
 
         folder = arguments.runs / name
         begun = folder if has_checkpoint(folder) else None
-        with Notice() as notice:  # SIGTERM has it write a checkpoint of the step
-            outcome = train(config, dataset, folder, report=report, resume_from=begun, notice=notice)
+        try:
+            with Notice() as notice:  # SIGTERM has it write a checkpoint of the step
+                outcome = train(config, dataset, folder, report=report, resume_from=begun, notice=notice)
+        except TrainingInterruptedError as error:
+            sys.exit(f"{error}; run it again to go on")
         bundles.append(halve(outcome.bundle, arguments.runs / f"{name}-half", dataset))
     if arguments.only is not None:
         return
