@@ -1,8 +1,9 @@
 """Several data sets as one."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset
 from dssgan.data.track import Track, Unpaired
@@ -31,7 +32,10 @@ def combine_datasets(datasets: Sequence[Dataset], name: str) -> Dataset:
                 f"data set {other.name}: its sources are {', '.join(other.sources)}, but those of {first.name} are "
                 f"{', '.join(first.sources)}; import it again with --sources {','.join(first.sources)}"
             )
-    alike = [_with_distinct_names(each, datasets) for each in datasets]
+    counts = {
+        part: Counter(track.name for each in datasets for track in each.partition(part)) for part in PAIRED_PARTITIONS
+    }
+    alike = [_with_distinct_names(each, counts) for each in datasets]
     licences = dict.fromkeys(each.licence for each in datasets)
     return Dataset(
         first.sources,
@@ -41,8 +45,8 @@ def combine_datasets(datasets: Sequence[Dataset], name: str) -> Dataset:
         train_unsup=Unpaired(
             tuple(mix for each in alike for mix in each.train_unsup.mixes),
             tuple(
-                tuple(recording for each in alike for recording in each.train_unsup.sources[number])
-                for number in range(len(first.sources))
+                tuple(chain.from_iterable(of_source))
+                for of_source in zip(*(each.train_unsup.sources for each in alike), strict=True)
             ),
         ),
         name=name,
@@ -54,15 +58,10 @@ def combine_datasets(datasets: Sequence[Dataset], name: str) -> Dataset:
     )  # fmt: skip
 
 
-def _with_distinct_names(dataset: Dataset, everything: Sequence[Dataset]) -> Dataset:
-    taken = {
-        part: Counter(track.name for each in everything for track in each.partition(part))
-        for part in PAIRED_PARTITIONS
-    }  # fmt: skip
-
+def _with_distinct_names(dataset: Dataset, counts: Mapping[str, Mapping[str, int]]) -> Dataset:
     def renamed(part: str) -> tuple[Track, ...]:
         return tuple(
-            replace(track, name=f"{track.name} ({dataset.name})") if taken[part][track.name] > 1 else track
+            replace(track, name=f"{track.name} ({dataset.name})") if counts[part][track.name] > 1 else track
             for track in dataset.partition(part)
         )
 

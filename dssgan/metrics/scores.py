@@ -61,6 +61,8 @@ def score_tracks(
 ) -> dict[str, float]:
     """Separate every track and score the estimates. One track is in memory at a time.
 
+    A source that is nothing but noise counts as silent: see `dssgan.metrics.silence`.
+
     Args:
         separate: mix (channels, samples) to estimates (sources, channels, samples).
         tracks: what to separate.
@@ -68,8 +70,6 @@ def score_tracks(
         channels: likewise.
         sources: names, in the order of the estimates.
         also: further metrics of `dssgan.metrics.catalogue.METRICS`.
-
-    A source that is nothing but noise counts as silent: see `dssgan.metrics.silence`.
 
     Returns:
         As `summarise` gives, `onset_sdr/drums` where drums are among the sources, and METRIC/SOURCE for what is asked

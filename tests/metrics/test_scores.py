@@ -94,7 +94,10 @@ def test_dither_is_silence():
     _, sources = track.load(22050, 1)
     dither = np.random.default_rng(0).uniform(-1, 1, sources[0].shape).astype(np.float32) * 2**-15
     drumless = ArrayTrack("dithered", np.stack([dither, sources[1]]))
-    separate = lambda mix: np.stack([mix / 2, mix / 2])  # noqa: E731
+
+    def separate(mix):
+        return np.stack([mix / 2, mix / 2])
+
     both = score_tracks(separate, [ArrayTrack("song", sources), drumless], 22050, 1, sources=SOURCES)
     alone = score_tracks(separate, [ArrayTrack("song", sources)], 22050, 1, sources=SOURCES)
     assert both["usdr/drums"] == alone["usdr/drums"]
