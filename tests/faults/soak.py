@@ -20,7 +20,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from faults.sweeps import NAME, RunningSweep, Sweep, flip_a_byte, send, trial_processes, wait_for_no_processes
+from faults.sweeps import (
+    NAME,
+    RunningSweep,
+    Sweep,
+    flip_a_byte,
+    send,
+    start_command,
+    trial_processes,
+    wait_for_no_processes,
+)
 
 _SETTLED_SECONDS = 120  # after these the driver has imported and filled what it keeps
 Act = Callable[[RunningSweep, random.Random], None]
@@ -57,9 +66,9 @@ def damage_checkpoint(running: RunningSweep, chance: random.Random) -> None:
 def start_second(running: RunningSweep, _chance: random.Random) -> None:
     """Start the sweep once more."""
     words = ["sweep", "space.py", "--name", NAME, "-o", ".", "--resume", "-q"]
-    command = [sys.executable, "-c", "from dssgan.cli import main; main()", *words]
-    done = subprocess.run(command, cwd=running.folder, capture_output=True, check=False)
-    assert done.returncode == 2, "a second sweep was not refused"
+    second = start_command(words, cwd=running.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    second.communicate()
+    assert second.returncode == 2, "a second sweep was not refused"
 
 
 ACTS: dict[str, Act] = {

@@ -169,9 +169,8 @@ def processes_of_ray() -> dict[int, str]:
         with suppress(OSError):  # it has ended
             line = process.read_bytes().replace(b"\0", b" ").decode(errors="replace")
             number = int(process.parent.name)
-            if (line.startswith("ray::") or "/raylet/raylet" in line or "/gcs/gcs_server" in line) and os.getsid(
-                number
-            ) in _SESSIONS:
+            is_rays = line.startswith("ray::") or "/raylet/raylet" in line or "/gcs/gcs_server" in line
+            if is_rays and os.getsid(number) in _SESSIONS:
                 found[number] = line
     return found
 

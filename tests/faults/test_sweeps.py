@@ -8,7 +8,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +24,7 @@ from faults.sweeps import (
     losses,
     processes_of_ray,
     send,
+    start_command,
     trial_processes,
     wait_for_no_processes,
 )
@@ -219,12 +219,11 @@ def test_a_second_sweep_of_the_name(
     tmp_path: Path, chance: random.Random, undisturbed: Outcome, record: Record
 ) -> None:
     sweep, running = begin(tmp_path, chance, 4)
-    second = subprocess.run(
-        [sys.executable, "-c", "from dssgan.cli import main; main()", "sweep", "space.py", "--name", NAME, "-o", ".",
-         "--resume"], cwd=sweep.folder, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    words = ["sweep", "space.py", "--name", NAME, "-o", ".", "--resume"]
+    second = start_command(words, cwd=sweep.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    said = second.communicate()[1]
     if running.process.poll() is None:
         assert second.returncode == 2
-        assert "another process runs this sweep" in second.stderr.splitlines()[-1]
+        assert "another process runs this sweep" in said.splitlines()[-1]
     assert running.wait() == 0, running.said()
     record.note("a second sweep started under the name", losses(sweep, undisturbed))
