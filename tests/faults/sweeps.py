@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ray_processes import processes_of_ray
+
 from dssgan.tuning.bucket import open_store
 from dssgan.tuning.record import find_study
 
@@ -162,22 +164,14 @@ def losses(sweep: Sweep, undisturbed: Outcome) -> str:
     return "nothing"
 
 
-def processes_of_ray() -> dict[int, str]:
+def started_processes() -> dict[int, str]:
     """List Ray's own processes and workers, of what was started here, by number."""
-    found = {}
-    for process in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):  # it has ended
-            line = process.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            number = int(process.parent.name)
-            is_rays = line.startswith("ray::") or "/raylet/raylet" in line or "/gcs/gcs_server" in line
-            if is_rays and os.getsid(number) in _SESSIONS:
-                found[number] = line
-    return found
+    return processes_of_ray(_SESSIONS)
 
 
 def trial_processes() -> list[int]:
     """List the processes that train a sweep's trials."""
-    return [number for number, line in processes_of_ray().items() if line.startswith("ray::ImplicitFunc")]
+    return [number for number, line in started_processes().items() if line.startswith("ray::ImplicitFunc")]
 
 
 def send(kind: signal.Signals, *processes: int) -> None:
@@ -197,6 +191,6 @@ def flip_a_byte(path: Path, chance: random.Random) -> None:
 def wait_for_no_processes(seconds: float = 90) -> None:
     """Require that nothing of Ray outlives a sweep for long."""
     deadline = time.monotonic() + seconds
-    while left := processes_of_ray():
+    while left := started_processes():
         assert time.monotonic() < deadline, f"these outlive their sweep: {left}"
         time.sleep(0.2)

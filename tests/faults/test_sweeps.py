@@ -22,9 +22,9 @@ from faults.sweeps import (
     Sweep,
     flip_a_byte,
     losses,
-    processes_of_ray,
     send,
     start_command,
+    started_processes,
     trial_processes,
     wait_for_no_processes,
 )
@@ -149,7 +149,7 @@ def test_clock_jumps_back(
 @each_try
 def test_raylet_killed(tmp_path: Path, chance: random.Random, undisturbed: Outcome, record: Record) -> None:
     sweep, running = begin(tmp_path, chance)
-    send(signal.SIGKILL, *(process for process, line in processes_of_ray().items() if "/raylet/raylet" in line))
+    send(signal.SIGKILL, *(process for process, line in started_processes().items() if "/raylet/raylet" in line))
     resume_if_it_ended(sweep, running)
     record.note("kill -9 of the machine's raylet", losses(sweep, undisturbed))
 
@@ -157,7 +157,7 @@ def test_raylet_killed(tmp_path: Path, chance: random.Random, undisturbed: Outco
 @each_try
 def test_asleep(tmp_path: Path, chance: random.Random, undisturbed: Outcome, record: Record) -> None:
     sweep, running = begin(tmp_path, chance, 6)
-    stopped = [running.process.pid, *processes_of_ray()]
+    stopped = [running.process.pid, *started_processes()]
     send(signal.SIGSTOP, *stopped)
     time.sleep(60)
     send(signal.SIGCONT, *stopped)

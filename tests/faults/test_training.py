@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from faults.record import Record, each_try
-from faults.sweeps import SMALL, processes_of_ray, send, start_command
+from faults.sweeps import SMALL, send, start_command, started_processes
 
 from dssgan.training.checkpoint import read_checkpoint
 
@@ -87,7 +87,7 @@ def test_one_of_two_workers_killed(
 ) -> None:
     process = start(tmp_path, "--workers", "2", *LONG)
     let_it_run(process, tmp_path, 4 * chance.random())
-    workers = [number for number, line in processes_of_ray().items() if "RayTrainWorker" in line]
+    workers = [number for number, line in started_processes().items() if "RayTrainWorker" in line]
     assert len(workers) == 2 or process.poll() is not None
     send(signal.SIGKILL, *workers[:1])
     assert finish(process) == 0

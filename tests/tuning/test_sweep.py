@@ -7,13 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
 import ray
+from ray_processes import processes_of_ray
 
 from dssgan.data.dataset import Dataset
 from dssgan.errors import ConfigError
@@ -172,27 +173,17 @@ def test_a_trial_that_is_told_to_end_goes_on_from_the_step(tmp_path: Path, bundl
 DRIVER = """
 import sys
 from pathlib import Path
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {paths!r}
 from test_sweep import sweep
 from dssgan.data.loading import load_dataset
 sweep(Path(sys.argv[1]), load_dataset(), max_concurrent=2)
 """
 
 
-def rays_processes(session: int) -> list[bytes]:
-    """What the workers of a session's Ray call themselves."""
-    names = []
-    for process in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):  # it has ended
-            name = process.read_bytes()
-            if name.startswith(b"ray::") and os.getsid(int(process.parent.name)) == session:
-                names.append(name)
-    return names
-
-
 def test_killed_and_resumed_loses_and_doubles_no_trial(tmp_path: Path, bundled: Dataset) -> None:
     folder = tmp_path / "sweep"
-    code = DRIVER.format(tests=str(Path(__file__).parent))
+    here = Path(__file__).parent
+    code = DRIVER.format(paths=[str(here), str(here.parent)])
     # a session of its own, so that the kill reaches Ray's processes too
     driver = subprocess.Popen([sys.executable, "-c", code, str(folder)], start_new_session=True)
     storage_url = f"sqlite:///{folder / 'study.db'}"
@@ -208,7 +199,7 @@ def test_killed_and_resumed_loses_and_doubles_no_trial(tmp_path: Path, bundled: 
     driver.wait()
     # trials' processes notice a moment later, and may write a better bundle until then
     deadline = time.monotonic() + 60
-    while rays_processes(driver.pid):
+    while processes_of_ray({driver.pid}):
         assert time.monotonic() < deadline, "the trials outlive their sweep"
         time.sleep(0.2)
 
