@@ -1,6 +1,8 @@
 """Which method is better, by how much, and whether that can be chance: tracks are the sample."""
 
-from collections.abc import Collection
+import gc
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from itertools import combinations
 
 import numpy as np
@@ -94,7 +96,8 @@ def compare_all(scores: pd.DataFrame) -> pd.DataFrame:
         friedman, conover = float("nan"), None
         if table.shape[1] > 2 and len(whole) > 1 and (whole.nunique(axis=1) > 1).any():
             friedman = float(stats.friedmanchisquare(*whole.to_numpy().T).pvalue)
-            with np.errstate(divide="ignore", invalid="ignore"):  # all tracks of one order leave no variance
+            # all tracks of one order leave no variance
+            with np.errstate(divide="ignore", invalid="ignore"), _little_garbage():
                 conover = scikit_posthocs.posthoc_conover_friedman(whole.to_numpy(), p_adjust="holm").to_numpy()
         pairs = list(combinations(range(table.shape[1]), 2))
         values = table.to_numpy(np.float64)
@@ -109,6 +112,16 @@ def compare_all(scores: pd.DataFrame) -> pd.DataFrame:
                  len(kept), len(row) - len(kept))
             )  # fmt: skip
     return pd.DataFrame(rows, columns=list(PAIR_COLUMNS))
+
+
+@contextmanager
+def _little_garbage() -> Iterator[None]:
+    """Leave only new objects to garbage collection: statsmodels starts one each time that it adjusts p-values."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def verdict(scores: pd.DataFrame, target: str, metric: str = "usdr", leave_out: Collection[str] = ()) -> str:

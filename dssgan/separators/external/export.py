@@ -38,7 +38,7 @@ class _Masks(torch.nn.Module):
 def export_onnx(model: MaskingSeparator, path: Path) -> float:
     """Write a separator's network as an ONNX graph of real numbers, with the transform outside, and compare the two.
 
-    A network whose layers do not export for excerpts of any length is written for segments of its own length.
+    A network with recurrences is written for segments of its own length, every other one for excerpts of any length.
 
     Args:
         model: a separator that masks a complex spectrogram.
@@ -57,20 +57,17 @@ def export_onnx(model: MaskingSeparator, path: Path) -> float:
         raise ModelError("exporting needs more packages; pip install 'dssgan[export]'") from error
     settings = {name: getattr(model, name) for name in settings_of(MaskingSeparator)}
     num_frames = frames_of_segment(model)
+    # torch.onnx.export writes the number of frames that it saw into the layers around an LSTM
+    is_dynamic = not any(isinstance(layer, torch.nn.RNNBase) for layer in model.modules())
+    lengths = [num_frames, num_frames // 2 + 1] if is_dynamic else [num_frames]
     with replacing(path) as temporary:
-        for is_dynamic in (True, False):
-            graph = _export(model, _TRACED_FRAMES if is_dynamic else num_frames, is_dynamic=is_dynamic)
-            if graph is None:
-                continue
-            entry = graph.metadata_props.add()
-            entry.key, entry.value = METADATA, json.dumps(settings)
-            onnx.save(graph, str(temporary))
-            difference = _compare(
-                model, OnnxRuntimeGraph(temporary), [num_frames, num_frames // 2 + 1] if is_dynamic else [num_frames]
-            )
-            if difference <= _MAX_DIFFERENCE:
-                return difference
-        raise ModelError(f"{path}: no graph gives what this separator gives; export another architecture")
+        graph = _export(model, _TRACED_FRAMES if is_dynamic else num_frames, is_dynamic=is_dynamic)
+        entry = graph.metadata_props.add()
+        entry.key, entry.value = METADATA, json.dumps(settings)
+        onnx.save(graph, str(temporary))
+        difference = _compare(model, OnnxRuntimeGraph(temporary), lengths)
+        _require_same(path, difference)
+    return difference
 
 
 def export_openvino(model: MaskingSeparator, path: Path) -> float:
@@ -96,8 +93,7 @@ def export_openvino(model: MaskingSeparator, path: Path) -> float:
         graph.set_rt_info(json.dumps(description), [METADATA])
         openvino.save_model(graph, str(made), compress_to_fp16=False)
         difference = _compare(model, OpenVinoGraph(made), [frames_of_segment(model)])
-        if difference > _MAX_DIFFERENCE:
-            raise ModelError(f"{path}: no graph gives what this separator gives; export another architecture")
+        _require_same(path, difference)
         for suffix in (".bin", ".xml"):  # the file that names the graph last
             with replacing(path.with_suffix(suffix)) as temporary:
                 shutil.copyfile(made.with_suffix(suffix), temporary)
@@ -129,7 +125,11 @@ def _quiet() -> Iterator[None]:
 
 
 def _export(model: MaskingSeparator, num_frames: int, *, is_dynamic: bool) -> Any:
-    """Give the graph; None where torch cannot write it."""
+    """Give the graph.
+
+    Raises:
+        ModelError: torch cannot write it.
+    """
     spectrum = torch.zeros(1, 2 * model.channels, num_frames, model.num_bins)
     shapes = {"spectrum": {2: torch.export.Dim("frames", min=2)}} if is_dynamic else None
     with _quiet():
@@ -138,10 +138,16 @@ def _export(model: MaskingSeparator, num_frames: int, *, is_dynamic: bool) -> An
                 _Masks(model).eval(), (spectrum,), dynamo=True, input_names=["spectrum"], output_names=["masks"],
                 dynamic_shapes=shapes, verbose=False,
             )  # fmt: skip
-        except torch.onnx.errors.OnnxExporterError:
-            return None
+        except torch.onnx.errors.OnnxExporterError as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ModelError(f"torch cannot write this separator as a graph ({reason}); export another") from error
     assert program is not None
     return program.model_proto
+
+
+def _require_same(path: Path, difference: float) -> None:
+    if difference > _MAX_DIFFERENCE:
+        raise ModelError(f"{path}: no graph gives what this separator gives; export another architecture")
 
 
 def _compare(model: MaskingSeparator, graph: Graph, lengths: list[int]) -> float:

@@ -24,9 +24,10 @@ from dssgan.separators import build_separator
 from dssgan.separators.external import FAMILIES
 from dssgan.separators.external.demucs import DemucsFamily
 from dssgan.separators.external.download import RemoteFile
-from dssgan.separators.external.export import EXPORTS
+from dssgan.separators.external.export import EXPORTS, export_onnx
 from dssgan.separators.external.family import KnownModel
 from dssgan.separators.loading import load_model, locate, model_fingerprint, origins
+from dssgan.separators.tdf_unet import TDFUNet
 
 
 class _Payload:
@@ -238,19 +239,56 @@ def test_stems_of_another_program(tmp_path: Path, song: tuple[np.ndarray, np.nda
     np.testing.assert_allclose(other, sources[1], atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["band_split", "sc_lite", "tdf_unet"])
+# few layers, for writing one takes seconds
+_SMALL: dict[str, dict[str, object]] = {
+    "band_split": {"n_fft": 512, "hop_samples": 256, "edges_hz": (0.0, 500.0, 4000.0), "num_layers": 1},
+    "sc_lite": {"n_fft": 512, "hop_samples": 256, "widths": (4, 8), "num_layers": 1},
+    "tdf_unet": {"num_layers": 2},
+}
+
+
+@pytest.mark.parametrize("name", _SMALL)
 @pytest.mark.parametrize(("family", "suffix"), [("onnx", ".onnx"), ("openvino", ".xml")])
 def test_a_graph_gives_what_the_separator_gives(
     family: str, suffix: str, name: str, tmp_path: Path, song: tuple[np.ndarray, np.ndarray]
 ) -> None:
     torch.manual_seed(0)
-    model = build_separator(name, {"segment_seconds": 2.0}, "tiny").eval()
+    model = build_separator(name, {"segment_seconds": 0.5, **_SMALL[name]}, "tiny").eval()
     EXPORTS[suffix](model, tmp_path / f"model{suffix}")  # type: ignore[arg-type]
     graph = load_model(f"{family}:{tmp_path}/model{suffix}")
     assert (graph.sources, graph.sample_rate, graph.channels) == (model.sources, model.sample_rate, model.channels)
-    mix, settings = song[0][:, : 4 * 44100], SeparationSettings(overlap=0.0)
+    mix, settings = song[0][:, :44100], SeparationSettings(overlap=0.0)
     found, expected = (separate_array(one, mix, settings=settings) for one in (graph, model))
     np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+class _Restless(TDFUNet):
+    """Gives other masks each time."""
+
+    def masks(self, spectrum: torch.Tensor) -> torch.Tensor:
+        return super().masks(spectrum) + torch.rand(1)
+
+
+class _Undecided(TDFUNet):
+    """Chooses what to compute by the sound."""
+
+    def masks(self, spectrum: torch.Tensor) -> torch.Tensor:
+        masks = super().masks(spectrum)
+        return masks if spectrum.mean() > 0 else -masks
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (_Restless, r"mine\.onnx: no graph gives what this separator gives"),
+        (_Undecided, "torch cannot write this separator"),
+    ],
+)
+def test_what_makes_no_graph_leaves_none(kind: type[TDFUNet], message: str, tmp_path: Path) -> None:
+    model = kind(segment_seconds=0.5, num_layers=1, num_initial_filters=2).eval()
+    with pytest.raises(ModelError, match=message):
+        export_onnx(model, tmp_path / "mine.onnx")
+    assert not list(tmp_path.iterdir())
 
 
 class _FourStems(torch.nn.Module):
