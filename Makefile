@@ -1,7 +1,7 @@
 # make demo          set everything up, then run the main job on the bundled real songs
 # make test          set everything up, then pass the tests
 # make test-cluster  set everything up, then pass the tests that take whole machines (as root, minutes)
-# make test-faults   set everything up, then kill, damage and disconnect sweeps at random and count what is lost (1.5 hours)
+# make test-faults   set everything up, then kill, damage and disconnect sweeps at random and count what is lost (two hours)
 # make soak          set everything up, then disturb a sweep for an hour and see that nothing is lost and no memory grows
 # make lint          set everything up, then check style, types and the layers
 # make instruments   install everything that synthetic songs can be played on (Debian packages, 400 MB)
