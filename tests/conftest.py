@@ -68,6 +68,15 @@ def cluster() -> Iterator[str]:
     made.shutdown()
 
 
+@pytest.fixture(scope="module")
+def one_ray() -> Iterator[None]:
+    """Start one Ray for all of a file's tests, for each takes ten seconds of a processor to start."""
+    from dssgan.parallel.cluster import ray_running  # takes seconds to import
+
+    with ray_running(num_cpus=2, object_store_memory=200_000_000, include_dashboard=False):
+        yield
+
+
 @pytest.fixture(scope="session")
 def network() -> SeparatorModel:
     """A real network, small and untrained."""

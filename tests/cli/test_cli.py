@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from commands import dssgan
 
 from dssgan.cli import COMMANDS
 from dssgan.data.bundled import FOLDER
@@ -16,13 +17,6 @@ from dssgan.separators import build_separator
 from dssgan.separators.bundle import save_bundle
 
 HEAVY = ("torch", "ray", "museval", "optuna", "pandas", "scipy", "matplotlib", "pydantic", "soundfile")
-
-
-def dssgan(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    code = "from dssgan.cli import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=cwd, timeout=120
-    )
 
 
 @pytest.mark.parametrize(

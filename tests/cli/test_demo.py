@@ -1,13 +1,12 @@
 """The demo's command, run small: every stage is real."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from commands import dssgan
 
 from dssgan.audio import files
 from dssgan.data.dataset import Dataset
@@ -41,10 +40,7 @@ def test_every_stage_leaves_what_it_says(tmp_path: Path, bundled: Dataset) -> No
         ["data", "import", "folders", "data"],
         ["demo", *SMALL, "--data", "data/dataset.json", "--trials", "2", "-o", "demo"],
     ):
-        done = subprocess.run(
-            [sys.executable, "-c", "from dssgan.cli import main; main()", *command],
-            capture_output=True, text=True, cwd=tmp_path, timeout=300,
-        )  # fmt: skip
+        done = dssgan(*command, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
     for method in ("mix", "member 1", "member 2", "plain average", "fitted ensemble"):
         assert method in done.stderr
@@ -62,9 +58,6 @@ def test_every_stage_leaves_what_it_says(tmp_path: Path, bundled: Dataset) -> No
     assert "demo/report.html" in done.stderr
     assert len(json.loads((demo / "sweep" / "sweep.json").read_text())["versions"]) > 5
 
-    again = subprocess.run(
-        [sys.executable, "-c", "from dssgan.cli import main; main()", "demo", "--data", "missing.json"],
-        capture_output=True, text=True, cwd=tmp_path, timeout=60,
-    )  # fmt: skip
+    again = dssgan("demo", "--data", "missing.json", cwd=tmp_path)
     assert again.returncode == 2
     assert "missing.json" in again.stderr

@@ -1,23 +1,17 @@
 """`dssgan models`: the table says what can be loaded."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import torch
+from commands import dssgan
 from external_checkpoints import htdemucs, write_demucs
 
 from dssgan.audio import files
 from dssgan.separators import build_separator
 from dssgan.separators.bundle import save_bundle
 from dssgan.separators.ensemble import Recipe, save_recipe
-
-
-def dssgan(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    script = "from dssgan.cli import main; main()"
-    return subprocess.run([sys.executable, "-c", script, *arguments], cwd=cwd, capture_output=True, text=True)
 
 
 def test_shipped_own_and_those_by_others(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Sweeps from the command line: interrupted, extended, resumed with what they recorded, and refused."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -10,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from commands import dssgan
 
 from dssgan.data.bundled import FOLDER
 from dssgan.data.dataset import Dataset
@@ -37,8 +37,8 @@ def arguments(*words: str | Path) -> list[str]:
 
 def sweep(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
     # a Ray that is not ours: an address in the environment where nobody listens
-    environment = os.environ | {"RAY_ADDRESS": "127.0.0.1:1"}
-    return subprocess.run(arguments(*words), cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    environment = {"RAY_ADDRESS": "127.0.0.1:1"}
+    return dssgan("sweep", "space.py", "--name", "mine", *words, cwd=folder, env=environment)
 
 
 def last_line(done: subprocess.CompletedProcess[str]) -> str:

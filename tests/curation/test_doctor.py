@@ -3,13 +3,13 @@
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import dssgan
 from numpy.typing import NDArray
 
 from dssgan.audio import files
@@ -229,11 +229,9 @@ def test_the_command(song: Song, tmp_path: Path) -> None:
     good = write_track(tmp_path, None, *(part * 0.5 for part in song[1]), "good")
     bad = write_track(tmp_path, song[0] * 0.5, late(song[1][0], 500) * 0.5, song[1][1] * 0.5, "bad")
     save_manifest(Dataset(SOURCES, (bad,), valid=(good,)), tmp_path / "dataset.json")
-    code = "from dssgan.cli import main; main()"
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", code, "data", "check", *words, "-j", "1"]
-        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+        return dssgan("data", "check", *words, "-j", "1", cwd=tmp_path)
 
     ran = run("dataset.json", "--json")
     assert ran.returncode == 1, ran.stderr

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import dssgan
 from small_training import config, run
 
 from dssgan.audio import files
@@ -199,11 +200,8 @@ def test_evaluate_counts_how_often_the_test_songs_were_opened(bundled: Dataset, 
     openings = tmp_path / "songs" / "test_openings.jsonl"
 
     def evaluate(method: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-c", "from dssgan.cli import main; main()", "evaluate", method, "--data",
-             tmp_path / "songs", "-o", tmp_path / "results", "-j", "1", "--sample-rate", "8000"],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        options = ("-o", tmp_path / "results", "-j", "1", "--sample-rate", "8000", "--bss", "fast")
+        return dssgan("evaluate", method, "--data", tmp_path / "songs", *options)
 
     # one that learnt from a test song is refused before that is opened
     known = tmp_path / "known"

@@ -1,13 +1,12 @@
 """Synthetic songs as sound, as a stream and as a data set."""
 
 import itertools
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from commands import dssgan
 
 from dssgan.data.augment import Augment
 from dssgan.data.loading import load_dataset
@@ -150,21 +149,8 @@ def test_a_data_set_is_written_once_and_goes_on(tmp_path: Path) -> None:
 
 
 def test_the_command(tmp_path: Path) -> None:
-    words = [
-        "data",
-        "synth",
-        str(tmp_path / "songs"),
-        "--songs",
-        "2",
-        "--seconds",
-        "1.5",
-        "--genre",
-        "techno",
-        "-j",
-        "1",
-    ]
-    code = "from dssgan.cli import main; main()"
-    ran = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+    options = ("--songs", "2", "--seconds", "1.5", "--genre", "techno", "-j", "1")
+    ran = dssgan("data", "synth", tmp_path / "songs", *options)
     assert ran.returncode == 0, ran.stderr
     assert "2 songs to train on" in ran.stdout + ran.stderr
     assert len(load_dataset(tmp_path / "songs").train_sup) == 2

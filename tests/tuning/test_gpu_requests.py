@@ -73,7 +73,7 @@ def visible(folder: Path) -> list[str]:
 
 
 def test_each_trial_has_a_gpu_of_its_own_by_default(tmp_path: Path, bundled: Dataset, address: str) -> None:
-    _, places = sweep(tmp_path, bundled, address)
+    _, places = sweep(tmp_path, bundled, address, num=2)
     seen = visible(tmp_path)
     assert set(seen) == {"0", "1"}
     assert all(f", 1 CPU, 1 GPU (GPU {gpu})" in place for place, gpu in zip(places, seen, strict=True))
@@ -87,7 +87,7 @@ def test_two_trials_share_a_gpu(tmp_path: Path, bundled: Dataset, address: str) 
 
 
 def test_none_are_asked_for(tmp_path: Path, bundled: Dataset, address: str) -> None:
-    _, places = sweep(tmp_path, bundled, address, gpus_per_worker=0)
+    _, places = sweep(tmp_path, bundled, address, num=1, gpus_per_worker=0)
     assert set(visible(tmp_path)) <= {"", None}
     assert all(place.endswith(", 1 CPU") for place in places)
 

@@ -29,7 +29,7 @@ from dssgan.tuning.space import SearchSpace
 from dssgan.tuning.storage import open_storage
 from dssgan.tuning.sweep import read_sweep, run_sweep
 
-pytestmark = pytest.mark.xdist_group("ray")  # one Ray at a time
+pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.usefixtures("one_ray")]
 
 SMALL = {
     "separator": {"name": "unet", "num_layers": 2, "num_initial_filters": 2, "n_fft": 512, "hop_samples": 256,

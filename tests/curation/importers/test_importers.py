@@ -2,12 +2,12 @@
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from commands import dssgan
 from numpy.typing import NDArray
 
 from dssgan.audio import files
@@ -366,23 +366,9 @@ def test_metadata_from_anywhere_runs_no_code(tmp_path: Path) -> None:
 
 
 def test_the_command(root: Path) -> None:
-    code = "from dssgan.cli import main; main()"
     output = root.parent / "made.json"
-    words = [
-        "data",
-        "import",
-        "folders",
-        str(root),
-        "-o",
-        str(output),
-        "--valid",
-        "0.5",
-        "--licence",
-        "CC0-1.0",
-        "-j",
-        "1",
-    ]
-    ran = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+    options = ("--valid", "0.5", "--licence", "CC0-1.0", "-j", "1")
+    ran = dssgan("data", "import", "folders", root, "-o", output, *options)
     assert ran.returncode == 0, ran.stderr
     told = ran.stdout + ran.stderr
     assert "1 songs to train on, 1 to validate, 0 to test, 0 unpaired" in told
