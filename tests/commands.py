@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_PACKAGES = ("cli", "training.phases", "tuning.sweep", "ensembling.build", "evaluation.campaign")
+# none that imports Ray, which reads how to authenticate from its environment once, when it is imported
+_PACKAGES = ("cli", "training.phases", "tuning.storage", "ensembling.stacking", "evaluation.campaign")
 _CONTEXT.set_forkserver_preload([f"dssgan.{name}" for name in _PACKAGES])
 
 
