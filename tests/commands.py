@@ -19,7 +19,7 @@ def dssgan(
     cwd: Path | None = None,
     entered: str = "",
     env: Mapping[str, str] | None = None,
-    timeout: float = 300,
+    timeout: float = 120,
 ) -> subprocess.CompletedProcess[str]:
     """Run `dssgan` as `subprocess.run` does.
 
@@ -36,24 +36,22 @@ def dssgan(
     command = ["dssgan", *map(str, words)]
     with tempfile.TemporaryDirectory() as folder:
         streams = [Path(folder) / name for name in ("stdin", "stdout", "stderr")]
-        streams[0].write_text(entered)
+        for path, content in zip(streams, (entered, "", ""), strict=True):
+            path.write_text(content)
         process = _CONTEXT.Process(target=_run, args=(command, cwd or Path.cwd(), os.environ | (env or {}), streams))
         process.start()
         process.join(timeout)
-        code = process.exitcode
-        if code is None:
+        if process.is_alive():
             process.kill()
             process.join()
-        output, errors = (path.read_text() if path.exists() else "" for path in streams[1:])
-    if code is None:
-        raise subprocess.TimeoutExpired(command, timeout, output, errors)
-    return subprocess.CompletedProcess(command, code, output, errors)
+            raise subprocess.TimeoutExpired(command, timeout, *(path.read_text() for path in streams[1:]))
+        return subprocess.CompletedProcess(command, process.exitcode, *(path.read_text() for path in streams[1:]))
 
 
 def _run(command: list[str], cwd: Path, environment: dict[str, str], streams: list[Path]) -> None:
-    for number, (path, flags) in enumerate(zip(streams, (os.O_RDONLY, *[os.O_CREAT | os.O_WRONLY] * 2), strict=True)):
-        os.dup2(os.open(path, flags), number)
-    sys.stdin = open(0, closefd=False)  # noqa: SIM115 - multiprocessing gives its processes none
+    for number, path in enumerate(streams):
+        os.dup2(os.open(path, os.O_RDWR), number)
+    sys.stdin = os.fdopen(0, closefd=False)  # multiprocessing gives its processes one of its own, which is empty
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(cwd)

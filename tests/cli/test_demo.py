@@ -40,7 +40,7 @@ def test_every_stage_leaves_what_it_says(tmp_path: Path, bundled: Dataset) -> No
         ["data", "import", "folders", "data"],
         ["demo", *SMALL, "--data", "data/dataset.json", "--trials", "2", "-o", "demo"],
     ):
-        done = dssgan(*command, cwd=tmp_path)
+        done = dssgan(*command, cwd=tmp_path, timeout=300)
         assert done.returncode == 0, done.stderr
     for method in ("mix", "member 1", "member 2", "plain average", "fitted ensemble"):
         assert method in done.stderr
@@ -58,6 +58,6 @@ def test_every_stage_leaves_what_it_says(tmp_path: Path, bundled: Dataset) -> No
     assert "demo/report.html" in done.stderr
     assert len(json.loads((demo / "sweep" / "sweep.json").read_text())["versions"]) > 5
 
-    again = dssgan("demo", "--data", "missing.json", cwd=tmp_path)
+    again = dssgan("demo", "--data", "missing.json", cwd=tmp_path, timeout=60)
     assert again.returncode == 2
     assert "missing.json" in again.stderr

@@ -45,7 +45,7 @@ def test_an_exported_graph_separates(tmp_path: Path, song: tuple[np.ndarray, np.
     torch.manual_seed(0)
     small = build_separator("tdf_unet", {"num_layers": 1, "num_initial_filters": 4})
     save_bundle(tmp_path / "mine", "tdf_unet", small, metadata={})
-    done = dssgan("export", "mine", "--onnx", "mine.onnx", "--openvino", "mine.xml", cwd=tmp_path)
+    done = dssgan("export", "mine", "--onnx", "mine.onnx", "--openvino", "mine.xml", cwd=tmp_path, timeout=300)
     assert done.returncode == 0, done.stderr
     files.write(tmp_path / "song.wav", song[0][:, :44100], 44100)
     for model in ("mine", "onnx:mine.onnx", "openvino:mine.xml", "openvino:mine.onnx"):

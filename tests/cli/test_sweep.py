@@ -38,7 +38,7 @@ def arguments(*words: str | Path) -> list[str]:
 def sweep(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
     # a Ray that is not ours: an address in the environment where nobody listens
     environment = {"RAY_ADDRESS": "127.0.0.1:1"}
-    return dssgan("sweep", "space.py", "--name", "mine", *words, cwd=folder, env=environment)
+    return dssgan("sweep", "space.py", "--name", "mine", *words, cwd=folder, env=environment, timeout=300)
 
 
 def last_line(done: subprocess.CompletedProcess[str]) -> str:

@@ -15,7 +15,7 @@ from dssgan.data.audio_file import AudioFile
 from dssgan.data.dataset import Dataset, Track
 from dssgan.data.guard import guarded
 from dssgan.data.manifest import save_manifest
-from dssgan.errors import ConfigError, DssganError
+from dssgan.errors import AudioError, ConfigError, DivergedError, DssganError
 from dssgan.separators.bundle import load_bundle
 from dssgan.training.distributed import Workers, train_distributed
 from dssgan.training.phases import train
@@ -63,9 +63,16 @@ def test_two_processes_train_then_resume(tmp_path: Path, bundled: Dataset, caplo
     assert all(math.isfinite(metrics["score"]) for metrics in reports)
 
 
-def test_more_workers_than_processors_are_refused(tmp_path: Path, bundled: Dataset) -> None:
+def test_divergence_and_impossible_requests_are_one_error(tmp_path: Path, bundled: Dataset) -> None:
+    def run(num_workers: int, **changes: object) -> None:
+        train_distributed(
+            make_config(SMALL, changes), bundled, FolderStore(tmp_path), "run", workers=Workers(num_workers)
+        )
+
     with pytest.raises(ConfigError, match="1000 workers need 1000 CPUs"):
-        train_distributed(make_config(SMALL), bundled, FolderStore(tmp_path), "run", workers=Workers(1000))
+        run(1000)
+    with pytest.raises(DivergedError, match="lower learning_rate"):
+        run(2, learning_rate=1e30, steps_per_epoch=4)
 
 
 LONG = {"steps_per_epoch": 500, "batch_size": 1, "augment": {"remix": 0}, "adversarial_epochs": 0}
@@ -83,7 +90,7 @@ def test_the_error_of_one_process_ends_the_others(tmp_path: Path, bundled: Datas
     broken = replace(bundled, train_sup=(Track("broken", None, tuple(parts)),))
     began = time.monotonic()
     words = ("--workers", "2", "-o", tmp_path / "run", "--data", saved(broken, tmp_path))
-    done = dssgan("train", *words, *as_overrides({**SMALL, **LONG}))
+    done = dssgan("train", *words, *as_overrides({**SMALL, **LONG}), timeout=240)
     print(f"{time.monotonic() - began:.0f} s")
     assert done.returncode == 2, done.stderr
     assert "loss became" in done.stderr.splitlines()[-1]
@@ -100,7 +107,12 @@ def as_overrides(settings: dict[str, object]) -> list[str]:
     return [f"{key}={json.dumps(value)}" for key, value in settings.items()]
 
 
-def test_a_process_that_gives_up_alone_is_not_waited_for(tmp_path: Path, bundled: Dataset) -> None:
+@pytest.mark.parametrize(
+    ("error", "message"), [(MemoryError("no room"), "process 1 ran out of memory"), (AudioError("gone"), "gone")]
+)
+def test_a_process_that_gives_up_alone_is_not_waited_for(
+    tmp_path: Path, bundled: Dataset, error: Exception, message: str
+) -> None:
     class Failing(AudioFile):
         """Fails in the second process."""
 
@@ -108,13 +120,13 @@ def test_a_process_that_gives_up_alone_is_not_waited_for(tmp_path: Path, bundled
             import ray.train
 
             if ray.train.get_context().get_world_rank() == 1:
-                raise MemoryError
+                raise error
             return super().read(*place, **settings)  # type: ignore[arg-type]
 
     checked = guarded(bundled)
     track = checked.train_sup[0]
     failing = replace(track, sources=tuple(Failing(**vars(source)) for source in track.sources))
-    with pytest.raises(DssganError, match="process 1 ran out of memory"):
+    with pytest.raises(DssganError, match=message):
         train_distributed(
             make_config(SMALL, LONG), replace(checked, train_sup=(failing,), test=()), FolderStore(tmp_path), "run",
             workers=Workers(2),

@@ -36,7 +36,7 @@ def here() -> Iterator[Path]:
 def run(here: Path, password: str, *words: str) -> subprocess.CompletedProcess[str]:
     environment = {"HOME": str(here), "TMPDIR": str(here), "XDG_CACHE_HOME": str(here / "cache"),
                    "PGPASSWORD": password, "RAY_USAGE_STATS_ENABLED": "0"}  # fmt: skip
-    return dssgan(*words, cwd=here, env=environment)
+    return dssgan(*words, cwd=here, env=environment, timeout=300)
 
 
 def test_no_message_file_log_or_snapshot_has_it(here: Path) -> None:
