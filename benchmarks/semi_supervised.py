@@ -12,7 +12,7 @@ is not trained again.
 import argparse
 import json
 import multiprocessing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -29,6 +29,8 @@ from dssgan.evaluation import statistics
 from dssgan.inference.separator import Separator
 from dssgan.metrics.drums import score_drums
 from dssgan.metrics.sdr import csdr, usdr
+from dssgan.training.checkpoint import has_checkpoint
+from dssgan.training.config import TrainConfig
 from dssgan.training.phases import train
 from dssgan.training.settings import make_config, parse_overrides
 from dssgan.training.shared_phases import SharedPhases
@@ -91,27 +93,37 @@ def main() -> None:
         results[arm].append(result)
     print(f"\nsemi-supervised training, {arguments.seeds} seeds, {len(tracks)} songs, {describe()}\n")
     print_scores(results)
-    print_differences(results)
+    print_differences(results, {arm: BASELINES.get(arm, "continued") for arm in results})
 
 
 def score_arm(task: tuple[str, int, Dataset, list[Track], Path, list[str], int]) -> dict[str, Any]:
     """Train one arm with one seed unless that was done, and score it on every track."""
     arm, seed, dataset, tracks, output, settings, jobs = task
-    folder = output / f"{arm}-{seed}"
+    if jobs > 1:
+        torch.set_num_threads(1)
+    config = make_config(SETTINGS, parse_overrides(settings), ARMS[arm], {"seed": seed})
+    return train_and_score(
+        f"{arm} {seed}", config, dataset, tracks, output / f"{arm}-{seed}", SharedPhases.in_folder(output)
+    )
+
+
+def train_and_score(
+    name: str, config: TrainConfig, dataset: Dataset, tracks: Sequence[Track], folder: Path,
+    shared_phases: SharedPhases | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Train unless that was done, going on with what was begun, and score the result on every track."""
     record = folder / "scores.json"
     if record.exists():
         loaded: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
         return loaded
-    if jobs > 1:
-        torch.set_num_threads(1)
-    config = make_config(SETTINGS, parse_overrides(settings), ARMS[arm], {"seed": seed})
 
     def report(metrics: dict[str, float], _folder: Path) -> None:
         kept = f", {metrics['teacher/kept']:.0%} labelled" if "teacher/kept" in metrics else ""
         told = f"epoch {metrics['epoch']:.0f}, {metrics['score']:.2f} dB, {metrics['seconds']:.0f} s"
-        print(f"{arm} {seed}: {told}{kept}", flush=True)
+        print(f"{name}: {told}{kept}", flush=True)
 
-    outcome = train(config, dataset, folder, report=report, shared_phases=SharedPhases.in_folder(output))
+    begun = folder if has_checkpoint(folder) else None
+    outcome = train(config, dataset, folder, report=report, shared_phases=shared_phases, resume_from=begun)
     separator = Separator.load(outcome.bundle)
     result = {
         "steps": outcome.separator_steps,
@@ -160,12 +172,12 @@ def print_scores(results: dict[str, list[dict[str, Any]]]) -> None:
         print(f"| {arm} | {rows[0]['steps']} | {minutes:.1f} | " + " | ".join(cells) + " |")
 
 
-def print_differences(results: dict[str, list[dict[str, Any]]]) -> None:
-    """Print what each arm gains over supervised training that goes on for as many steps."""
+def print_differences(results: dict[str, list[dict[str, Any]]], baselines: Mapping[str, str]) -> None:
+    """Print what each arm gains over the one it is compared with."""
     print("\n| arm | against | measure | mean difference, dB [95 %] | p | songs | spread over seeds |")
     print("|---|---|---|---|---|---|---|")
     for arm, rows in results.items():
-        baseline = BASELINES.get(arm, "continued")
+        baseline = baselines[arm]
         if arm == baseline or baseline not in results:
             continue
         for measure in MEASURES:

@@ -2,7 +2,8 @@
 
 SONGS and VALIDATION hold a folder for each song named below, with `drums.ogg` and `other.ogg`; their mix is the sum.
 SYNTHETIC is what `dssgan data synth` wrote. Two separators, one with a short window for attacks and one with a long one
-for tone, learn from true pairs: synthetic songs, and the real ones in `LABELLED`. The validation songs choose the
+for tone, learn from true pairs: synthetic songs, and the real ones in `LABELLED`. The ensemble of both then labels the
+same mixes for the short one to go on from: that is `fast`, written beside the ensemble. The validation songs choose the
 epochs, the weights and the post-processing; the test songs are opened once, at the end. What was begun goes on where it
 stopped, and SIGTERM stops it after a step.
 """
@@ -11,16 +12,17 @@ import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from dssgan.audio.files import Audio
-from dssgan.data.audio_file import AudioFile
+from dssgan.data.audio_file import AudioFile, Sum
 from dssgan.data.dataset import Dataset
 from dssgan.data.loading import load_dataset
 from dssgan.data.manifest import save_manifest
-from dssgan.data.track import Track
+from dssgan.data.track import Track, Unpaired
 from dssgan.ensembling.build import build_ensemble
 from dssgan.errors import TrainingInterruptedError
 from dssgan.inference.separator import Separator
@@ -28,6 +30,7 @@ from dssgan.metrics.scores import score_tracks
 from dssgan.separators.bundle import load_bundle, read_description, save_bundle
 from dssgan.separators.loading import learnt_from
 from dssgan.training.checkpoint import has_checkpoint
+from dssgan.training.config import TrainConfig
 from dssgan.training.notice import Notice
 from dssgan.training.phases import train
 from dssgan.training.settings import make_config, parse_overrides
@@ -56,16 +59,25 @@ CREDITS = (
     "Thomasso, Axe from the 80s: demo songs of LMMS, Artistic-2.0",
 )
 
-SIZE = {"num_initial_filters": 24, "filter_growth": 24, "num_layers": 4}
-MEMBERS = {
-    "short": {"name": "tdf_unet", "n_fft": 2048, **SIZE},
-    "long": {"name": "tdf_unet", "n_fft": 4096, "num_bands": 8, **SIZE},
-}
+MEMBERS: dict[str, dict[str, Any]] = {
+    "short": {
+        "separator": {
+            "name": "tdf_unet", "n_fft": 2048, "num_initial_filters": 24, "filter_growth": 24, "num_layers": 4,
+        },
+    },
+    "long": {"separator": {"name": "tdf_unet", "n_fft": 4096, "num_bands": 8}, "phase_one.learning_rate": 3e-3},
+}  # fmt: skip
 SETTINGS = {
     "segment_seconds": 4.0, "batch_size": 6, "steps_per_epoch": 250, "validation_seconds": 30.0, "media": False,
-    "phase_one.epochs": 24, "phase_two.epochs": 0, "patience": 100, "optimizer": "adamw", "weight_decay": 0.01,
+    "phase_one.epochs": 8, "phase_two.epochs": 0, "patience": 100, "optimizer": "adamw", "weight_decay": 0.01,
     "phase_one.learning_rate": 1.5e-3, "warmup_steps": 300, "schedule": "cosine",
 }  # fmt: skip
+# half of the excerpts are the ensemble's labels
+DISTILLATION = {
+    "phase_one.epochs": 0, "phase_two.epochs": 4, "phase_two.learning_rate": 5e-4, "self_boost": {"share": 0.5},
+}  # fmt: skip
+DISTILLED, FAST = "short", "fast.yaml"
+NUM_SYNTHETIC_MIXES = 100  # that the ensemble labels
 DESCRIBED = ("format", "architecture", "arguments", "sources", "sample_rate", "channels", "num_parameters")
 
 
@@ -78,43 +90,67 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="write the data set here and stop")
     parser.add_argument("-o", "--output", type=Path, default=Path("ensembles/default.yaml"))
     parser.add_argument("--runs", type=Path, default=Path("runs/default"))
-    parser.add_argument("--only", choices=MEMBERS, help="train this member and stop")
-    parser.add_argument("settings", nargs="*", help="KEY=VALUE for both members")
+    parser.add_argument("--only", choices=(*MEMBERS, "fast"), help="train this one alone; fast needs the ensemble")
+    parser.add_argument("settings", nargs="*", help="KEY=VALUE for all trainings")
     arguments = parser.parse_intermixed_args()
     dataset = read_songs(arguments.songs, arguments.synthetic, arguments.validation)
     if arguments.data is not None:
         save_manifest(dataset, arguments.data)
         return
-    bundles = []
-    for seed, (name, separator) in enumerate(MEMBERS.items()):
-        if arguments.only not in (None, name):
-            continue
-        config = make_config(SETTINGS, {"separator": separator, "seed": seed}, parse_overrides(arguments.settings))
-
-        def report(metrics: dict[str, float], _folder: Path, name: str = name) -> None:
-            scores = {key: metrics[key] for key in ("score", "csdr/drums", "onset_sdr/drums", "seconds")}
-            shown = ", ".join(f"{key} {value:.2f}" for key, value in scores.items())
-            print(f"{name}: epoch {metrics['epoch']:.0f}, {shown}", flush=True)
-
-        folder = arguments.runs / name
-        begun = folder if has_checkpoint(folder) else None
-        try:
-            with Notice() as notice:  # SIGTERM has it write a checkpoint of the step
-                outcome = train(config, dataset, folder, report=report, resume_from=begun, notice=notice)
-        except TrainingInterruptedError as error:
-            sys.exit(f"{error}; run it again to go on")
-        bundles.append(halve(outcome.bundle, arguments.runs / f"{name}-half", dataset))
-    if arguments.only is not None:
+    members = {}
+    for seed, (name, settings) in enumerate(MEMBERS.items()):
+        if arguments.only in (None, name):
+            config = make_config(SETTINGS, settings, {"seed": seed}, parse_overrides(arguments.settings))
+            members[name] = train_member(name, config, dataset, arguments.runs)
+    if arguments.only in MEMBERS:
         return
-    built = build_ensemble(bundles, dataset, arguments.output, max_members=len(bundles))
-    print(f"validation: {built.candidates}, average {built.average:.2f}, ensemble {built.fitted:.2f} dB")
-    for model in (*built.members.values(), built.path):
+    if arguments.only is None:
+        built = build_ensemble(list(members.values()), dataset, arguments.output, max_members=len(members))
+        print(f"validation: {built.candidates}, average {built.average:.2f}, ensemble {built.fitted:.2f} dB")
+    distilled = {"start_from": str(arguments.runs / f"{DISTILLED}-half"), "seed": len(MEMBERS)}
+    teacher = {"self_boost.teacher": str(arguments.output)}
+    config = make_config(SETTINGS, DISTILLATION, distilled, teacher, parse_overrides(arguments.settings))
+    fast = build_ensemble(
+        [train_member("fast", config, with_mixes(dataset), arguments.runs)], dataset, arguments.output.with_name(FAST),
+        max_members=1,
+    )  # fmt: skip
+    print(f"validation: fast {fast.fitted:.2f} dB")
+    for model in (*members.values(), arguments.output, fast.path):
         separator = Separator.load(model)
         found = score_tracks(
             lambda mix, separator=separator: separate(separator, mix),  # type: ignore[misc]
             dataset.test, separator.sample_rate, separator.channels, sources=separator.sources,
         )  # fmt: skip
         print(f"test: {model}: drums {found['usdr/drums']:.2f} uSDR, {found['csdr/drums']:.2f} cSDR")
+
+
+def train_member(name: str, config: TrainConfig, dataset: Dataset, runs: Path) -> Path:
+    """Train a separator, or go on with it, and give the bundle in half precision."""
+
+    def report(metrics: dict[str, float], _folder: Path) -> None:
+        scores = {key: metrics[key] for key in ("score", "csdr/drums", "onset_sdr/drums", "seconds")}
+        shown = ", ".join(f"{key} {value:.2f}" for key, value in scores.items())
+        print(f"{name}: epoch {metrics['epoch']:.0f}, {shown}", flush=True)
+
+    folder = runs / name
+    begun = folder if has_checkpoint(folder) else None
+    try:
+        with Notice() as notice:  # SIGTERM has it write a checkpoint of the step
+            outcome = train(config, dataset, folder, report=report, resume_from=begun, notice=notice)
+    except TrainingInterruptedError as error:
+        sys.exit(f"{error}; run it again to go on")
+    return halve(outcome.bundle, runs / f"{name}-half", dataset)
+
+
+def with_mixes(dataset: Dataset) -> Dataset:
+    """Let the mixes of the real songs, and of some synthetic ones, be heard without their sources as well."""
+    real = {track.samples: track for track in dataset.train_sup if not track.name.isdigit()}  # each once
+    synthetic = [track for track in dataset.train_sup if track.name.isdigit()]
+    mixes = []
+    for track in (*real.values(), *synthetic[:NUM_SYNTHETIC_MIXES]):
+        files = [file for part in track.sources if part is not None for file in part.files]
+        mixes.append(track.mix or Sum(tuple((file, 1.0) for file in files)))
+    return replace(dataset, train_unsup=Unpaired(tuple(mixes)))
 
 
 def read_songs(root: Path, synthetic: Path, validation: Path) -> Dataset:

@@ -147,6 +147,11 @@ FIGURES: dict[str, Callable[[Context, np.random.Generator], Iterator[Event]]] = 
 }  # fmt: skip
 
 _ALWAYS = ("bass",)  # roles that do not rest while the band plays, but in breaks
+_ARTICULATED = ("bass", "guitar", "keys", "lead", "brass", "arpeggio")
+# shares of the notated length that a section's notes are held: as written, detached, staccato
+_ARTICULATIONS = ((1.0, 1.0), (0.5, 0.75), (0.2, 0.4))
+_ARTICULATION_CHANCES = (0.6, 0.2, 0.2)
+_SHORTEST_SECONDS = 0.04
 
 
 def play(genre: Genre, bars: list[Bar], kicks: list[list[int]], generator: np.random.Generator) -> tuple[Part, ...]:
@@ -174,11 +179,11 @@ def play(genre: Genre, bars: list[Bar], kicks: list[list[int]], generator: np.ra
         if generator.random() > player.chance:
             continue
         program = int(generator.choice(player.programs))
-        choices: dict[str, tuple[bool, str]] = {}
+        choices: dict[str, tuple[bool, str, float]] = {}
         memory: dict[str, tuple[int, ...]] = {}
         notes: list[Note] = []
         for number, bar in enumerate(bars):
-            playing, pattern = choices.setdefault(bar.plan.name, _choice(player, bar, generator))
+            playing, pattern, held = choices.setdefault(bar.plan.name, _choice(player, bar, generator))
             if not (playing and bar.band):
                 continue
             context = Context(
@@ -188,7 +193,8 @@ def play(genre: Genre, bars: list[Bar], kicks: list[list[int]], generator: np.ra
             for step, steps, pitch, velocity in FIGURES[player.figure](context, generator):
                 start = max(bar.time(step) + float(generator.normal(0, genre.looseness_seconds)), 0.0)
                 strength = float(np.clip(velocity * np.exp(generator.normal(0, 0.08)), 0.05, 1.0))
-                notes.append(Note(start, steps * bar.step_seconds, int(np.clip(pitch, 12, 120)), strength))
+                seconds = max(steps * bar.step_seconds * held, _SHORTEST_SECONDS)
+                notes.append(Note(start, seconds, int(np.clip(pitch, 12, 120)), strength))
         if notes:
             parts.append(
                 Part(player.role, program, tuple(sorted(notes, key=lambda note: (note.start_seconds, note.pitch))))
@@ -196,8 +202,12 @@ def play(genre: Genre, bars: list[Bar], kicks: list[list[int]], generator: np.ra
     return tuple(parts)
 
 
-def _choice(player: Player, bar: Bar, generator: np.random.Generator) -> tuple[bool, str]:
-    """Whether a player plays in a section, and what rhythm."""
+def _choice(player: Player, bar: Bar, generator: np.random.Generator) -> tuple[bool, str, float]:
+    """Whether a player plays in a section, what rhythm, and what share of its length each note is held."""
     chance = 0.95 if player.role in _ALWAYS and bar.plan.drums > 0 else 0.35 + 0.6 * bar.plan.energy
     pattern = player.patterns[int(generator.integers(len(player.patterns)))] if player.patterns else ""
-    return bool(generator.random() < chance), pattern
+    held = 1.0
+    if player.role in _ARTICULATED:
+        # short notes with hard attacks are what a separator takes for drums
+        held = generator.uniform(*_ARTICULATIONS[int(generator.choice(3, p=_ARTICULATION_CHANCES))])
+    return bool(generator.random() < chance), pattern, held

@@ -66,8 +66,12 @@ def strip(role: str, generator: np.random.Generator) -> list[Any]:
             pedalboard.Distortion(generator.uniform(3, 18)),
             pedalboard.LowpassFilter(generator.uniform(3000, 9000)),
         ]
-    if role in ("bass", "vocals"):
+    if role == "vocals":
         effects.append(pedalboard.Compressor(-22, generator.uniform(2, 6), 5, 120))
+    if role == "bass" or (role in ("guitar", "keys", "brass") and generator.random() < 0.5):
+        # a slow one lets the attack through and holds back what follows: plucked and struck tones click like drums
+        attack_ms = generator.choice((5, generator.uniform(15, 50)))
+        effects.append(pedalboard.Compressor(generator.uniform(-32, -20), generator.uniform(2, 8), attack_ms, 120))
     return effects
 
 

@@ -101,6 +101,24 @@ def test_the_bass_follows_the_bass_drum() -> None:
     assert np.mean(near_kick) > 1.5 * random
 
 
+def test_some_sections_are_played_staccato() -> None:
+    held = []
+    for seed in range(40):
+        song = compose(seed, 20.0, "jazz")
+        quarter = 60 / song.tempo
+        held += [
+            note.seconds / quarter
+            for part in song.parts
+            if part.role == "bass"
+            for note in part.notes
+            if note.velocity > 0.6 and note.start_seconds < 19  # a walking bass plays quarters
+        ]
+    # 3.7 of 4 sixteenths as written, half to three quarters of that detached, a fifth to two fifths staccato
+    assert 0.4 < np.mean(np.array(held) > 0.8) < 0.8
+    assert 0.1 < np.mean(np.array(held) < 0.4) < 0.35
+    assert min(held) > 0.1
+
+
 @pytest.mark.parametrize("genre", GENRES)
 def test_tempo_and_metre_are_the_genre_s(genre: str) -> None:
     style = GENRES[genre]
