@@ -10,6 +10,7 @@ from dssgan.synthesis.score import Hit
 
 VELOCITIES = {"X": 0.95, "x": 0.75, "o": 0.5, "g": 0.25, "?": 0.5}
 _SOMETIMES = 0.4
+_WITHOUT_KIT = 0.1  # share of the songs by people that only percussionists play
 
 # hands, the most needed first: where three strokes meet, the drummer has only two
 HANDS = (
@@ -47,6 +48,7 @@ def play(genre: Genre, bars: list[Bar], generator: np.random.Generator) -> tuple
     """
     grooves: dict[str, Groove] = {}
     percussion = _join(genre, generator)
+    by_hand = _hand_drums(genre, generator)
     offsets = {
         "snare": abs(generator.normal(0, genre.looseness_seconds)),
         "ride": -abs(generator.normal(0, genre.looseness_seconds / 2)),
@@ -56,7 +58,9 @@ def play(genre: Genre, bars: list[Bar], generator: np.random.Generator) -> tuple
     for number, bar in enumerate(bars):
         groove = grooves.setdefault(bar.plan.name, _choose(genre, generator))
         strokes: list[tuple[float, str, float]] = []
-        if bar.drums:
+        if bar.drums and by_hand:
+            strokes = list(_bar(by_hand, bar, generator))
+        elif bar.drums:
             strokes = list(_bar(groove, bar, generator))
             if bar.place == 0 and bars[number - 1].drums and generator.random() < bar.plan.energy:
                 crash = "crash" if generator.random() < 0.85 else "china"
@@ -70,7 +74,7 @@ def play(genre: Genre, bars: list[Bar], generator: np.random.Generator) -> tuple
                 strokes = list(_two_hands(strokes))
             strokes += _ornaments(strokes, genre, bar, generator)
         kicks.append(sorted({int(step) for step, piece, _ in strokes if piece == "kick"}))
-        if percussion and (bar.drums or generator.random() < 0.1) and bar.plan.energy > 0.5:
+        if percussion and not by_hand and (bar.drums or generator.random() < 0.1) and bar.plan.energy > 0.5:
             strokes += _bar(percussion, bar, generator)
         loudness = 0.8 + 0.2 * bar.plan.energy
         for step, piece, velocity in strokes:
@@ -94,6 +98,16 @@ def _join(genre: Genre, generator: np.random.Generator) -> Groove:
     if not genre.percussion or generator.random() < 0.6:
         return {}
     return genre.percussion[int(generator.integers(len(genre.percussion)))]
+
+
+def _hand_drums(genre: Genre, generator: np.random.Generator) -> Groove:
+    """What percussionists play where there is no drum kit; nothing where there is one."""
+    without_kit = genre.acoustic and genre.percussion and generator.random() < _WITHOUT_KIT
+    groove: Groove = {}
+    for pattern in genre.percussion if without_kit else ():
+        if not groove or generator.random() < 0.7:
+            groove |= pattern
+    return groove
 
 
 def _bar(groove: Groove, bar: Bar, generator: np.random.Generator) -> Iterator[tuple[float, str, float]]:

@@ -133,6 +133,17 @@ def drum_bus(audio: Audio, generator: np.random.Generator) -> Audio:
     return through(audio, *effects)
 
 
+def tone(generator: np.random.Generator) -> list[Any]:
+    """Draw the tone of a whole recording, from bright to as dark as an old one; none for as many as have any."""
+    import pedalboard
+
+    shelves: list[Any] = [
+        pedalboard.LowShelfFilter(generator.uniform(80, 250), generator.uniform(-3, 9)),
+        pedalboard.HighShelfFilter(generator.uniform(1500, 6000), generator.uniform(-15, 3)),
+    ]
+    return shelves if generator.random() < 0.5 else []
+
+
 def pump(audio: Audio, kick_seconds: Sequence[float], depth_db: float, seconds: float) -> Audio:
     """Duck a signal at each bass drum stroke, as a compressor keyed by it would.
 

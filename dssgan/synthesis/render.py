@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dssgan.audio.files import Audio
 from dssgan.errors import DataError
-from dssgan.synthesis import instruments, kits, mixing, voices
+from dssgan.synthesis import instruments, kits, mixing, noises, voices
 from dssgan.synthesis.genres import GENRES
 from dssgan.synthesis.gm import CLEAN_GUITAR, DISTORTED_GUITAR
 from dssgan.synthesis.score import Hit, Part, Song
@@ -26,7 +26,7 @@ _PIECES_DB = {
     "high_conga": -7.0, "timbale": -7.0,
 }  # fmt: skip
 _ROLES_DB = {
-    "bass": 0.0, "guitar": -3.0, "keys": -3.0, "pad": -7.0, "lead": -3.0, "brass": -4.0, "strings": -6.0,
+    "bass": 4.0, "guitar": -3.0, "keys": -3.0, "pad": -7.0, "lead": -3.0, "brass": -4.0, "strings": -6.0,
     "arpeggio": -6.0,
     "vocals": 1.0, "noise": -9.0,
 }  # fmt: skip
@@ -38,6 +38,8 @@ _PLACES = {
 _CHOKE_SAMPLES = 1323  # 30 ms: how long an open hat takes to close
 _TAIL_SECONDS = 3.0
 _REAL_SINGERS = 0.15  # share of the vocals that are excerpts of real songs
+_BRUSHED = ("jazz", "ballad")
+_APPLAUDED = 0.08  # share of the songs by people
 _TALKED = ("hip_hop", "trap", "techno")
 
 
@@ -81,6 +83,9 @@ def render(song: Song, *, codec: bool = True) -> RenderedSong:
     drums = _drums(song, generator, thanks)
     other = _band(song, generator, thanks)
     drums, other = _balance(song, drums, other, generator)
+    tone = mixing.tone(generator)
+    if tone:  # linear, so that the sources still sum to the mix
+        drums, other = mixing.through(drums, *tone), mixing.through(other, *tone)
     mix = drums + other
     loudest = float(np.abs(mix).max()) or 1.0
     drive = mixing.decibels(generator.choice((generator.uniform(-6, 0), generator.uniform(0, 9)))) / np.float32(loudest)
@@ -116,7 +121,10 @@ def _drums(song: Song, generator: np.random.Generator, thanks: set[str]) -> Audi
     track = np.zeros((2, round(song.seconds * SAMPLE_RATE)), np.float32)
     width = generator.uniform(0.2, 1.0)
     borrowing = 0.08 if genre.acoustic else 0.3  # people play one kit, producers pick sounds
-    for piece in sorted({hit.piece for hit in song.hits}):
+    brushed = song.genre in _BRUSHED and generator.random() < 0.4
+    if brushed:
+        track += noises.brushes([hit for hit in song.hits if hit.piece == "snare"], song, generator)
+    for piece in sorted({hit.piece for hit in song.hits} - ({"snare"} if brushed else set())):
         owners = [kit for kit in fitting if piece in kit.loaders] or [kit for kit in available if piece in kit.loaders]
         if not owners:
             continue
@@ -124,7 +132,7 @@ def _drums(song: Song, generator: np.random.Generator, thanks: set[str]) -> Audi
         if piece in main.loaders and generator.random() > borrowing:
             kit = main
         thanks.add(kit.credit)
-        gain = mixing.decibels(_PIECES_DB[piece] + generator.normal(0, 2.5))
+        gain = mixing.decibels(_PIECES_DB[piece] + generator.normal(0, 3.5))
         _strike(track, song, piece, kit, mixing.pan(_PLACES.get(piece, 0.0) * width) * gain, generator)
     return mixing.room(mixing.drum_bus(track, generator), generator, wettest=0.35)
 
@@ -182,9 +190,13 @@ def _band(song: Song, generator: np.random.Generator, thanks: set[str]) -> Audio
             loudness = mixing.level(sound)
             if loudness > 0:
                 thanks.add(credit)
-                gain = mixing.decibels(_ROLES_DB[part.role] - 20 + np.random.default_rng(seed + 1).normal(0, 3))
+                gain = mixing.decibels(_ROLES_DB[part.role] - 20 + np.random.default_rng(seed + 1).normal(0, 4))
                 track += sound * (gain / np.float32(loudness))
-    return mixing.room(track, generator, wettest=0.2)
+    track = mixing.room(track, generator, wettest=0.2)
+    if GENRES[song.genre].acoustic and generator.random() < _APPLAUDED:
+        crowd = noises.applause(song.seconds, generator)
+        track += crowd * (mixing.decibels(generator.uniform(-20, -4)) * np.float32(mixing.level(track) or 0.1))
+    return track
 
 
 def _part(
@@ -199,7 +211,7 @@ def _part(
     place = float(generator.uniform(-0.8, 0.8)) if part.role in ("guitar", "keys", "brass", "arpeggio") else 0.0
     effects = mixing.strip(part.role, generator)
     if part.role == "noise":
-        return _processed(_noise(part, song.seconds, generator), part, effects), "noise"
+        return _processed(noises.sweeps(part.notes, song.seconds, generator), part, effects), "noise"
     if part.role == "vocals" and (voice is None or generator.random() < _REAL_SINGERS):
         sung, credit = voices.borrow(part.notes, song.seconds, generator)
         stereo = np.repeat(sung, 2, axis=0)
@@ -215,7 +227,7 @@ def _part(
         program = CLEAN_GUITAR[0]
     sound = player.play(font.path, part.notes, program, song.seconds)
     if amplified:
-        sound = sound * np.float32(0.3 / max(float(np.abs(sound).max()), 1e-6))
+        sound = sound * np.float32(0.3 / max(float(np.abs(sound).max()), 1e-6)) + noises.hum(song.seconds, generator)
         effects = mixing.amplifier(generator) + effects
     return _processed(sound, part, effects) * mixing.pan(place), font.credit
 
@@ -227,22 +239,3 @@ def _processed(sound: Audio, part: Part, effects: list[Any]) -> Audio:
     processed = np.zeros_like(sound)
     processed[:, first:end] = mixing.through(sound[:, first:end], *effects)
     return processed
-
-
-def _noise(part: Part, seconds: float, generator: np.random.Generator) -> Audio:
-    """Noise that rises and brightens up to a section's start, or falls and darkens after it."""
-    import pedalboard
-
-    track = np.zeros((2, round(seconds * SAMPLE_RATE)), np.float32)
-    for note in part.notes:
-        start = round(note.start_seconds * SAMPLE_RATE)
-        num_samples = min(round(note.seconds * SAMPLE_RATE), track.shape[1] - start)
-        if num_samples <= 0:
-            continue
-        white = generator.standard_normal((2, num_samples), dtype=np.float32) * np.float32(0.2)
-        dark = mixing.through(white, pedalboard.LowpassFilter(900))
-        rise = np.linspace(0, 1, num_samples, dtype=np.float32)
-        if note.pitch > 60:
-            rise = rise[::-1]
-        track[:, start : start + num_samples] += (dark * (1 - rise) * 2 + white * rise) * rise**1.5
-    return track
