@@ -31,8 +31,8 @@ SETTINGS = {
 
 
 def is_real(track: Track) -> bool:
-    """Tell a recorded song from one that `dssgan data synth` made: it numbers them."""
-    return not track.name.isdigit()
+    """Tell a recorded song from one that `dssgan data synth` made, as `tools/train_default.py` names them."""
+    return not track.name.startswith("synthetic ")
 
 
 @dataclass(frozen=True)

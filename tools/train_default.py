@@ -10,6 +10,7 @@ stopped, and SIGTERM stops it after a step.
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ LABELLED = (
     "lmms-capdan-zerosumgame-originalbyzakarra", "lmms-settel-innerrecreation", "lmms-dirtylove",
     "lmms-thomasso-axefromthe80s",
 )  # fmt: skip
+SYNTHETIC = "synthetic"  # begins the names of such songs
 REAL_SHARE = 0.25  # of the excerpts
 VALIDATION = (
     "lmms-esoxlb-cpu",
@@ -77,7 +79,7 @@ DISTILLATION = {
     "phase_one.epochs": 0, "phase_two.epochs": 4, "phase_two.learning_rate": 5e-4, "self_boost": {"share": 0.5},
 }  # fmt: skip
 DISTILLED, FAST = "short", "fast.yaml"
-NUM_SYNTHETIC_MIXES = 100  # that the ensemble labels
+NUM_SYNTHETIC_MIXES = 100  # that the ensemble labels, about
 DESCRIBED = ("format", "architecture", "arguments", "sources", "sample_rate", "channels", "num_parameters")
 
 
@@ -85,7 +87,8 @@ def main() -> None:
     """Train what is not trained yet, combine, score and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("songs", type=Path, help="folder of the songs")
-    parser.add_argument("--synthetic", type=Path, required=True, help="data set of synthetic songs")
+    parser.add_argument("--synthetic", type=Path, action="append", required=True,
+                        help="data set of synthetic songs; may be given again")  # fmt: skip
     parser.add_argument("--validation", type=Path, required=True, help="folder of songs to validate on")
     parser.add_argument("--data", type=Path, help="write the data set here and stop")
     parser.add_argument("-o", "--output", type=Path, default=Path("ensembles/default.yaml"))
@@ -144,32 +147,38 @@ def train_member(name: str, config: TrainConfig, dataset: Dataset, runs: Path) -
 
 def with_mixes(dataset: Dataset) -> Dataset:
     """Let the mixes of the real songs, and of some synthetic ones, be heard without their sources as well."""
-    real = {track.samples: track for track in dataset.train_sup if not track.name.isdigit()}  # each once
-    synthetic = [track for track in dataset.train_sup if track.name.isdigit()]
+    tracks = {track.samples: track for track in dataset.train_sup}.values()  # each once
+    real = [track for track in tracks if not track.name.startswith(SYNTHETIC)]
+    synthetic = [track for track in tracks if track.name.startswith(SYNTHETIC)]
     mixes = []
-    for track in (*real.values(), *synthetic[:NUM_SYNTHETIC_MIXES]):
+    for track in (*real, *synthetic[:: max(1, len(synthetic) // NUM_SYNTHETIC_MIXES)]):
         files = [file for part in track.sources if part is not None for file in part.files]
         mixes.append(track.mix or Sum(tuple((file, 1.0) for file in files)))
     return replace(dataset, train_unsup=Unpaired(tuple(mixes)))
 
 
-def read_songs(root: Path, synthetic: Path, validation: Path) -> Dataset:
+def read_songs(root: Path, synthetic: Sequence[Path], validation: Path) -> Dataset:
     """Lay the songs out in partitions."""
 
     def read(folder: Path) -> Track:
         sources = (AudioFile.of(folder / f"{source}.ogg", with_fingerprint=True) for source in ("drums", "other"))
         return Track(folder.name, None, tuple(sources))
 
-    bundled, made = load_dataset(), load_dataset(synthetic)
+    bundled, made = load_dataset(), [load_dataset(folder) for folder in synthetic]
+    synthesized = [
+        replace(track, name=f"{SYNTHETIC} {number} {track.name}")
+        for number, songs in enumerate(made)
+        for track in songs.train_sup
+    ]
     labelled = [read(root / name) for name in LABELLED]
-    seconds = [sum(track.duration for track in tracks) for tracks in (labelled, made.train_sup)]
+    seconds = [sum(track.duration for track in tracks) for tracks in (labelled, synthesized)]
     # excerpts are drawn by length, so a song that stands there more often is heard more often
     repeats = max(1, round(REAL_SHARE / (1 - REAL_SHARE) * seconds[1] / seconds[0]))
     return Dataset(
         ("drums", "other"),
         train_sup=(
             *(replace(track, name=f"{track.name} {take}") for take in range(repeats) for track in labelled),
-            *made.train_sup,
+            *synthesized,
         ),
         valid=(
             *bundled.valid, *(read(root / name) for name in VALIDATION),
@@ -178,7 +187,7 @@ def read_songs(root: Path, synthetic: Path, validation: Path) -> Dataset:
         test=tuple(read(root / name) for name in TEST),
         name="default",
         licence=LICENCE,
-        credits=(*CREDITS, *made.credits),
+        credits=tuple(dict.fromkeys((*CREDITS, *(line for songs in made for line in songs.credits)))),
     )  # fmt: skip
 
 
