@@ -189,7 +189,7 @@ def _band(song: Song, generator: np.random.Generator, thanks: set[str]) -> Audio
             sound, credit = _part(song, part, font, found.voice, player, np.random.default_rng(seed))
             loudness = mixing.level(sound)
             if loudness > 0:
-                thanks.add(credit)
+                thanks.update(filter(None, [credit]))
                 gain = mixing.decibels(_ROLES_DB[part.role] - 20 + np.random.default_rng(seed + 1).normal(0, 4))
                 track += sound * (gain / np.float32(loudness))
     track = mixing.room(track, generator, wettest=0.2)
@@ -207,11 +207,11 @@ def _part(
     player: Player,
     generator: np.random.Generator,
 ) -> tuple[Audio, str]:
-    """One player's sound with its effects, and whom to thank for it."""
+    """One player's sound with its effects, and whom to thank for it; "" for nobody."""
     place = float(generator.uniform(-0.8, 0.8)) if part.role in ("guitar", "keys", "brass", "arpeggio") else 0.0
     effects = mixing.strip(part.role, generator)
     if part.role == "noise":
-        return _processed(noises.sweeps(part.notes, song.seconds, generator), part, effects), "noise"
+        return _processed(noises.sweeps(part.notes, song.seconds, generator), part, effects), ""
     if part.role == "vocals" and (voice is None or generator.random() < _REAL_SINGERS):
         sung, credit = voices.borrow(part.notes, song.seconds, generator)
         stereo = np.repeat(sung, 2, axis=0)

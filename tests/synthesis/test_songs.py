@@ -37,6 +37,7 @@ def test_a_song_sounds_and_adds_up(genre: str) -> None:
     assert np.sqrt(np.mean(recording.drums**2)) > 1e-3
     assert np.sqrt(np.mean(recording.other**2)) > 1e-3
     assert recording.credits
+    assert all(" " in line for line in recording.credits)  # a name and a licence; sounds made by rule are nobody's
     # drums are where the hits are: the sound after most is louder than just before it, whatever still rings
     power = np.square(recording.drums).mean(axis=0)
     rises = []
