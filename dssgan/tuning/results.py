@@ -60,6 +60,11 @@ class SweepResult:
     trials: tuple[TrialResult, ...]
     score_title: str = Monitored("usdr").title
 
+    def is_over(self, num_trials: int) -> bool:
+        """Say whether so many trials have ended and none is under way."""
+        states = [trial.state for trial in self.trials]
+        return "running" not in states and sum(state != "waiting" for state in states) >= num_trials
+
 
 def read_trials(store: Store, study: optuna.Study) -> SweepResult:
     """Read the trials of a sweep, running or done; those of earlier sweeps that it learnt from are left out.

@@ -114,6 +114,10 @@ def run_sweep(
         if options.num_trials is not None and options.num_trials < before:
             raise ConfigError(f"{store}: was begun with {before} trials; {options.num_trials} are fewer, give more")
         options = replace(options, num_trials=options.num_trials or before)
+        result = read_trials(store, find_study(store, begun["study"], study_url))
+        if result.is_over(options.num_trials or before):  # no cluster is needed to say so
+            write_table(result)
+            return result
     elif options.num_trials is None:
         raise ConfigError("num_trials: a new sweep needs to know how many; give a number")
     configs = space.check(settings)

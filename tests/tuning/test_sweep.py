@@ -84,7 +84,7 @@ def test_a_sweep_shares_phase_one_and_goes_on_past_failures(tmp_path: Path, bund
         sweep(tmp_path, bundled)
 
 
-def test_a_sweep_searches_several_objectives(tmp_path: Path, bundled: Dataset) -> None:
+def test_a_sweep_searches_several_objectives(tmp_path: Path, bundled: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     also = ("onset_sdr", "speed")
     sweep(tmp_path, bundled, num_trials=3, also=also, reduction_factor=2)
     result = read_sweep(tmp_path, "test")
@@ -104,7 +104,11 @@ def test_a_sweep_searches_several_objectives(tmp_path: Path, bundled: Dataset) -
     assert "onset_sdr" in (tmp_path / "trials.csv").read_text().splitlines()[0].split(",")
     with pytest.raises(ConfigError, match="was begun with also="):
         sweep(tmp_path, bundled, num_trials=3, resume=True, reduction_factor=2)
+    # nothing is left to do, so no cluster is asked for
+    monkeypatch.setattr("dssgan.tuning.sweep.ray_running", lambda *_, **__: pytest.fail("a Ray for nothing"))
+    (tmp_path / "trials.csv").unlink()
     assert sweep(tmp_path, bundled, num_trials=3, resume=True, also=also[::-1], reduction_factor=2) == []
+    assert (tmp_path / "trials.csv").exists()
 
 
 @contextmanager
