@@ -162,6 +162,20 @@ def test_a_record_survives_its_file(bundled: Dataset, tmp_path: Path) -> None:
     assert LearntFrom.load(tmp_path) == LearntFrom()
 
 
+def test_a_record_without_marks_knows_the_files_and_no_copies(bundled: Dataset, tmp_path: Path) -> None:
+    record = guarded(bundled).learnt_from
+    assert record is not None
+    bare, kept = bundled.train_sup[0], bundled.valid[0]
+    record.without_marks(lambda name: name == bare.name).save(tmp_path)
+    loaded = LearntFrom.load(tmp_path)
+    for track, copies_are_found in ((bare, False), (kept, True)):
+        mix = recordings_of(track)[0]
+        known = examine_recordings([mix])[mix]
+        assert loaded.find(known) == track.name
+        copy = replace(known, fingerprints=("of another file",))
+        assert (loaded.find(copy) == track.name) is copies_are_found
+
+
 def test_other_songs_are_not_taken_for_known_ones(bundled: Dataset) -> None:
     record = guarded(bundled).learnt_from
     assert record is not None
