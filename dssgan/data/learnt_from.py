@@ -39,16 +39,18 @@ class LearntFrom:
 
     @classmethod
     def of(cls, named: Sequence[tuple[str, Recording]], known: Mapping[Recording, Known]) -> "LearntFrom":
-        """Record some recordings.
+        """Record some recordings, each once.
 
         Args:
-            named: each with the name that reports call it by.
+            named: each with the name that reports call it by; the first name of those that stand there again counts.
             known: what each holds.
         """
+        names = {recording: name for name, recording in reversed(named)}
+        recordings = dict.fromkeys(recording for _, recording in named)
         return cls(
-            tuple(name for name, _ in named),
-            tuple(frozenset(known[recording].fingerprints) - {SILENCE} for _, recording in named),
-            tuple(_thinned(known[recording].marks) for _, recording in named),
+            tuple(names[recording] for recording in recordings),
+            tuple(frozenset(known[recording].fingerprints) - {SILENCE} for recording in recordings),
+            tuple(_thinned(known[recording].marks) for recording in recordings),
         )
 
     def __add__(self, other: "LearntFrom") -> "LearntFrom":

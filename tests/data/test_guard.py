@@ -162,6 +162,15 @@ def test_a_record_survives_its_file(bundled: Dataset, tmp_path: Path) -> None:
     assert LearntFrom.load(tmp_path) == LearntFrom()
 
 
+def test_a_song_that_stands_there_twice_is_recorded_once(bundled: Dataset) -> None:
+    record, (song, *_) = guarded(bundled).learnt_from, bundled.train_sup
+    again = replace(bundled, train_sup=(*bundled.train_sup, replace(song, name="heard more often")))
+    twice = guarded(again).learnt_from
+    assert record is not None
+    assert twice is not None
+    assert (twice.names, twice.fingerprints) == (record.names, record.fingerprints)
+
+
 def test_a_record_without_marks_knows_the_files_and_no_copies(bundled: Dataset, tmp_path: Path) -> None:
     record = guarded(bundled).learnt_from
     assert record is not None
