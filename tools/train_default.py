@@ -71,6 +71,7 @@ MEMBERS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 SETTINGS = {
     "segment_seconds": 4.0, "batch_size": 6, "steps_per_epoch": 250, "validation_seconds": 30.0, "media": False,
+    "validation_metrics": ["si_sar"],
     "phase_one.epochs": 8, "phase_two.epochs": 0, "patience": 100, "optimizer": "adamw", "weight_decay": 0.01,
     "phase_one.learning_rate": 1.5e-3, "warmup_steps": 300, "schedule": "cosine",
 }  # fmt: skip
@@ -80,6 +81,7 @@ DISTILLATION = {
 }  # fmt: skip
 DISTILLED, FAST = "short", "fast.yaml"
 NUM_SYNTHETIC_MIXES = 100  # that the ensemble labels, about
+REPORTED = ("csdr/drums", "onset_sdr/drums", "si_sar/drums")
 DESCRIBED = ("format", "architecture", "arguments", "sources", "sample_rate", "channels", "num_parameters")
 
 
@@ -131,7 +133,7 @@ def train_member(name: str, config: TrainConfig, dataset: Dataset, runs: Path) -
     """Train a separator, or go on with it, and give the bundle in half precision."""
 
     def report(metrics: dict[str, float], _folder: Path) -> None:
-        scores = {key: metrics[key] for key in ("score", "csdr/drums", "onset_sdr/drums", "seconds")}
+        scores = {key: metrics[key] for key in ("score", *REPORTED, "seconds")}
         shown = ", ".join(f"{key} {value:.2f}" for key, value in scores.items())
         print(f"{name}: epoch {metrics['epoch']:.0f}, {shown}", flush=True)
 

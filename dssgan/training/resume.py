@@ -7,7 +7,9 @@ from dssgan.errors import ConfigError
 from dssgan.training.settings import lay_out
 
 # They change how a training runs and not what comes of it.
-FREE = frozenset({"device", "num_workers", "media", "keep_checkpoints", "phase_one.accumulate"})
+FREE = frozenset({
+    "device", "num_workers", "media", "keep_checkpoints", "validation_metrics", "phase_one.accumulate",
+})  # fmt: skip
 # They may grow: a training that is over goes on.
 EXTENDABLE = frozenset({"phase_one.epochs", "phase_two.epochs", "phase_one.patience"})
 

@@ -20,7 +20,14 @@ def test_differences_are_named_by_dotted_key() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"device": "cuda"}, {"adversarial_epochs": 6}, {"supervised_epochs": 6, "adversarial_epochs": 9}]
+    "changes",
+    [
+        {},
+        {"device": "cuda"},
+        {"validation_metrics": ["si_sar"]},
+        {"adversarial_epochs": 6},
+        {"supervised_epochs": 6, "adversarial_epochs": 9},
+    ],
 )
 def test_more_epochs_and_other_devices_are_fine(changes: dict[str, object]) -> None:
     require_resumable("run", SETTINGS, {**SETTINGS, **changes}, phase=1)
