@@ -134,6 +134,8 @@ def test_a_bundle_is_not_tested_on_what_it_learnt_from(bundled: Dataset, tmp_pat
     # an ensemble remembers what its members learnt from, and what it was fitted on
     built = build_ensemble([outcome.bundle], replace(bundled, train_sup=()), tmp_path / "mine.yaml")
     assert set(learnt_from(built.path).names) >= {"lithium-1", "hydrogen-1"}
+    # the weights are fitted on validation songs alone
+    assert set(LearntFrom.load(built.path.with_suffix("")).names) == {track.name for track in bundled.valid}
     with pytest.raises(DataError, match="learnt from lithium-1"):
         run_campaign({"mine": ModelMethod(str(built.path))}, [seen], tmp_path / "results", **settings)  # type: ignore[arg-type]
     # and a training that starts from it passes it on
