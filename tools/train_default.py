@@ -19,8 +19,9 @@ import numpy as np
 import torch
 
 from dssgan.audio.files import Audio
-from dssgan.data.audio_file import AudioFile, Sum
+from dssgan.data.audio_file import AudioFile
 from dssgan.data.dataset import Dataset
+from dssgan.data.guard import recordings_of
 from dssgan.data.loading import load_dataset
 from dssgan.data.manifest import save_manifest
 from dssgan.data.track import Track, Unpaired
@@ -150,13 +151,15 @@ def train_member(name: str, config: TrainConfig, dataset: Dataset, runs: Path) -
 def with_mixes(dataset: Dataset) -> Dataset:
     """Let the mixes of the real songs, and of some synthetic ones, be heard without their sources as well."""
     tracks = {track.samples: track for track in dataset.train_sup}.values()  # each once
-    real = [track for track in tracks if not track.name.startswith(SYNTHETIC)]
-    synthetic = [track for track in tracks if track.name.startswith(SYNTHETIC)]
-    mixes = []
-    for track in (*real, *synthetic[:: max(1, len(synthetic) // NUM_SYNTHETIC_MIXES)]):
-        files = [file for part in track.sources if part is not None for file in part.files]
-        mixes.append(track.mix or Sum(tuple((file, 1.0) for file in files)))
-    return replace(dataset, train_unsup=Unpaired(tuple(mixes)))
+    real = [track for track in tracks if not is_synthetic(track.name)]
+    synthetic = [track for track in tracks if is_synthetic(track.name)]
+    heard = (*real, *synthetic[:: max(1, len(synthetic) // NUM_SYNTHETIC_MIXES)])
+    return replace(dataset, train_unsup=Unpaired(tuple(recordings_of(track)[0] for track in heard)))
+
+
+def is_synthetic(name: str) -> bool:
+    """Tell a song that `dssgan data synth` made from a recorded one, by the name that `read_songs` gave it."""
+    return name.startswith(SYNTHETIC)
 
 
 def read_songs(root: Path, synthetic: Sequence[Path], validation: Path) -> Dataset:
@@ -203,7 +206,7 @@ def halve(bundle: Path, folder: Path, dataset: Dataset) -> Path:
     metadata["data"] |= {"licence": dataset.licence, "credits": list(dataset.credits)}
     save_bundle(
         folder, description["architecture"], load_bundle(bundle), metadata=metadata, dtype=torch.float16,
-        learnt_from=learnt_from(bundle).without_marks(lambda name: name.startswith(SYNTHETIC)),
+        learnt_from=learnt_from(bundle).without_marks(is_synthetic),
     )  # fmt: skip
     return folder
 

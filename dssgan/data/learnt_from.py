@@ -45,12 +45,13 @@ class LearntFrom:
             named: each with the name that reports call it by; the first name of those that stand there again counts.
             known: what each holds.
         """
-        names = {recording: name for name, recording in reversed(named)}
-        recordings = dict.fromkeys(recording for _, recording in named)
+        names: dict[Recording, str] = {}
+        for name, recording in named:
+            names.setdefault(recording, name)
         return cls(
-            tuple(names[recording] for recording in recordings),
-            tuple(frozenset(known[recording].fingerprints) - {SILENCE} for recording in recordings),
-            tuple(_thinned(known[recording].marks) for recording in recordings),
+            tuple(names.values()),
+            tuple(frozenset(known[recording].fingerprints) - {SILENCE} for recording in names),
+            tuple(_thinned(known[recording].marks) for recording in names),
         )
 
     def __add__(self, other: "LearntFrom") -> "LearntFrom":

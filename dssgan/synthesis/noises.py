@@ -55,9 +55,9 @@ def brushes(strokes: Sequence[Hit], song: Song, generator: np.random.Generator) 
     import pedalboard
 
     num_samples = round(song.seconds * SAMPLE_RATE)
-    gain = np.zeros(num_samples, np.float32)
     if not strokes:
         return np.zeros((2, num_samples), np.float32)
+    gain = np.zeros(num_samples, np.float32)
     attack, decay = (round(generator.uniform(*range_) * SAMPLE_RATE) for range_ in ((0.003, 0.02), (0.05, 0.18)))
     shape = np.concatenate([np.linspace(0, 1, attack), np.exp(-np.arange(4 * decay) / decay)]).astype(np.float32)
     for stroke in strokes:
