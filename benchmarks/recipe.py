@@ -3,7 +3,7 @@
     python tools/train_default.py SONGS --synthetic SYNTHETIC --validation VALIDATION --data recipe.json
     python benchmarks/recipe.py recipe.json
 
-Every arm takes as many steps on as many excerpts from the same seeds, in one epoch, so that the validation songs choose
+Every arm hears as many seconds of excerpts from the same seeds, in one epoch, so that the validation songs choose
 nothing; they are what is scored, whole. Differences are paired by song against "recipe"; see
 `semi_supervised.py`, which says the same of critics and a teacher, for the intervals. What was trained already is not
 trained again, and what was begun goes on.
@@ -23,10 +23,10 @@ from dssgan.data.loading import load_dataset
 from dssgan.training.settings import make_config, parse_overrides
 
 SETTINGS = {
-    "separator": {"name": "tdf_unet", "preset": "tiny"}, "media": False, "segment_seconds": 4.0, "batch_size": 4,
-    "steps_per_epoch": 300, "phase_one.epochs": 1, "phase_two.epochs": 0, "validation_seconds": 10.0,
+    "separator": {"name": "tdf_unet", "n_fft": 4096, "num_bands": 8}, "media": False, "segment_seconds": 3.0,
+    "batch_size": 2, "steps_per_epoch": 800, "phase_one.epochs": 1, "phase_two.epochs": 0, "validation_seconds": 10.0,
     "optimizer": "adamw", "weight_decay": 0.01, "phase_one.learning_rate": 3e-3, "warmup_steps": 50,
-    "schedule": "cosine",
+    "schedule": "cosine", "supervised_loss": {"name": "snr"},
 }  # fmt: skip
 
 
@@ -59,7 +59,12 @@ ARMS = {
     "constant rate": Arm({"schedule": "constant"}),
     "Adam": Arm({"optimizer": "adam", "weight_decay": 0.0}),
     "no average of weights": Arm({"ema_decay": 0.0}),
-    "window of 4096": Arm({"separator": {"name": "tdf_unet", "n_fft": 4096, "num_bands": 8}}),
+    "batches of 4 x 4 s": Arm({"segment_seconds": 4.0, "batch_size": 4, "steps_per_epoch": 300}),
+    "ratio without octaves": Arm({"supervised_loss": {"name": "snr", "octaves_weight": 0.0}}),
+    "waveform and spectrograms": Arm({"supervised_loss": {"name": "wave_stft"}}),
+    "waveform": Arm({"supervised_loss": {"name": "wave_stft", "stft_weight": 0.0}}),
+    "log magnitudes": Arm({"supervised_loss": {"name": "log_magnitude"}}),
+    "window of 2048": Arm({"separator": {"name": "tdf_unet", "preset": "tiny"}}),
     "0.21 M parameters": Arm({"separator": {"name": "tdf_unet", "preset": "micro"}}),
     "1.34 M parameters": Arm(
         {"separator": {"name": "tdf_unet", "num_initial_filters": 24, "filter_growth": 24, "num_layers": 4}}

@@ -22,7 +22,7 @@ def space(trial: optuna.Trial) -> dict[str, object]:
     trial.suggest_categorical("warmup_steps", [0, 200, 1000])
     if trial.suggest_categorical("optimizer", ["adam", "adamw"]) == "adamw":
         trial.suggest_float("weight_decay", 1e-4, 1e-1, log=True)
-    trial.suggest_categorical("supervised_loss.name", ["log_magnitude", "wave_stft"])
+    trial.suggest_categorical("supervised_loss.name", ["log_magnitude", "snr", "wave_stft"])
     n_fft = trial.suggest_categorical("separator.n_fft", [2048, 4096])
     trial.suggest_categorical("critic.name", ["multi_resolution", "strided"])
     trial.suggest_categorical("adversarial_loss.name", ["hinge", "lsgan", "relativistic", "wgan_gp"])

@@ -3,7 +3,7 @@
 SONGS and VALIDATION hold a folder for each song named below, with `drums.ogg` and `other.ogg`; their mix is the sum.
 SYNTHETIC is what `dssgan data synth` wrote. Two separators, one with a short window for attacks and one with a long one
 for tone, learn from true pairs: synthetic songs, and the real ones in `LABELLED`. The ensemble of both then labels the
-same mixes for the short one to go on from: that is `fast`, written beside the ensemble. The validation songs choose the
+same mixes for the long one to go on from: that is `fast`, written beside the ensemble. The validation songs choose the
 epochs, the weights and the post-processing; the test songs are opened once, at the end. What was begun goes on where it
 stopped, and SIGTERM stops it after a step.
 """
@@ -63,24 +63,21 @@ CREDITS = (
 )
 
 MEMBERS: dict[str, dict[str, Any]] = {
-    "short": {
-        "separator": {
-            "name": "tdf_unet", "n_fft": 2048, "num_initial_filters": 24, "filter_growth": 24, "num_layers": 4,
-        },
-    },
-    "long": {"separator": {"name": "tdf_unet", "n_fft": 4096, "num_bands": 8}, "phase_one.learning_rate": 3e-3},
-}  # fmt: skip
+    "short": {"separator": {"name": "tdf_unet", "preset": "tiny"}},
+    "long": {"separator": {"name": "tdf_unet", "n_fft": 4096, "num_bands": 8}},
+}
+# At equal hours many steps on little beat few on much; see docs/ensembles.md
 SETTINGS = {
-    "segment_seconds": 4.0, "batch_size": 6, "steps_per_epoch": 250, "validation_seconds": 30.0, "media": False,
-    "validation_metrics": ["si_sar"],
+    "segment_seconds": 3.0, "batch_size": 2, "steps_per_epoch": 1000, "validation_seconds": 30.0, "media": False,
+    "validation_metrics": ["si_sar"], "supervised_loss": {"name": "snr"},
     "phase_one.epochs": 8, "phase_two.epochs": 0, "patience": 100, "optimizer": "adamw", "weight_decay": 0.01,
-    "phase_one.learning_rate": 1.5e-3, "warmup_steps": 300, "schedule": "cosine",
+    "phase_one.learning_rate": 3e-3, "warmup_steps": 300, "schedule": "cosine",
 }  # fmt: skip
 # half of the excerpts are the ensemble's labels
 DISTILLATION = {
     "phase_one.epochs": 0, "phase_two.epochs": 4, "phase_two.learning_rate": 5e-4, "self_boost": {"share": 0.5},
 }  # fmt: skip
-DISTILLED, FAST = "short", "fast.yaml"
+DISTILLED, FAST = "long", "fast.yaml"
 NUM_SYNTHETIC_MIXES = 100  # that the ensemble labels, about
 REPORTED = ("csdr/drums", "onset_sdr/drums", "si_sar/drums")
 DESCRIBED = ("format", "architecture", "arguments", "sources", "sample_rate", "channels", "num_parameters")

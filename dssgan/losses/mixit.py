@@ -5,7 +5,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-_FLOOR = 1e-8
+from dssgan.losses.snr import negative_snr_db
 
 
 def mixit_loss(estimates: Tensor, first: Tensor, second: Tensor, max_snr_db: float = 30.0) -> Tensor:
@@ -29,13 +29,14 @@ def mixit_loss(estimates: Tensor, first: Tensor, second: Tensor, max_snr_db: flo
     shares = torch.tensor(list(product((0.0, 1.0), repeat=num_estimates)), device=estimates.device)
     with torch.no_grad():
         total = torch.stack([
-            _negative_snr_db(_add(estimates, share.expand(len(estimates), -1)), first, max_snr_db)
-            + _negative_snr_db(_add(estimates, 1 - share.expand(len(estimates), -1)), second, max_snr_db)
+            negative_snr_db(_add(estimates, share.expand(len(estimates), -1)) - first, first, max_snr_db)
+            + negative_snr_db(_add(estimates, 1 - share.expand(len(estimates), -1)) - second, second, max_snr_db)
             for share in shares
         ])  # fmt: skip
         best = shares[total.argmin(dim=0)]  # (batch, estimates)
     losses = [
-        _negative_snr_db(_add(estimates, share), mix, max_snr_db) for share, mix in ((best, first), (1 - best, second))
+        negative_snr_db(_add(estimates, share) - mix, mix, max_snr_db)
+        for share, mix in ((best, first), (1 - best, second))
     ]
     return torch.stack(losses).mean()
 
@@ -43,10 +44,3 @@ def mixit_loss(estimates: Tensor, first: Tensor, second: Tensor, max_snr_db: flo
 def _add(estimates: Tensor, share: Tensor) -> Tensor:
     """Add estimates up: (batch, estimates, channels, samples) with (batch, estimates) to (batch, channels, samples)."""
     return torch.einsum("bnct,bn->bct", estimates, share)
-
-
-def _negative_snr_db(estimate: Tensor, mix: Tensor, max_snr_db: float) -> Tensor:
-    """Give 10 log10((|mix - estimate|^2 + t |mix|^2) / |mix|^2), t = 10^(-max_snr / 10), for each item."""
-    power = mix.square().sum(dim=(1, 2)) + _FLOOR
-    error = (mix - estimate).square().sum(dim=(1, 2))
-    return 10 * torch.log10((error + 10 ** (-max_snr_db / 10) * power) / power)

@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from dssgan.errors import ConfigError
 from dssgan.losses.additivity import AdditivityLoss
+from dssgan.losses.snr import SNRLoss
 from dssgan.losses.supervised import LogMagnitudeLoss, WaveAndSTFTLoss
 
 
@@ -54,6 +56,45 @@ def test_wave_and_stft_loss_by_hand() -> None:
     assert loss(error, error).item() == 0
 
 
+def test_snr_loss_by_hand() -> None:
+    # a mix of energy 4: one source is off by 0.5, the other, which is silent, by 0.2
+    reference = torch.tensor([[[[2.0, 0.0]], [[0.0, 0.0]]]])
+    estimate = torch.tensor([[[[1.5, 0.0]], [[0.0, 0.2]]]])
+    off, leak = (10 * math.log10(error / 4 + 1e-3) for error in (0.25, 0.04))
+    assert SNRLoss(octaves_weight=0.0)(estimate, reference).item() == pytest.approx((off + leak) / 2, abs=1e-4)
+    assert SNRLoss(max_snr_db=20, octaves_weight=0.0)(reference, reference).item() == pytest.approx(-20, abs=1e-4)
+    # a soft excerpt counts as much as a loud one
+    assert SNRLoss(octaves_weight=0.0)(0.01 * estimate, 0.01 * reference).item() == pytest.approx(
+        (off + leak) / 2, abs=1e-3
+    )
+
+
+def test_snr_in_octaves() -> None:
+    # one octave is the whole band: an error a tenth of the mix, in every bin and frame
+    mix = torch.randn(1, 1, 2, 30000, generator=torch.Generator().manual_seed(0))
+    whole = SNRLoss(octaves=1, octaves_weight=1.0, n_fft=256)
+    assert whole(0.9 * mix, mix).item() == pytest.approx(10 * math.log10(0.01 + 1e-3), abs=1e-3)
+    # all of a soft sound missing at 0.75 of half the rate beside a loud one at 0.375: lost in the whole ratio, and half
+    # of that of two octaves, of which the lower one, all below half of half the rate, is exact
+    time = torch.arange(30000, dtype=torch.float64) * math.pi
+    fade = torch.hann_window(30000, dtype=torch.float64)
+    loud, soft = ((fade * level * torch.sin(time * place)).float() for level, place in ((1.0, 0.375), (1e-3, 0.75)))
+    mix = torch.stack([loud + soft, torch.zeros(30000)])[None, :, None]
+    estimate = torch.stack([loud, torch.zeros(30000)])[None, :, None]
+    assert SNRLoss(octaves_weight=0.0)(estimate, mix).item() == pytest.approx(-30, abs=0.01)
+    two = SNRLoss(octaves=2, octaves_weight=1.0)(estimate, mix).item()
+    upper = 10 * math.log10(1 + 1e-3)
+    assert two == pytest.approx(((upper - 30) / 2 - 30) / 2, abs=0.05)  # the other source, silent, is exact
+
+
+def test_octaves_must_fit() -> None:
+    assert SNRLoss(octaves=3, n_fft=8).bands == [slice(3, 5), slice(2, 3), slice(0, 2)]
+    with pytest.raises(ConfigError, match="choose between 1 and 3 with n_fft 8"):
+        SNRLoss(octaves=4, n_fft=8)
+    with pytest.raises(ConfigError, match=r"octaves_weight: 1\.5 is no weight"):
+        SNRLoss(octaves_weight=1.5)
+
+
 @pytest.mark.parametrize("domain", ["wave", "magnitude"])
 def test_additivity_is_zero_for_an_exact_split_of_one_phase(domain: str) -> None:
     mix = torch.randn(2, 1, 512, generator=torch.Generator().manual_seed(0))
@@ -67,7 +108,7 @@ def test_additivity_of_waves_by_hand() -> None:
     assert AdditivityLoss(domain="wave")(torch.full((1, 2, 1, 8), 0.25), mix).item() == pytest.approx(0.25)
 
 
-@pytest.mark.parametrize("loss", [LogMagnitudeLoss(), WaveAndSTFTLoss(), AdditivityLoss()])
+@pytest.mark.parametrize("loss", [LogMagnitudeLoss(), WaveAndSTFTLoss(), SNRLoss(), AdditivityLoss()])
 def test_silence_has_a_gradient(loss: nn.Module) -> None:
     estimate = torch.zeros(1, 2, 1, 2048, requires_grad=True)
     target = torch.zeros(1, 1, 2048) if isinstance(loss, AdditivityLoss) else torch.zeros(1, 2, 1, 2048)
