@@ -42,7 +42,7 @@ def main() -> None:
         config = make_config(
             {
                 "synthetic": SHARES[name], "phase_two.epochs": 0, "phase_one.epochs": arguments.epochs,
-                "patience": arguments.epochs, "media": False,
+                "patience": arguments.epochs, "media": False, "supervised_loss": {"name": "wave_stft"},
             },
             parse_overrides(arguments.settings),
         )  # fmt: skip

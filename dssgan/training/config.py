@@ -61,7 +61,7 @@ class PhaseOne(SettingsGroup):
         default=None, description="bundle, or separator by others, to fine-tune; it also defines the separator"
     )
     separator: NamedComponent = NamedComponent(name="tdf_unet", preset="tiny")
-    supervised_loss: NamedComponent = NamedComponent(name="wave_stft")
+    supervised_loss: NamedComponent = NamedComponent(name="snr")
 
     segment_seconds: float = Field(default=3.0, gt=0, description="length of a training excerpt, seconds")
     batch_size: int = Field(default=4, ge=1, description="excerpts per step and process")
