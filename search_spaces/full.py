@@ -33,8 +33,8 @@ def space(trial: optuna.Trial) -> dict[str, object]:
     heads = (
         "independent" if name == "unet" else trial.suggest_categorical("separator.heads", ["residual", "independent"])
     )
-    # estimates that sum to the mix by construction leave nothing to additivity; beside decibels, whose gradient is about
-    # a thousand times that of the other losses, it takes as much more weight
+    # estimates that sum to the mix by construction leave nothing to additivity; beside decibels, whose gradient is
+    # about a thousand times that of the other losses, it takes as much more weight
     beta = trial.suggest_float("beta", 1e-5, 1e2, log=True) if heads == "independent" else 0.0
     return {
         "alpha_mode": "gradient_ratio",
