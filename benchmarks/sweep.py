@@ -58,7 +58,7 @@ SETTINGS = {
     "alpha_mode": "gradient_ratio", "segment_seconds": 2.0, "batch_size": 4, "steps_per_epoch": 8,
     "phase_one.epochs": SUPERVISED_EPOCHS, "phase_two.epochs": ADVERSARIAL_EPOCHS, "patience": 100,
     "critic_steps": 1, "ema_decay": 0.97, "validation_seconds": 20.0, "media": False,
-    "supervised_loss": {"name": "wave_stft"},
+    "supervised_loss": {"name": "wave_stft"},  # what the documented figures were measured with
 }  # fmt: skip
 SPACE = f"""
 def space(trial):

@@ -42,7 +42,8 @@ def main() -> None:
         config = make_config(
             {
                 "synthetic": SHARES[name], "phase_two.epochs": 0, "phase_one.epochs": arguments.epochs,
-                "patience": arguments.epochs, "media": False, "supervised_loss": {"name": "wave_stft"},
+                "patience": arguments.epochs, "media": False,
+                "supervised_loss": {"name": "wave_stft"},  # what the documented figures were measured with
             },
             parse_overrides(arguments.settings),
         )  # fmt: skip

@@ -153,7 +153,7 @@ def build_ensemble(
         origin["by_others"] = {name: {key: of[key] for key in ("name", "licence")} for name, of in by_others.items()}
     with replacing_folder(folder) as temporary:
         members_at = [one.keep(temporary / name, f"{folder.name}/{name}") for name, one in stored.items()]
-        fitted_on = guarded(validation_alone(dataset)).learnt_from
+        fitted_on = guarded(validation.dataset).learnt_from
         if fitted_on is not None:
             fitted_on.save(temporary)  # what the members learnt from stands in their own folders
     recipe = _recipe(variants[best], best, members_at)
