@@ -7,6 +7,11 @@ import numpy as np
 from dssgan.audio.files import Audio
 from dssgan.errors import ConfigError
 
+_BANDS = -np.arange(
+    8.5, 0.0, -2.0
+)  # of the equaliser, octaves from half the sample rate: 61 Hz to 15.6 kHz of 44.1 kHz
+_RINGING_SAMPLES = 4096  # after them the equaliser's answer to an impulse is 79 dB down
+
 
 @dataclass(frozen=True)
 class Augment:
@@ -31,6 +36,7 @@ class Augment:
     channel_swap: float = 0.5
     polarity: float = 0.5
     gain: tuple[float, float] | None = None
+    equalizer_db: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("remix", "channel_swap", "polarity"):
@@ -41,6 +47,8 @@ class Augment:
             raise ConfigError(f"augment.gain_db: {self.gain_db} is no range; give the lower gain first, in dB")
         if self.gain is not None and not 0 < self.gain[0] <= self.gain[1] < np.inf:
             raise ConfigError(f"augment.gain: {self.gain} is no range of factors above 0; give the lower one first")
+        if not 0 <= self.equalizer_db < np.inf:
+            raise ConfigError(f"augment.equalizer_db: {self.equalizer_db} is no level; give 0 dB or more")
 
     @classmethod
     def none(cls) -> "Augment":
@@ -68,4 +76,21 @@ class Augment:
             audio = audio[::-1]
         if factor != 1:
             audio = audio * factor
-        return audio, bool(swap or factor != 1)
+        if self.equalizer_db:
+            # its own source of chance leaves the excerpts that follow as they are without it
+            audio = _equalize(audio, self.equalizer_db, generator.spawn(1)[0])
+        return audio, bool(swap or factor != 1 or self.equalizer_db)
+
+
+def _equalize(audio: Audio, most_db: float, generator: np.random.Generator) -> Audio:
+    """Boost and cut bands two octaves apart, linearly in dB over octaves between them, without moving phases."""
+    from scipy import fft
+
+    num_samples = audio.shape[-1]
+    # longer, so that nothing of the end rings into the beginning
+    padded = fft.next_fast_len(num_samples + _RINGING_SAMPLES, real=True)
+    spectrum = fft.rfft(audio, n=padded)
+    octaves = np.log2(np.arange(1, spectrum.shape[-1] + 1) / spectrum.shape[-1])
+    gains_db = np.interp(octaves, _BANDS, generator.uniform(-most_db, most_db, len(_BANDS)))
+    equalized: Audio = fft.irfft(spectrum * (10 ** (gains_db / 20)).astype(np.float32), n=padded)[..., :num_samples]
+    return equalized

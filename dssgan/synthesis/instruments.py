@@ -20,13 +20,27 @@ _ONE_SHOT_FOLDER = _SHARE / "sonic-pi/samples"
 # licences as the Debian packages state them; a kit of Hydrogen's states its own
 _GENERAL_MIDI = {
     "FluidR3_GM": "MIT (fluid-soundfont-gm, Frank Wen)",
+    "MuseScore_General_Full": "MIT (musescore-general-soundfont-lossless, S. Christian Collins)",
     "TimGM6mb": "GPL-2 (timgm6mb-soundfont, Tim Brechbill)",
+    "sf_GMbank": "public domain (csound-soundfont)",
 }
 _DRUMS_ONLY = {
     "Black_Pearl_4_LV2": "CC BY-SA 3.0 (avldrums.lv2-soundfont, Glen MacArthur)",
     "Red_Zeppelin_4_LV2": "CC BY-SA 3.0 (avldrums.lv2-soundfont, Glen MacArthur)",
 }
-_SFZ_KITS = {"DrumGizmo MuldjordKit": "CC BY 4.0 (drum samples provided by DrumGizmo.org, Lars Muldjord)"}
+# by a part of the path, as their repositories name it
+_SFZ = {
+    "MuldjordKit": "CC BY 4.0 (drum samples provided by DrumGizmo.org, Lars Muldjord)",
+    "HeadroomPiano": "CC BY 4.0 (Headroom Piano by Bengt Nilsson)",
+    "SplendidGrandPiano": "public domain (Splendid Grand Piano by AKAI)",
+    "growlybass": "CC0 1.0 (Growlybass by D. Smolken, Karoryfer)",
+    "swagbass": "CC0 1.0 (Swagbass by D. Smolken, Karoryfer)",
+    "meatbass": "CC0 1.0 (Meatbass by D. Smolken, Karoryfer)",
+    "emilyguitar": "CC0 1.0 (Emilyguitar by D. Smolken, Karoryfer)",
+    "shinyguitar": "CC0 1.0 (Shinyguitar by D. Smolken, Karoryfer)",
+    "black-and-green-guitars": "CC0 1.0 (Black And Green Guitars by D. Smolken, Karoryfer)",
+    "weresax": "CC0 1.0 (Weresax by D. Smolken, Karoryfer)",
+}
 _UNKNOWN = "see its file"
 _HYDROGEN_LICENCE = "GPL-2 or CC BY-SA, by kit (hydrogen-data, hydrogen-drumkits)"
 _ONE_SHOT_LICENCE = "CC0 1.0 (sonic-pi-samples)"
@@ -60,7 +74,7 @@ class Instruments:
         soundfonts: General MIDI sounds.
         drum_soundfonts: soundfonts that are one drum kit.
         kits: folders of Hydrogen drum kits.
-        sfz_kits: SFZ files of a drum kit each.
+        sfz: SFZ files of a drum kit or an instrument each.
         one_shots: folder of Sonic Pi's samples.
         voice: the speech synthesiser's program.
     """
@@ -68,7 +82,7 @@ class Instruments:
     soundfonts: tuple[Instrument, ...]
     drum_soundfonts: tuple[Instrument, ...]
     kits: tuple[Instrument, ...]
-    sfz_kits: tuple[Instrument, ...]
+    sfz: tuple[Instrument, ...]
     one_shots: Instrument | None
     voice: Instrument | None
 
@@ -93,7 +107,7 @@ def find() -> Instruments:
         ),
         tuple(Instrument(name, fonts[name], _DRUMS_ONLY[name]) for name in sorted(drums)),
         tuple(Instrument(path.name, path, _HYDROGEN_LICENCE) for path in _kits((_KIT_FOLDER, *extra))),
-        tuple(Instrument(path.stem, path, _SFZ_KITS.get(path.stem, _UNKNOWN)) for path in _sfz_kits(extra)),
+        tuple(Instrument(path.stem, path, _licence(path)) for path in _sfz(extra)),
         Instrument("Sonic Pi samples", _ONE_SHOT_FOLDER, _ONE_SHOT_LICENCE) if _ONE_SHOT_FOLDER.is_dir() else None,
         Instrument("eSpeak NG", Path(program), "GPL-3+ (espeak-ng)") if program else None,
     )
@@ -103,6 +117,10 @@ def find() -> Instruments:
             f"`make instruments`, or name a folder with a .sf2 file in {VARIABLE}"
         )
     return found
+
+
+def _licence(path: Path) -> str:
+    return next((licence for name, licence in _SFZ.items() if name in str(path)), _UNKNOWN)
 
 
 def _soundfonts(folders: Sequence[Path]) -> Iterator[Path]:
@@ -119,7 +137,9 @@ def _kits(folders: Sequence[Path]) -> Iterator[Path]:
             yield from (path.parent for path in sorted(folder.glob("*/drumkit.xml")))
 
 
-def _sfz_kits(folders: Sequence[Path]) -> Iterator[Path]:
-    for folder in folders:
-        if folder.is_dir():
-            yield from sorted(folder.glob("*.sfz"))
+def _sfz(places: Sequence[Path]) -> Iterator[Path]:
+    for place in places:
+        if place.is_dir():
+            yield from sorted(place.glob("*.sfz"))
+        elif place.suffix == ".sfz" and place.is_file():  # one of many in its folder
+            yield place

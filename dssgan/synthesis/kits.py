@@ -11,7 +11,7 @@ import numpy as np
 from dssgan.audio.files import Audio, probe, read
 from dssgan.audio.resample import resample, to_channels
 from dssgan.errors import DssganError
-from dssgan.synthesis import instruments, mixing
+from dssgan.synthesis import instruments, mixing, sampler
 from dssgan.synthesis.score import Note
 from dssgan.synthesis.sfz import Region, read_regions
 from dssgan.synthesis.soundfont import SAMPLE_RATE, Player
@@ -122,7 +122,7 @@ def find() -> tuple[Kit, ...]:
     """
     found = instruments.find()
     kits = [_hydrogen(kit) for kit in found.kits]
-    kits += [kit for file in found.sfz_kits for kit in _sfz(file)]
+    kits += [kit for file in found.sfz if not sampler.programs_of(file) for kit in _sfz(file)]
     kits += [_soundfont(font, 0, 0, False, _AVL_KEYS) for font in found.drum_soundfonts]
     for font in found.soundfonts:
         programs = _GENERAL_MIDI_KITS if font.name == "FluidR3_GM" else {0: False}

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dssgan.audio.files import Audio
 from dssgan.errors import DataError
-from dssgan.synthesis import instruments, kits, mixing, noises, voices
+from dssgan.synthesis import instruments, kits, mixing, noises, sampler, voices
 from dssgan.synthesis.genres import GENRES
 from dssgan.synthesis.gm import CLEAN_GUITAR, DISTORTED_GUITAR
 from dssgan.synthesis.score import Hit, Part, Song
@@ -37,6 +37,7 @@ _PLACES = {
 }  # fmt: skip
 _CHOKE_SAMPLES = 1323  # 30 ms: how long an open hat takes to close
 _TAIL_SECONDS = 3.0
+_SAMPLED = 0.75  # share of the parts that a recorded instrument plays, where one can
 _REAL_SINGERS = 0.15  # share of the vocals that are excerpts of real songs
 _BRUSHED = ("jazz", "ballad")
 _APPLAUDED = 0.08  # share of the songs by people
@@ -221,15 +222,19 @@ def _part(
         sung = (voices.talk if speaks else voices.sing)(voice, part.notes, song.seconds, generator)
         stereo = np.repeat(sung, 2, axis=0)
         return mixing.room(_processed(stereo, part, effects), generator, wettest=0.3), voice.credit
-    program = part.program
-    amplified = program in DISTORTED_GUITAR and generator.random() < 0.7
-    if amplified:
-        program = CLEAN_GUITAR[0]
-    sound = player.play(font.path, part.notes, program, song.seconds)
+    fitting = [one for one in sampler.find() if part.program in one.programs]
+    amplified = part.program in DISTORTED_GUITAR and generator.random() < 0.7
+    if fitting and generator.random() < _SAMPLED:  # nothing is drawn, and songs stay as they are, where there is none
+        recorded = fitting[int(generator.integers(len(fitting)))]
+        sound, credit = recorded.play(part.notes, song.seconds, generator), recorded.credit
+        amplified = part.program in DISTORTED_GUITAR
+    else:
+        program = CLEAN_GUITAR[0] if amplified else part.program
+        sound, credit = player.play(font.path, part.notes, program, song.seconds), font.credit
     if amplified:
         sound = sound * np.float32(0.3 / max(float(np.abs(sound).max()), 1e-6)) + noises.hum(song.seconds, generator)
         effects = mixing.amplifier(generator) + effects
-    return _processed(sound, part, effects) * mixing.pan(place), font.credit
+    return _processed(sound, part, effects) * mixing.pan(place), credit
 
 
 def _processed(sound: Audio, part: Part, effects: list[Any]) -> Audio:

@@ -1,8 +1,9 @@
-"""Drum kits as SFZ files describe them: which recording sounds for which key, strength, turn and microphone.
+"""Recorded instruments as SFZ files describe them: which recording sounds for which key, strength, turn and microphone.
 
-The subset that drum kits use, as https://sfzformat.com describes it: headers and their inheritance, `#include`,
-`#define`, keys, velocities, round robin, levels and panning, the last two also by controllers at their initial values.
-Envelopes, filters and chokes are passed over.
+The subset that drum kits and plain tones use, as https://sfzformat.com describes it: headers and their inheritance,
+`#include`, `#define`, keys and their pitch, velocities, round robin in turn and by chance, release times, levels and
+panning, the last two also by controllers at their initial values. What sounds when a key is let go or between two keys,
+other envelopes, filters and chokes are passed over.
 """
 
 import re
@@ -43,6 +44,9 @@ class Region:
         turn: place in its round robin, from 1.
         gain: factor of its amplitude.
         pan: from -1, left, to 1, right.
+        pitch: MIDI note number that it was recorded at, with a fraction where it is tuned.
+        chance: it sounds where a number drawn from 0 to 1 is at least the first and below the second.
+        release_seconds: how long it takes to fade once its key is let go.
     """
 
     sample: Path
@@ -51,6 +55,9 @@ class Region:
     turn: int
     gain: float
     pan: float
+    pitch: float = 60.0
+    chance: tuple[float, float] = (0.0, 1.0)
+    release_seconds: float = 0.0
 
     @property
     def microphone(self) -> str:
@@ -97,7 +104,7 @@ def read_regions(path: Path) -> list[Region]:
                     settings.setdefault(header, {})[key] = value.strip()
         close()
     except (OSError, ValueError) as error:
-        raise DssganError(f"{path}: not a readable SFZ kit ({error}); repair it or take it away") from error
+        raise DssganError(f"{path}: not a readable SFZ instrument ({error}); repair it or take it away") from error
     return found
 
 
@@ -132,12 +139,16 @@ def _region(path: Path, control: dict[str, str], opcodes: dict[str, str], contro
     sample = opcodes.get("sample", "")
     if not sample or sample.startswith("*"):  # built into players, such as *silence
         return None
+    if opcodes.get("trigger", "attack") in ("release", "release_key", "legato"):
+        return None
     file = path.parent / PureWindowsPath(control.get("default_path", "") + sample).as_posix()
     if not file.is_file():
         return None
     for key, value in opcodes.items():
         if key.startswith("locc") and controls.get(key[4:], 0.0) * 127 < float(value):
             return None  # silent until somebody turns a controller up
+        if key.startswith("hicc") and controls.get(key[4:], 0.0) * 127 > float(value):
+            return None  # and until somebody turns one down
     keys = [
         _key(opcodes.get(name, opcodes.get("key", default))) for name, default in (("lokey", "0"), ("hikey", "127"))
     ]
@@ -146,7 +157,13 @@ def _region(path: Path, control: dict[str, str], opcodes: dict[str, str], contro
     for amount in _modulations("amplitude", opcodes, controls):
         gain *= amount / 100
     pan = max(-1.0, min(_total("pan", opcodes, controls) / 100, 1.0))
-    return Region(file, (keys[0], keys[1]), velocities, int(opcodes.get("seq_position", "1")), gain, pan)
+    center = _key(opcodes.get("pitch_keycenter", opcodes.get("key", "60")))
+    tuning = float(opcodes.get("transpose", "0")) + float(opcodes.get("tune", "0")) / 100
+    chance = float(opcodes.get("lorand", "0")), float(opcodes.get("hirand", "1"))
+    return Region(
+        file, (keys[0], keys[1]), velocities, int(opcodes.get("seq_position", "1")), gain, pan, center - tuning, chance,
+        float(opcodes.get("ampeg_release", "0")),
+    )  # fmt: skip
 
 
 def _total(name: str, opcodes: dict[str, str], controls: dict[str, float]) -> float:

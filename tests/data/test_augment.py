@@ -45,15 +45,48 @@ def test_gains_in_magnitude_fill_their_range() -> None:
     np.testing.assert_allclose(np.histogram(gains, 10, (0.2, 1.2))[0] / 1000, 0.1, atol=0.04)
 
 
+def test_an_equaliser_changes_the_balance_of_bands_alone() -> None:
+    impulse = np.zeros((2, 8192), np.float32)
+    impulse[:, 4000] = 1
+    augment = Augment(gain_db=(0, 0), channel_swap=0, polarity=0, equalizer_db=9)
+    generator = np.random.default_rng(0)
+    answers = [augment.apply(impulse, generator) for _ in range(200)]
+    assert all(touched and answer.dtype == np.float32 and answer.shape == (2, 8192) for answer, touched in answers)
+    spectra = np.stack([np.fft.rfft(answer, axis=1) for answer, _ in answers])  # (draws, channels, bins)
+    gains_db = 20 * np.log10(np.abs(spectra))
+    np.testing.assert_array_equal(gains_db[:, 0], gains_db[:, 1])  # both channels alike
+    assert -9.1 <= gains_db.min() < -8
+    assert 8 < gains_db.max() <= 9.1
+    # bands are drawn on their own: 61 Hz tells nothing of 975 Hz or 15.6 kHz
+    bands = gains_db[:, 0, [11, 181, 2896]]
+    assert np.abs(np.corrcoef(bands.T)[np.triu_indices(3, 1)]).max() < 0.25
+    # and the impulse stays where it was
+    assert all(np.abs(answer[0]).argmax() == 4000 for answer, _ in answers)
+
+
+def test_an_equaliser_does_not_carry_the_end_to_the_beginning() -> None:
+    click = np.zeros((1, 1000), np.float32)
+    click[0, -1] = 1
+    equalized, _ = Augment(gain_db=(0, 0), channel_swap=0, polarity=0, equalizer_db=12).apply(
+        click, np.random.default_rng(0)
+    )
+    assert np.abs(equalized[0, :100]).max() < 1e-3
+
+
 def test_settings_do_not_shift_chance() -> None:
     first, second = np.random.default_rng(0), np.random.default_rng(0)
     Augment().apply(AUDIO, first)
     Augment(gain=(0.5, 0.5), channel_swap=0, polarity=0).apply(AUDIO[:1], second)
-    assert first.random() == second.random()
+    expected = first.random()
+    assert second.random() == expected
+    third = np.random.default_rng(0)
+    Augment(equalizer_db=6).apply(AUDIO, third)
+    assert third.random() == expected
 
 
 @pytest.mark.parametrize("setting", [{"remix": 1.5}, {"channel_swap": -0.1}, {"polarity": 2}, {"gain_db": (3, -6)},
-                                     {"gain_db": (0, float("inf"))}, {"gain": (0, 1)}, {"gain": (2, 1)}])  # fmt: skip
+                                     {"gain_db": (0, float("inf"))}, {"gain": (0, 1)}, {"gain": (2, 1)},
+                                     {"equalizer_db": -1}, {"equalizer_db": float("nan")}])  # fmt: skip
 def test_bad_settings_are_named(setting: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=rf"augment.{next(iter(setting))}: .*"):
         Augment(**setting)  # type: ignore[arg-type]

@@ -104,10 +104,10 @@ def test_broken_kits_give_one_line(tmp_path: Path, text: str, reason: str) -> No
 def test_a_named_folder_gives_its_kits(
     played: instruments.Instruments, kit: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "Small kit" not in [one.name for one in played.sfz_kits]
+    assert "Small kit" not in [one.name for one in played.sfz]
     monkeypatch.setenv(instruments.VARIABLE, str(kit.parent))
     instruments.find.cache_clear()
     try:
-        assert [one.name for one in instruments.find().sfz_kits] == ["Small kit"]
+        assert [one.name for one in instruments.find().sfz] == ["Small kit"]
     finally:
         instruments.find.cache_clear()

@@ -1,0 +1,148 @@
+"""Tones of recorded instruments that SFZ files describe."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from dssgan.audio.files import Audio, probe, read
+from dssgan.audio.resample import to_channels
+from dssgan.synthesis import gm, instruments, mixing
+from dssgan.synthesis.score import Note
+from dssgan.synthesis.sfz import Region, read_regions
+from dssgan.synthesis.soundfont import SAMPLE_RATE
+
+_SHORTEST_RELEASE_SECONDS = 0.05
+_MAX_CACHED = 64  # recordings, some 3 MB each
+_DRUMS = re.compile(r"drum|kit", re.IGNORECASE)
+# General MIDI programs that an instrument plays in place of a soundfont, by its name
+_PROGRAMS = tuple(
+    (re.compile(pattern, re.IGNORECASE), programs)
+    for pattern, programs in (
+        (r"bass", gm.DOUBLE_BASS + gm.ELECTRIC_BASS),
+        (r"guitar",
+         gm.ACOUSTIC_GUITAR + gm.JAZZ_GUITAR + gm.CLEAN_GUITAR + gm.MUTED_GUITAR + gm.DISTORTED_GUITAR),
+        (r"rhodes|electric.?piano|wurl", gm.ELECTRIC_PIANO),
+        (r"piano", gm.PIANO),
+        (r"organ", gm.ORGAN),
+        (r"sax", gm.SAXOPHONE),
+    )
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SampledInstrument:
+    """An instrument whose every tone was recorded, or one a few semitones away.
+
+    Attributes:
+        credit: whom to thank, and the licence.
+        programs: General MIDI programs it can play.
+        regions: its recordings.
+    """
+
+    credit: str
+    programs: tuple[int, ...]
+    regions: tuple[Region, ...]
+
+    def play(self, notes: Sequence[Note], seconds: float, generator: np.random.Generator) -> Audio:
+        """Play notes; what lies beyond the instrument's range sounds in the nearest octave within.
+
+        Args:
+            notes: in the order of their beginnings.
+            seconds: length; tones that last longer are cut.
+            generator: where chance comes from.
+
+        Returns:
+            (2, samples) at 44.1 kHz, not scaled to anything.
+
+        Raises:
+            DssganError: a recording is broken.
+        """
+        audio = np.zeros((2, round(seconds * SAMPLE_RATE)), np.float32)
+        lowest, highest = min(one.keys[0] for one in self.regions), max(one.keys[1] for one in self.regions)
+        turns: Counter[int] = Counter()
+        layered = len({one.velocities for one in self.regions}) > 2
+        for note in notes:
+            pitch = note.pitch
+            while pitch < lowest:
+                pitch += 12
+            while pitch > highest:
+                pitch -= 12
+            for region in self._struck(pitch, note.velocity, turns, generator):
+                # layers carry their own dynamics; a single one has none
+                gain = region.gain * note.velocity ** (0.7 if layered else 1.6)
+                tone = _tone(region, pitch, note.seconds) * (mixing.pan(region.pan) * np.float32(gain))
+                start = round(note.start_seconds * SAMPLE_RATE)
+                part = audio[:, start : start + tone.shape[1]]
+                part += tone[:, : part.shape[1]]
+        return audio
+
+    def _struck(self, pitch: int, velocity: float, turns: Counter[int], generator: np.random.Generator) -> list[Region]:
+        strength, draw = max(round(velocity * 127), 1), generator.random()
+        fitting = [
+            one
+            for one in self.regions
+            if one.keys[0] <= pitch <= one.keys[1]
+            and one.velocities[0] <= strength <= one.velocities[1]
+            and one.chance[0] <= draw < one.chance[1]
+        ]
+        robin = sorted({one.turn for one in fitting})
+        if not robin:
+            return []
+        turns[pitch] += 1
+        return [one for one in fitting if one.turn == robin[turns[pitch] % len(robin)]]
+
+
+def programs_of(instrument: instruments.Instrument) -> tuple[int, ...]:
+    """Tell what an SFZ file plays by the first telling name of its own, its folder's and the one's above.
+
+    Returns:
+        General MIDI programs; none where it is a drum kit.
+    """
+    path = instrument.path
+    for name in (path.stem, path.parent.name, path.parent.parent.name):
+        if _DRUMS.search(name):
+            return ()
+        for words, programs in _PROGRAMS:
+            if words.search(name):
+                return programs
+    return ()
+
+
+@cache
+def find() -> tuple[SampledInstrument, ...]:
+    """List the recorded instruments of this machine that play tones, in an order that does not depend on it.
+
+    Raises:
+        DataError: there are no soundfonts either.
+        DssganError: an SFZ file cannot be read.
+    """
+    found = []
+    for instrument in instruments.find().sfz:
+        programs = programs_of(instrument)
+        regions = tuple(read_regions(instrument.path)) if programs else ()
+        if regions:
+            found.append(SampledInstrument(instrument.credit, programs, regions))
+    return tuple(found)
+
+
+def _tone(region: Region, pitch: int, held_seconds: float) -> Audio:
+    """One recording at a pitch, held and let go."""
+    recording, sample_rate = _recording(region.sample)
+    ratio = 2 ** ((pitch - region.pitch) / 12) * sample_rate / SAMPLE_RATE
+    held = round(held_seconds * SAMPLE_RATE)
+    release = round(max(region.release_seconds, _SHORTEST_RELEASE_SECONDS) * SAMPLE_RATE)
+    num_samples = min(held + release, int(recording.shape[1] / ratio))
+    places = np.arange(num_samples) * ratio
+    tone = np.stack([np.interp(places, np.arange(side.size), side) for side in recording]).astype(np.float32)
+    tone[:, held:] *= np.linspace(1, 0, release, dtype=np.float32)[: max(num_samples - held, 0)] ** 2
+    return tone
+
+
+@lru_cache(_MAX_CACHED)
+def _recording(path: Path) -> tuple[Audio, int]:
+    return to_channels(read(path), 2), probe(path).sample_rate
