@@ -27,12 +27,18 @@ SETTINGS = {
     "batch_size": 2, "steps_per_epoch": 800, "phase_one.epochs": 1, "phase_two.epochs": 0, "validation_seconds": 10.0,
     "optimizer": "adamw", "weight_decay": 0.01, "phase_one.learning_rate": 3e-3, "warmup_steps": 50,
     "schedule": "cosine", "supervised_loss": {"name": "snr"},
+    "augment.equalizer_db": 6.0,
 }  # fmt: skip
 
 
 def is_real(track: Track) -> bool:
     """Tell a recorded song from one that `dssgan data synth` made, as `tools/train_default.py` names them."""
     return not track.name.startswith("synthetic ")
+
+
+def has_drums(track: Track) -> bool:
+    """Tell a song from a recording without drums, which only remixing gives some."""
+    return track.sources[0] is not None
 
 
 @dataclass(frozen=True)
@@ -52,14 +58,19 @@ ARMS = {
     "recipe": Arm(),
     "no real songs": Arm(hears=lambda track: not is_real(track)),
     "no synthetic songs": Arm(hears=is_real),
-    "no remixing": Arm({"augment": {"remix": 0.0}}),
-    "remixing alone": Arm({"augment": {"remix": 1.0}}),
-    "gains from -12 dB": Arm({"augment": {"gain_db": [-12.0, 3.0]}}),
-    "no augmentation but remixing": Arm({"augment": {"gain_db": [0.0, 0.0], "channel_swap": 0.0, "polarity": 0.0}}),
+    "no drumless recordings": Arm(hears=has_drums),
+    "no remixing": Arm({"augment.remix": 0.0}),
+    "remixing alone": Arm({"augment.remix": 1.0}),
+    "gains from -12 dB": Arm({"augment.gain_db": [-12.0, 3.0]}),
+    "no equaliser": Arm({"augment.equalizer_db": 0.0}),
+    "no augmentation but remixing": Arm(
+        {"augment": {"gain_db": [0.0, 0.0], "channel_swap": 0.0, "polarity": 0.0, "equalizer_db": 0.0}}
+    ),
     "constant rate": Arm({"schedule": "constant"}),
     "Adam": Arm({"optimizer": "adam", "weight_decay": 0.0}),
     "no average of weights": Arm({"ema_decay": 0.0}),
     "batches of 4 x 4 s": Arm({"segment_seconds": 4.0, "batch_size": 4, "steps_per_epoch": 300}),
+    "limit of 30 dB": Arm({"supervised_loss": {"name": "snr", "max_snr_db": 30.0}}),
     "ratio without octaves": Arm({"supervised_loss": {"name": "snr", "octaves_weight": 0.0}}),
     "waveform and spectrograms": Arm({"supervised_loss": {"name": "wave_stft"}}),
     "waveform": Arm({"supervised_loss": {"name": "wave_stft", "stft_weight": 0.0}}),

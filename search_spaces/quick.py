@@ -12,7 +12,7 @@ def space(trial: optuna.Trial) -> dict[str, object]:
         n_fft = trial.suggest_categorical("separator.n_fft", [2048, 4096])
         architecture: dict[str, object] = {"separator.preset": "tiny", "separator.hop_samples": n_fft // 2}
     else:
-        trial.suggest_float("beta", 0.1, 100.0, log=True)  # acts on independent heads alone
+        trial.suggest_float("beta", 0.01, 10.0, log=True)  # acts on independent heads alone
         architecture = {"separator.preset": "tiny"}
     return {
         **architecture,

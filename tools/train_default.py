@@ -54,12 +54,21 @@ TEST = (
     "francium", "lmms-alf42red-mauiwowi", "lmms-saber-finalstep", "lmms-skiessi-onion", "lmms-socceroos-progress",
     "lmms-momo64-esp", "lmms-crunk-demo",
 )  # fmt: skip
-LICENCE = "CC0 1.0, Artistic-2.0 (songs of LMMS); synthetic songs: see the credits of their instruments"
+LICENCE = (
+    "CC0 1.0, Artistic-2.0 (songs of LMMS), CC BY-SA 3.0 and MIT (guitars); synthetic songs: see the credits of their "
+    "instruments"
+)
 CREDITS = (
     'lithium, rubidium, potassium, hydrogen, francium: "Everything is Free", CC0 1.0, '
     "github.com/ichbinsoftware/everythingisfree and github.com/ichbinsoftware/everythingisremixed",
     "Capdan, reggaetontry, reggae try, zero sum game (original by Zakarra); Settel, Inner Recreation; dirty love; "
     "Thomasso, Axe from the 80s: demo songs of LMMS, Artistic-2.0",
+)
+DRUMLESS_CREDITS = (
+    "Muldjord: guitars of Armygeddon, Chaos God, Internal Degeneration and Mutilated Mime, CC BY-SA 3.0 "
+    "(fretsonfire-songs-muldjord)",
+    "Sectoid: guitars of Escape from Chaosland, Feelings, Metal Madness and War of Freedom, MIT "
+    "(fretsonfire-songs-sectoid)",
 )
 
 MEMBERS: dict[str, dict[str, Any]] = {
@@ -69,7 +78,7 @@ MEMBERS: dict[str, dict[str, Any]] = {
 # At equal hours many steps on little beat few on much; see docs/ensembles.md
 SETTINGS = {
     "segment_seconds": 3.0, "batch_size": 2, "steps_per_epoch": 1000, "validation_seconds": 30.0, "media": False,
-    "validation_metrics": ["si_sar"], "supervised_loss": {"name": "snr"},
+    "validation_metrics": ["si_sar"], "supervised_loss": {"name": "snr"}, "augment": {"equalizer_db": 6.0},
     "phase_one.epochs": 8, "phase_two.epochs": 0, "patience": 100, "optimizer": "adamw", "weight_decay": 0.01,
     "phase_one.learning_rate": 3e-3, "warmup_steps": 300, "schedule": "cosine",
 }  # fmt: skip
@@ -89,6 +98,7 @@ def main() -> None:
     parser.add_argument("songs", type=Path, help="folder of the songs")
     parser.add_argument("--synthetic", type=Path, action="append", required=True,
                         help="data set of synthetic songs; may be given again")  # fmt: skip
+    parser.add_argument("--drumless", type=Path, help="folder of recordings without drums, to be remixed")
     parser.add_argument("--validation", type=Path, required=True, help="folder of songs to validate on")
     parser.add_argument("--data", type=Path, help="write the data set here and stop")
     parser.add_argument("-o", "--output", type=Path, default=Path("ensembles/default.yaml"))
@@ -96,7 +106,7 @@ def main() -> None:
     parser.add_argument("--only", choices=(*MEMBERS, "fast"), help="train this one alone; fast needs the ensemble")
     parser.add_argument("settings", nargs="*", help="KEY=VALUE for all trainings")
     arguments = parser.parse_intermixed_args()
-    dataset = read_songs(arguments.songs, arguments.synthetic, arguments.validation)
+    dataset = read_songs(arguments.songs, arguments.synthetic, arguments.drumless, arguments.validation)
     if arguments.data is not None:
         save_manifest(dataset, arguments.data)
         return
@@ -159,7 +169,7 @@ def is_synthetic(name: str) -> bool:
     return name.startswith(SYNTHETIC)
 
 
-def read_songs(root: Path, synthetic: Sequence[Path], validation: Path) -> Dataset:
+def read_songs(root: Path, synthetic: Sequence[Path], drumless: Path | None, validation: Path) -> Dataset:
     """Lay the songs out in partitions."""
 
     def read(folder: Path) -> Track:
@@ -173,6 +183,10 @@ def read_songs(root: Path, synthetic: Sequence[Path], validation: Path) -> Datas
         for track in songs.train_sup
     ]
     labelled = [read(root / name) for name in LABELLED]
+    without_drums = [
+        Track(f"drumless {path.stem}", None, (None, AudioFile.of(path, with_fingerprint=True)))
+        for path in (sorted(drumless.iterdir()) if drumless else ())
+    ]
     seconds = [sum(track.duration for track in tracks) for tracks in (labelled, synthesized)]
     # excerpts are drawn by length, so a song that stands there more often is heard more often
     repeats = max(1, round(REAL_SHARE / (1 - REAL_SHARE) * seconds[1] / seconds[0]))
@@ -180,7 +194,7 @@ def read_songs(root: Path, synthetic: Sequence[Path], validation: Path) -> Datas
         ("drums", "other"),
         train_sup=(
             *(replace(track, name=f"{track.name} {take}") for take in range(repeats) for track in labelled),
-            *synthesized,
+            *synthesized, *without_drums,
         ),
         valid=(
             *bundled.valid, *(read(root / name) for name in VALIDATION),
@@ -189,7 +203,9 @@ def read_songs(root: Path, synthetic: Sequence[Path], validation: Path) -> Datas
         test=tuple(read(root / name) for name in TEST),
         name="default",
         licence=LICENCE,
-        credits=tuple(dict.fromkeys((*CREDITS, *(line for songs in made for line in songs.credits)))),
+        credits=tuple(dict.fromkeys((
+            *CREDITS, *(DRUMLESS_CREDITS if drumless else ()), *(line for songs in made for line in songs.credits),
+        ))),
     )  # fmt: skip
 
 

@@ -35,6 +35,9 @@ class SNRLoss(nn.Module):
     the ratios in octaves beside the whole one have the others count too. The error is compared with the mix, so that
     silent sources have a loss as well; for others that changes the loss by a constant.
 
+    Where a source is silent, nothing but the limit keeps the ratio from growing: with a high one a network gains most
+    by learning silence, and gives too little of what sounds.
+
     Args:
         max_snr_db: ratio beyond which an error counts for less and less, dB.
         octaves: number of bands below half the sample rate, each half as wide as the one above but for the lowest,
@@ -47,7 +50,7 @@ class SNRLoss(nn.Module):
     """
 
     def __init__(
-        self, *, max_snr_db: float = 30.0, octaves: int = 8, octaves_weight: float = 0.3, n_fft: int = 2048
+        self, *, max_snr_db: float = 10.0, octaves: int = 8, octaves_weight: float = 0.3, n_fft: int = 2048
     ) -> None:
         super().__init__()
         if not 0 <= octaves_weight <= 1:

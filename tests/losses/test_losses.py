@@ -60,7 +60,7 @@ def test_snr_loss_by_hand() -> None:
     # a mix of energy 4: one source is off by 0.5, the other, which is silent, by 0.2
     reference = torch.tensor([[[[2.0, 0.0]], [[0.0, 0.0]]]])
     estimate = torch.tensor([[[[1.5, 0.0]], [[0.0, 0.2]]]])
-    off, leak = (10 * math.log10(error / 4 + 1e-3) for error in (0.25, 0.04))
+    off, leak = (10 * math.log10(error / 4 + 0.1) for error in (0.25, 0.04))
     assert SNRLoss(octaves_weight=0.0)(estimate, reference).item() == pytest.approx((off + leak) / 2, abs=1e-4)
     assert SNRLoss(max_snr_db=20, octaves_weight=0.0)(reference, reference).item() == pytest.approx(-20, abs=1e-4)
     # a soft excerpt counts as much as a loud one
@@ -69,11 +69,30 @@ def test_snr_loss_by_hand() -> None:
     )
 
 
+def test_silence_is_worth_no_more_than_the_limit() -> None:
+    # half of the mix's power is drums in one excerpt, none of it in the other
+    mix = torch.randn(2, 1, 1, 30000, generator=torch.Generator().manual_seed(0))
+    drums = mix * torch.tensor([math.sqrt(0.5), 0.0]).view(2, 1, 1, 1)
+    # half of the drums with 1 % of the power of all against nothing at all: a limit of 30 dB would prefer nothing
+    partly = 0.5 * drums + 0.1 * mix
+    losses = {
+        limit: [
+            SNRLoss(max_snr_db=limit, octaves_weight=0.0)(
+                torch.cat([estimate, mix - estimate], dim=1), torch.cat([drums, mix - drums], dim=1)
+            ).item()
+            for estimate in (partly, 0 * mix)
+        ]
+        for limit in (10.0, 30.0)
+    }
+    assert losses[10.0][0] < losses[10.0][1] - 1
+    assert losses[30.0][0] > losses[30.0][1] + 0.5
+
+
 def test_snr_in_octaves() -> None:
     # one octave is the whole band: an error a tenth of the mix, in every bin and frame
     mix = torch.randn(1, 1, 2, 30000, generator=torch.Generator().manual_seed(0))
     whole = SNRLoss(octaves=1, octaves_weight=1.0, n_fft=256)
-    assert whole(0.9 * mix, mix).item() == pytest.approx(10 * math.log10(0.01 + 1e-3), abs=1e-3)
+    assert whole(0.9 * mix, mix).item() == pytest.approx(10 * math.log10(0.01 + 0.1), abs=1e-3)
     # all of a soft sound missing at 0.75 of half the rate beside a loud one at 0.375: lost in the whole ratio, and half
     # of that of two octaves, of which the lower one, all below half of half the rate, is exact
     time = torch.arange(30000, dtype=torch.float64) * math.pi
@@ -81,10 +100,10 @@ def test_snr_in_octaves() -> None:
     loud, soft = ((fade * level * torch.sin(time * place)).float() for level, place in ((1.0, 0.375), (1e-3, 0.75)))
     mix = torch.stack([loud + soft, torch.zeros(30000)])[None, :, None]
     estimate = torch.stack([loud, torch.zeros(30000)])[None, :, None]
-    assert SNRLoss(octaves_weight=0.0)(estimate, mix).item() == pytest.approx(-30, abs=0.01)
+    assert SNRLoss(octaves_weight=0.0)(estimate, mix).item() == pytest.approx(-10, abs=0.01)
     two = SNRLoss(octaves=2, octaves_weight=1.0)(estimate, mix).item()
-    upper = 10 * math.log10(1 + 1e-3)
-    assert two == pytest.approx(((upper - 30) / 2 - 30) / 2, abs=0.05)  # the other source, silent, is exact
+    upper = 10 * math.log10(1 + 0.1)
+    assert two == pytest.approx(((upper - 10) / 2 - 10) / 2, abs=0.05)  # the other source, silent, is exact
 
 
 def test_octaves_must_fit() -> None:
