@@ -7,9 +7,8 @@ import numpy as np
 from dssgan.audio.files import Audio
 from dssgan.errors import ConfigError
 
-_BANDS = -np.arange(
-    8.5, 0.0, -2.0
-)  # of the equaliser, octaves from half the sample rate: 61 Hz to 15.6 kHz of 44.1 kHz
+# of the equaliser, octaves from half the sample rate: 61 Hz to 15.6 kHz of 44.1 kHz
+_BANDS = -np.arange(8.5, 0.0, -2.0)
 _RINGING_SAMPLES = 4096  # after them the equaliser's answer to an impulse is 79 dB down
 
 

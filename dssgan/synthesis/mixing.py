@@ -36,6 +36,16 @@ def pan(place: float) -> NDArray[np.float32]:
     return gains
 
 
+def dynamics(velocity: float, num_layers: int) -> float:
+    """Give the factor of a stroke's or a tone's level: layers carry their own dynamics; a single one has none."""
+    return float(velocity ** (0.7 if num_layers > 2 else 1.6))
+
+
+def read_at(recording: Audio, places: NDArray[np.floating]) -> Audio:
+    """Read a recording, (channels, samples), at places between its samples, linearly."""
+    return np.stack([np.interp(places, np.arange(side.size), side) for side in recording]).astype(np.float32)
+
+
 def through(audio: Audio, *effects: Any) -> Audio:
     """Run a signal through pedalboard's effects."""
     import pedalboard

@@ -159,13 +159,11 @@ def _strike(
             stroke = _choked(stroke, hit, closings)
         start = round(hit.start_seconds * SAMPLE_RATE)
         part = track[:, start : start + stroke.shape[1]]
-        # layers carry their own dynamics; a single one has none
-        part += stroke[:, : part.shape[1]] * np.float32(hit.velocity ** (0.7 if len(layers) > 2 else 1.6))
+        part += stroke[:, : part.shape[1]] * np.float32(mixing.dynamics(hit.velocity, len(layers)))
 
 
 def _tuned(stroke: Audio, ratio: float) -> Audio:
-    places = np.arange(0, max(stroke.shape[1] - 1, 0), ratio)
-    return np.stack([np.interp(places, np.arange(stroke.shape[1]), side) for side in stroke]).astype(np.float32)
+    return mixing.read_at(stroke, np.arange(0, max(stroke.shape[1] - 1, 0), ratio))
 
 
 def _choked(stroke: Audio, hit: Hit, closings: list[float]) -> Audio:

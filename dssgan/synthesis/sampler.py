@@ -65,7 +65,7 @@ class SampledInstrument:
         audio = np.zeros((2, round(seconds * SAMPLE_RATE)), np.float32)
         lowest, highest = min(one.keys[0] for one in self.regions), max(one.keys[1] for one in self.regions)
         turns: Counter[int] = Counter()
-        layered = len({one.velocities for one in self.regions}) > 2
+        num_layers = len({one.velocities for one in self.regions})
         for note in notes:
             pitch = note.pitch
             while pitch < lowest:
@@ -73,8 +73,7 @@ class SampledInstrument:
             while pitch > highest:
                 pitch -= 12
             for region in self._struck(pitch, note.velocity, turns, generator):
-                # layers carry their own dynamics; a single one has none
-                gain = region.gain * note.velocity ** (0.7 if layered else 1.6)
+                gain = region.gain * mixing.dynamics(note.velocity, num_layers)
                 tone = _tone(region, pitch, note.seconds) * (mixing.pan(region.pan) * np.float32(gain))
                 start = round(note.start_seconds * SAMPLE_RATE)
                 part = audio[:, start : start + tone.shape[1]]
@@ -137,8 +136,7 @@ def _tone(region: Region, pitch: int, held_seconds: float) -> Audio:
     held = round(held_seconds * SAMPLE_RATE)
     release = round(max(region.release_seconds, _SHORTEST_RELEASE_SECONDS) * SAMPLE_RATE)
     num_samples = min(held + release, int(recording.shape[1] / ratio))
-    places = np.arange(num_samples) * ratio
-    tone = np.stack([np.interp(places, np.arange(side.size), side) for side in recording]).astype(np.float32)
+    tone = mixing.read_at(recording, np.arange(num_samples) * ratio)
     tone[:, held:] *= np.linspace(1, 0, release, dtype=np.float32)[: max(num_samples - held, 0)] ** 2
     return tone
 
