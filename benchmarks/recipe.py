@@ -22,12 +22,12 @@ from dssgan.data.dataset import Dataset, Track
 from dssgan.data.loading import load_dataset
 from dssgan.training.settings import make_config, parse_overrides
 
+SEPARATOR = {"name": "tdf_unet", "n_fft": 4096, "num_bands": 8}
 SETTINGS = {
-    "separator": {"name": "tdf_unet", "n_fft": 4096, "num_bands": 8}, "media": False, "segment_seconds": 3.0,
+    "separator": SEPARATOR, "media": False, "segment_seconds": 3.0,
     "batch_size": 2, "steps_per_epoch": 800, "phase_one.epochs": 1, "phase_two.epochs": 0, "validation_seconds": 10.0,
     "optimizer": "adamw", "weight_decay": 0.01, "phase_one.learning_rate": 3e-3, "warmup_steps": 50,
     "schedule": "cosine", "supervised_loss": {"name": "snr"},
-    "augment.equalizer_db": 6.0,
 }  # fmt: skip
 
 
@@ -62,10 +62,8 @@ ARMS = {
     "no remixing": Arm({"augment.remix": 0.0}),
     "remixing alone": Arm({"augment.remix": 1.0}),
     "gains from -12 dB": Arm({"augment.gain_db": [-12.0, 3.0]}),
-    "no equaliser": Arm({"augment.equalizer_db": 0.0}),
-    "no augmentation but remixing": Arm(
-        {"augment": {"gain_db": [0.0, 0.0], "channel_swap": 0.0, "polarity": 0.0, "equalizer_db": 0.0}}
-    ),
+    "equaliser of 6 dB": Arm({"augment.equalizer_db": 6.0}),
+    "no augmentation but remixing": Arm({"augment": {"gain_db": [0.0, 0.0], "channel_swap": 0.0, "polarity": 0.0}}),
     "constant rate": Arm({"schedule": "constant"}),
     "Adam": Arm({"optimizer": "adam", "weight_decay": 0.0}),
     "no average of weights": Arm({"ema_decay": 0.0}),
@@ -76,9 +74,9 @@ ARMS = {
     "waveform": Arm({"supervised_loss": {"name": "wave_stft", "stft_weight": 0.0}}),
     "log magnitudes": Arm({"supervised_loss": {"name": "log_magnitude"}}),
     "window of 2048": Arm({"separator": {"name": "tdf_unet", "preset": "tiny"}}),
-    "0.21 M parameters": Arm({"separator": {"name": "tdf_unet", "preset": "micro"}}),
+    "0.21 M parameters": Arm({"separator": {**SEPARATOR, "num_initial_filters": 12, "filter_growth": 12}}),
     "1.34 M parameters": Arm(
-        {"separator": {"name": "tdf_unet", "num_initial_filters": 24, "filter_growth": 24, "num_layers": 4}}
+        {"separator": {**SEPARATOR, "num_initial_filters": 24, "filter_growth": 24, "num_layers": 4}}
     ),
     "sc_lite": Arm({"separator": {"name": "sc_lite", "preset": "tiny"}}),
     "band_split": Arm({"separator": {"name": "band_split", "preset": "tiny"}}),

@@ -54,33 +54,37 @@ TEST = (
     "francium", "lmms-alf42red-mauiwowi", "lmms-saber-finalstep", "lmms-skiessi-onion", "lmms-socceroos-progress",
     "lmms-momo64-esp", "lmms-crunk-demo",
 )  # fmt: skip
-LICENCE = (
-    "CC0 1.0, Artistic-2.0 (songs of LMMS), CC BY-SA 3.0 and MIT (guitars); synthetic songs: see the credits of their "
-    "instruments"
-)
+# folders of Debian's fretsonfire-songs-muldjord and fretsonfire-songs-sectoid: the guitars of metal songs
+GUITARS = (
+    "muldjord/armygeddon", "muldjord/chaos_god", "muldjord/internal_degeneration", "muldjord/mutilated_mime",
+    "sectoid/Escape from chaosland", "sectoid/Feelings", "sectoid/Metal madness", "sectoid/War of freedom",
+)  # fmt: skip
+LICENCE = "CC0 1.0, Artistic-2.0 (songs of LMMS); synthetic songs: see the credits of their instruments"
+GUITARS_LICENCE = "CC BY-SA 3.0 and MIT (guitars)"
 CREDITS = (
     'lithium, rubidium, potassium, hydrogen, francium: "Everything is Free", CC0 1.0, '
     "github.com/ichbinsoftware/everythingisfree and github.com/ichbinsoftware/everythingisremixed",
     "Capdan, reggaetontry, reggae try, zero sum game (original by Zakarra); Settel, Inner Recreation; dirty love; "
     "Thomasso, Axe from the 80s: demo songs of LMMS, Artistic-2.0",
 )
-DRUMLESS_CREDITS = (
+GUITARS_CREDITS = (
     "Muldjord: guitars of Armygeddon, Chaos God, Internal Degeneration and Mutilated Mime, CC BY-SA 3.0 "
     "(fretsonfire-songs-muldjord)",
     "Sectoid: guitars of Escape from Chaosland, Feelings, Metal Madness and War of Freedom, MIT "
     "(fretsonfire-songs-sectoid)",
 )
 
+SIZE = {"num_layers": 4, "num_initial_filters": 24, "filter_growth": 24}  # 1.34 M parameters
 MEMBERS: dict[str, dict[str, Any]] = {
-    "short": {"separator": {"name": "tdf_unet", "preset": "tiny"}},
-    "long": {"separator": {"name": "tdf_unet", "n_fft": 4096, "num_bands": 8}},
+    "short": {"separator": {"name": "tdf_unet", **SIZE, "n_fft": 2048, "num_bands": 4}},
+    "long": {"separator": {"name": "tdf_unet", **SIZE, "n_fft": 4096, "num_bands": 8}},
 }
 # At equal hours many steps on little beat few on much; see docs/ensembles.md
 SETTINGS = {
     "segment_seconds": 3.0, "batch_size": 2, "steps_per_epoch": 1000, "validation_seconds": 30.0, "media": False,
-    "validation_metrics": ["si_sar"], "supervised_loss": {"name": "snr"}, "augment": {"equalizer_db": 6.0},
-    "phase_one.epochs": 8, "phase_two.epochs": 0, "patience": 100, "optimizer": "adamw", "weight_decay": 0.01,
-    "phase_one.learning_rate": 3e-3, "warmup_steps": 300, "schedule": "cosine",
+    "validation_metrics": ["si_sar"], "supervised_loss": {"name": "snr"},
+    "phase_one.epochs": 7, "phase_two.epochs": 0, "patience": 100, "optimizer": "adamw", "weight_decay": 0.01,
+    "phase_one.learning_rate": 2e-3, "warmup_steps": 300, "schedule": "cosine",
 }  # fmt: skip
 # half of the excerpts are the ensemble's labels
 DISTILLATION = {
@@ -98,7 +102,7 @@ def main() -> None:
     parser.add_argument("songs", type=Path, help="folder of the songs")
     parser.add_argument("--synthetic", type=Path, action="append", required=True,
                         help="data set of synthetic songs; may be given again")  # fmt: skip
-    parser.add_argument("--drumless", type=Path, help="folder of recordings without drums, to be remixed")
+    parser.add_argument("--guitars", type=Path, help="folder of the guitars named below, to be remixed with drums")
     parser.add_argument("--validation", type=Path, required=True, help="folder of songs to validate on")
     parser.add_argument("--data", type=Path, help="write the data set here and stop")
     parser.add_argument("-o", "--output", type=Path, default=Path("ensembles/default.yaml"))
@@ -106,7 +110,7 @@ def main() -> None:
     parser.add_argument("--only", choices=(*MEMBERS, "fast"), help="train this one alone; fast needs the ensemble")
     parser.add_argument("settings", nargs="*", help="KEY=VALUE for all trainings")
     arguments = parser.parse_intermixed_args()
-    dataset = read_songs(arguments.songs, arguments.synthetic, arguments.drumless, arguments.validation)
+    dataset = read_songs(arguments.songs, arguments.synthetic, arguments.guitars, arguments.validation)
     if arguments.data is not None:
         save_manifest(dataset, arguments.data)
         return
@@ -158,7 +162,7 @@ def train_member(name: str, config: TrainConfig, dataset: Dataset, runs: Path) -
 def with_mixes(dataset: Dataset) -> Dataset:
     """Let the mixes of the real songs, and of some synthetic ones, be heard without their sources as well."""
     tracks = {track.samples: track for track in dataset.train_sup}.values()  # each once
-    real = [track for track in tracks if not is_synthetic(track.name)]
+    real = [track for track in tracks if not is_synthetic(track.name) and track.sources[0] is not None]
     synthetic = [track for track in tracks if is_synthetic(track.name)]
     heard = (*real, *synthetic[:: max(1, len(synthetic) // NUM_SYNTHETIC_MIXES)])
     return replace(dataset, train_unsup=Unpaired(tuple(recordings_of(track)[0] for track in heard)))
@@ -169,7 +173,7 @@ def is_synthetic(name: str) -> bool:
     return name.startswith(SYNTHETIC)
 
 
-def read_songs(root: Path, synthetic: Sequence[Path], drumless: Path | None, validation: Path) -> Dataset:
+def read_songs(root: Path, synthetic: Sequence[Path], guitars: Path | None, validation: Path) -> Dataset:
     """Lay the songs out in partitions."""
 
     def read(folder: Path) -> Track:
@@ -184,8 +188,8 @@ def read_songs(root: Path, synthetic: Sequence[Path], drumless: Path | None, val
     ]
     labelled = [read(root / name) for name in LABELLED]
     without_drums = [
-        Track(f"drumless {path.stem}", None, (None, AudioFile.of(path, with_fingerprint=True)))
-        for path in (sorted(drumless.iterdir()) if drumless else ())
+        Track(f"guitar {name}", None, (None, AudioFile.of(guitars / name / "guitar.ogg", with_fingerprint=True)))
+        for name in (GUITARS if guitars else ())
     ]
     seconds = [sum(track.duration for track in tracks) for tracks in (labelled, synthesized)]
     # excerpts are drawn by length, so a song that stands there more often is heard more often
@@ -202,9 +206,9 @@ def read_songs(root: Path, synthetic: Sequence[Path], drumless: Path | None, val
         ),
         test=tuple(read(root / name) for name in TEST),
         name="default",
-        licence=LICENCE,
+        licence=f"{LICENCE}; {GUITARS_LICENCE}" if guitars else LICENCE,
         credits=tuple(dict.fromkeys((
-            *CREDITS, *(DRUMLESS_CREDITS if drumless else ()), *(line for songs in made for line in songs.credits),
+            *CREDITS, *(GUITARS_CREDITS if guitars else ()), *(line for songs in made for line in songs.credits),
         ))),
     )  # fmt: skip
 
