@@ -73,7 +73,7 @@ ARMS = {
     "waveform and spectrograms": Arm({"supervised_loss": {"name": "wave_stft"}}),
     "waveform": Arm({"supervised_loss": {"name": "wave_stft", "stft_weight": 0.0}}),
     "log magnitudes": Arm({"supervised_loss": {"name": "log_magnitude"}}),
-    "window of 2048": Arm({"separator": {"name": "tdf_unet", "preset": "tiny"}}),
+    "window of 2048": Arm({"separator": {**SEPARATOR, "n_fft": 2048, "num_bands": 4}}),
     "0.21 M parameters": Arm({"separator": {**SEPARATOR, "num_initial_filters": 12, "filter_growth": 12}}),
     "1.34 M parameters": Arm(
         {"separator": {**SEPARATOR, "num_initial_filters": 24, "filter_growth": 24, "num_layers": 4}}
