@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from dssgan.audio.picture import draw_spectrograms
@@ -19,7 +18,7 @@ def main() -> None:
     mix, _ = track.load(separator.sample_rate, separator.channels)
     waves = {"mix": mix, **separator.separate(mix, separator.sample_rate)}
     begin, end = (round(at * separator.sample_rate) for at in (BEGIN, BEGIN + SECONDS))
-    drawn = {name: torch.from_numpy(np.ascontiguousarray(wave[:, begin:end])) for name, wave in waves.items()}
+    drawn = {name: torch.from_numpy(wave[:, begin:end]) for name, wave in waves.items()}
     title = f"{track.name}, separated by the default ensemble"
     draw_spectrograms(Path("docs/separated.png"), drawn, separator.sample_rate, title=title)
 
