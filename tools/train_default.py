@@ -180,6 +180,9 @@ def read_songs(root: Path, synthetic: Sequence[Path], guitars: Path | None, vali
         sources = (AudioFile.of(folder / f"{source}.ogg", with_fingerprint=True) for source in ("drums", "other"))
         return Track(folder.name, None, tuple(sources))
 
+    def read_guitar(name: str) -> AudioFile:
+        return AudioFile.of(guitars / name / "guitar.ogg", with_fingerprint=True)
+
     bundled, made = load_dataset(), [load_dataset(folder) for folder in synthetic]
     synthesized = [
         replace(track, name=f"{SYNTHETIC} {number} {track.name}")
@@ -188,7 +191,7 @@ def read_songs(root: Path, synthetic: Sequence[Path], guitars: Path | None, vali
     ]
     labelled = [read(root / name) for name in LABELLED]
     without_drums = [
-        Track(f"guitar {name}", None, (None, AudioFile.of(guitars / name / "guitar.ogg", with_fingerprint=True)))
+        Track(" ".join(("guitar", *Path(name).parts)), None, (None, read_guitar(name)))
         for name in (GUITARS if guitars else ())
     ]
     seconds = [sum(track.duration for track in tracks) for tracks in (labelled, synthesized)]

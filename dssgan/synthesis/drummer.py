@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from dssgan.synthesis.form import Bar
-from dssgan.synthesis.genres import Genre, Groove
+from dssgan.synthesis.genres import HAND_DRUMS, Genre, Groove
 from dssgan.synthesis.score import Hit
 
 VELOCITIES = {"X": 0.95, "x": 0.75, "o": 0.5, "g": 0.25, "?": 0.5}
 _SOMETIMES = 0.4
-_WITHOUT_KIT = 0.1  # share of the songs by people that only percussionists play
+_WITHOUT_KIT = 0.2  # share of the songs by people that only percussionists play
 
 # hands, the most needed first: where three strokes meet, the drummer has only two
 HANDS = (
@@ -102,11 +102,12 @@ def _join(genre: Genre, generator: np.random.Generator) -> Groove:
 
 def _hand_drums(genre: Genre, generator: np.random.Generator) -> Groove:
     """What percussionists play where there is no drum kit; nothing where there is one."""
-    without_kit = genre.acoustic and genre.percussion and generator.random() < _WITHOUT_KIT
-    groove: Groove = {}
-    for pattern in genre.percussion if without_kit else ():
-        if not groove or generator.random() < 0.7:
-            groove |= pattern
+    if not (genre.acoustic and genre.percussion and generator.random() < _WITHOUT_KIT):
+        return {}
+    groove = dict(HAND_DRUMS[int(generator.integers(len(HAND_DRUMS)))])
+    for pattern in genre.percussion:
+        if generator.random() < 0.4:
+            groove = pattern | groove
     return groove
 
 

@@ -87,6 +87,16 @@ _SYNTH_PAD = Player("pad", SYNTH_PAD + STRINGS, "chords", ("x---------------",),
 _SHAKER = {"shaker": "xgogxgogxgogxgog"}
 _TAMBOURINE = {"tambourine": "....x.......x..."}
 _CONGAS = {"low_conga": "......x.......xx", "high_conga": "x.gox.g.x.gox.g."}
+# what hands play on two or three drums where there is no kit
+HAND_DRUMS: tuple[Groove, ...] = (
+    _CONGAS,
+    {"high_conga": "x.g.o.g.x.g.o.g.", "low_conga": "..............x."},
+    {"low_conga": "X..x..x.X..x..x.", "high_conga": ".gx.gx.x.gx.gx.x"},
+    {"low_conga": "x..x..x...x...x.", "high_conga": "ogxoogxoogxoogxo"},
+    {"low_conga": "X.......x.x.....", "high_conga": "..o.X..o..o.X.g."},
+    {"low_conga": "X.....x.X.......", "timbale": "....x.......x..?", "high_conga": "..g...g...g..og."},
+    {"low_conga": "x...", "high_conga": "..o."},
+)
 
 GENRES: dict[str, Genre] = {
     "house": Genre(
@@ -255,7 +265,7 @@ GENRES: dict[str, Genre] = {
             Player("vocals", (52,), "phrases", ("x-x-x---..x-x---",), 0.25, 62),
         ),
         ((1, 4, 0, 0), (0, 5, 1, 4), (2, 5, 1, 4)), ("major", "dorian"), ((4, 4), (4, 4), (4, 4), (3, 4), (5, 4)),
-        swing=(0.7, 1.0), looseness_seconds=0.011, chord_tones=4, fills=0.5,
+        swing=(0.7, 1.0), looseness_seconds=0.011, chord_tones=4, fills=0.5, percussion=(_CONGAS, _SHAKER),
     ),
     "latin": Genre(
         (96, 150),
@@ -361,6 +371,7 @@ GENRES: dict[str, Genre] = {
         ),
         ((0, 0, 0, 0, 3, 3, 0, 0, 4, 3, 0, 4), (0, 3, 0, 0, 3, 3, 0, 0, 4, 3, 0, 0)), ("mixolydian", "dorian"),
         ((4, 4), (4, 4), (6, 8)), swing=(0.5, 1.0), looseness_seconds=0.012, chord_tones=4, fills=0.6,
+        percussion=(_TAMBOURINE, _SHAKER),
     ),
     "soul": Genre(
         (74, 124),

@@ -31,6 +31,8 @@ _DRUMS_ONLY = {
 # by a part of the path, as their repositories name it
 _SFZ = {
     "MuldjordKit": "CC BY 4.0 (drum samples provided by DrumGizmo.org, Lars Muldjord)",
+    "gogodze-phu-vol-ii": "CC0 1.0 (Gogodze Phu Vol II by D. Smolken, Karoryfer)",
+    "gogodze-phu-vol-i": "CC0 1.0 (Gogodze Phu Vol I by D. Smolken, Karoryfer)",
     "HeadroomPiano": "CC BY 4.0 (Headroom Piano by Bengt Nilsson)",
     "SplendidGrandPiano": "public domain (Splendid Grand Piano by AKAI)",
     "growlybass": "CC0 1.0 (Growlybass by D. Smolken, Karoryfer)",

@@ -1,7 +1,7 @@
 """Drum kits: recorded strokes by piece and strength."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -32,6 +32,13 @@ _OTHER_KEYS = {
     "kick": (35,), "snare": (40,), "low_tom": (41,), "mid_tom": (45,), "high_tom": (48,), "crash": (57,), "ride": (59,),
 }  # fmt: skip
 _AVL_KEYS = {key: note for key, note in _KEYS.items() if note < 60}
+# ... and where General MIDI has a second pair of hand drums, another timbale and a cabasa
+_BONGO_KEYS = {"high_conga": 60, "low_conga": 61, "timbale": 66, "shaker": 69}
+# hand drums in SFZ by their file's name
+_HAND_DRUM_KEYS = {
+    "Cajon": {"low_conga": 48, "timbale": 50, "high_conga": 52},
+    "Bobobo": {"low_conga": 36, "high_conga": 43, "timbale": 46},
+}
 _GENERAL_MIDI_KITS = {0: False, 8: False, 16: False, 24: True, 25: True, 32: False, 40: False}  # program: electronic
 
 # How an engineer may balance a kit's microphones: level of those in the room and of those above the kit, dB
@@ -39,6 +46,12 @@ _BALANCES_DB = {"": (0.0, 0.0), ", close": (-14.0, -5.0), ", room": (6.0, 1.0)}
 _ROOM, _OVERHEAD = (re.compile(words, re.IGNORECASE) for words in (r"amb|room|far", r"^oh|over"))
 _MAX_LAYERS, _MAX_TURNS = 6, 4  # of the strokes of a piece that are decoded; large kits have fifty
 
+# Sonic Pi's strokes on a tabla, for what a pair of congas plays
+_TABLA = {
+    "low_conga": [f"tabla_ghe{number}" for number in range(1, 9)],
+    "high_conga": ["tabla_na", "tabla_na_s", "tabla_tas1", "tabla_tas2", "tabla_te1", "tabla_te2"],
+    "timbale": ["tabla_tun1", "tabla_tun2", "tabla_tun3"],
+}  # fmt: skip
 _SNARES = (
     "elec_snare", "elec_hi_snare", "elec_mid_snare", "elec_filt_snare", "sn_dub", "sn_dolf", "sn_zome",
     "drum_snare_hard",
@@ -127,6 +140,7 @@ def find() -> tuple[Kit, ...]:
     for font in found.soundfonts:
         programs = _GENERAL_MIDI_KITS if font.name == "FluidR3_GM" else {0: False}
         kits += [_soundfont(font, 128, program, electronic, _KEYS) for program, electronic in programs.items()]
+        kits.append(_soundfont(font, 128, 0, False, _BONGO_KEYS, ", bongos"))
     if found.one_shots is not None:
         kits += _one_shots(found.one_shots)
     return tuple(kit for kit in kits if kit.loaders)
@@ -160,26 +174,37 @@ def _hydrogen(instrument: instruments.Instrument) -> Kit:
 
 
 def _sfz(instrument: instruments.Instrument) -> Iterator[Kit]:
-    """One kit for each balance of its microphones, where it has several."""
+    """One kit for each balance of its microphones, where it has several, and one of its second pair of hand drums."""
     regions = read_regions(instrument.path)
-    pieces: dict[str, list[Region]] = {}
-    for piece, key in _AVL_KEYS.items():
+    electronic = bool(_ELECTRONIC.search(instrument.name))
+    several = any(_ROOM.search(region.microphone) for region in regions)
+    pieces = _struck(regions, _HAND_DRUM_KEYS.get(instrument.name, _KEYS))
+    for name, levels_db in _BALANCES_DB.items() if several else [("", (0.0, 0.0))]:
+        loaders = {piece: partial(_read_regions, struck, levels_db) for piece, struck in pieces.items()}
+        yield Kit(f"{instrument.name}{name}", instrument.credit, electronic, loaders)
+    if struck := _struck(regions, _BONGO_KEYS):
+        loaders = {piece: partial(_read_regions, found, (0.0, 0.0)) for piece, found in struck.items()}
+        yield Kit(f"{instrument.name}, bongos", instrument.credit, electronic, loaders)
+
+
+def _struck(regions: Sequence[Region], keys: Mapping[str, int]) -> dict[str, tuple[Region, ...]]:
+    """Give the regions of each piece that a file has."""
+    pieces = {}
+    for piece, key in keys.items():
         for wanted in (key, *_OTHER_KEYS.get(piece, ())):
-            struck = [region for region in regions if region.keys[0] <= wanted <= region.keys[1]]
+            struck = tuple(region for region in regions if region.keys[0] <= wanted <= region.keys[1])
             if struck:
                 pieces[piece] = struck
                 break
-    several = any(_ROOM.search(region.microphone) for region in regions)
-    for name, levels_db in _BALANCES_DB.items() if several else [("", (0.0, 0.0))]:
-        loaders = {piece: partial(_read_regions, tuple(struck), levels_db) for piece, struck in pieces.items()}
-        yield Kit(f"{instrument.name}{name}", instrument.credit, bool(_ELECTRONIC.search(instrument.name)), loaders)
+    return pieces
 
 
 def _read_regions(regions: tuple[Region, ...], levels_db: tuple[float, float]) -> tuple[Layer, ...]:
     """Add up the microphones of each stroke."""
-    strokes: dict[int, dict[int, list[Region]]] = {}
+    strokes: dict[int, dict[tuple[int, float], list[Region]]] = {}
     for region in regions:
-        strokes.setdefault(region.velocities[1], {}).setdefault(region.turn, []).append(region)
+        turn = region.turn, region.chance[0]
+        strokes.setdefault(region.velocities[1], {}).setdefault(turn, []).append(region)
     highest = sorted(strokes)
     chosen = [highest[place] for place in np.unique(np.linspace(0, len(highest) - 1, _MAX_LAYERS).round().astype(int))]
     layers = []
@@ -209,8 +234,15 @@ def _tag(element: object) -> str:
 
 
 def _one_shots(instrument: instruments.Instrument) -> Iterator[Kit]:
-    """One kit for each of Sonic Pi's bass drums, its snare going round, with the hats and cymbals they share."""
+    """A tabla, and one kit for each of Sonic Pi's bass drums, its snare going round, with the hats they share."""
     folder = instrument.path
+    strokes = {piece: [folder / f"{name}.flac" for name in names] for piece, names in _TABLA.items()}
+    tabla = {
+        piece: partial(_read_layers, tuple((1.0, path) for path in paths))
+        for piece, paths in strokes.items()
+        if all(path.exists() for path in paths)
+    }
+    yield Kit(f"{instrument.name}, tabla", instrument.credit, False, tabla)
     snares = [path for path in (folder / f"{name}.flac" for name in _SNARES) if path.exists()]
     shared = {
         "closed_hat": ("drum_cymbal_closed", "drum_cymbal_closed"), "open_hat": ("drum_cymbal_open",),
@@ -233,10 +265,10 @@ def _one_shots(instrument: instruments.Instrument) -> Iterator[Kit]:
 
 
 def _soundfont(
-    instrument: instruments.Instrument, bank: int, program: int, electronic: bool, keys: dict[str, int]
+    instrument: instruments.Instrument, bank: int, program: int, electronic: bool, keys: dict[str, int], what: str = ""
 ) -> Kit:
     loaders = {piece: partial(_sample_layers, instrument.path, bank, program, key) for piece, key in keys.items()}
-    return Kit(f"{instrument.name} {program}", instrument.credit, electronic, loaders)
+    return Kit(f"{instrument.name} {program}{what}", instrument.credit, electronic, loaders)
 
 
 def _read_layers(files: tuple[tuple[float, Path], ...]) -> tuple[Layer, ...]:

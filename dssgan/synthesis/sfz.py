@@ -20,6 +20,7 @@ _COMMENT = re.compile(r"//.*|/\*.*?\*/")
 _DIRECTIVE = re.compile(r'#include\s+"([^"]+)"|#define\s+\$(\w+)\s+(\S+)')
 _TOKEN = re.compile(r"<(\w+)>|(\w+)=(.*?)(?=\s+\w+=|\s*<\w+>|\s*$)")
 _NOTE = re.compile(r"([a-g])([#b]?)(-?\d+)", re.IGNORECASE)
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)")
 _SEMITONES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 # ARIA's controller curves by number
 _CURVES: dict[str, Callable[[float], float]] = {
@@ -99,7 +100,7 @@ def read_regions(path: Path) -> list[Region]:
                     for lower in _HEADERS[_HEADERS.index(name) + 1 :] if name in _HEADERS else ():
                         settings[lower] = {}
                 elif key.startswith(("set_cc", "set_hdcc")):
-                    controls[key.rpartition("cc")[2]] = float(value) / (1 if "hdcc" in key else 127)
+                    controls[key.rpartition("cc")[2]] = _number(value) / (1 if "hdcc" in key else 127)
                 else:
                     settings.setdefault(header, {})[key] = value.strip()
         close()
@@ -145,29 +146,29 @@ def _region(path: Path, control: dict[str, str], opcodes: dict[str, str], contro
     if not file.is_file():
         return None
     for key, value in opcodes.items():
-        if key.startswith("locc") and controls.get(key[4:], 0.0) * 127 < float(value):
+        if key.startswith("locc") and controls.get(key[4:], 0.0) * 127 < _number(value):
             return None  # silent until somebody turns a controller up
-        if key.startswith("hicc") and controls.get(key[4:], 0.0) * 127 > float(value):
+        if key.startswith("hicc") and controls.get(key[4:], 0.0) * 127 > _number(value):
             return None  # and until somebody turns one down
     keys = [
         _key(opcodes.get(name, opcodes.get("key", default))) for name, default in (("lokey", "0"), ("hikey", "127"))
     ]
-    velocities = int(opcodes.get("lovel", "0")), int(opcodes.get("hivel", "127"))
-    gain = 10 ** (_total("volume", opcodes, controls) / 20) * float(opcodes.get("amplitude", "100")) / 100
+    velocities = int(_number(opcodes.get("lovel", "0"))), int(_number(opcodes.get("hivel", "127")))
+    gain = 10 ** (_total("volume", opcodes, controls) / 20) * _number(opcodes.get("amplitude", "100")) / 100
     for amount in _modulations("amplitude", opcodes, controls):
         gain *= amount / 100
     pan = max(-1.0, min(_total("pan", opcodes, controls) / 100, 1.0))
     center = _key(opcodes.get("pitch_keycenter", opcodes.get("key", "60")))
-    tuning = float(opcodes.get("transpose", "0")) + float(opcodes.get("tune", "0")) / 100
-    chance = float(opcodes.get("lorand", "0")), float(opcodes.get("hirand", "1"))
+    tuning = _number(opcodes.get("transpose", "0")) + _number(opcodes.get("tune", "0")) / 100
+    chance = _number(opcodes.get("lorand", "0")), _number(opcodes.get("hirand", "1"))
     return Region(
-        file, (keys[0], keys[1]), velocities, int(opcodes.get("seq_position", "1")), gain, pan, center - tuning, chance,
-        float(opcodes.get("ampeg_release", "0")),
+        file, (keys[0], keys[1]), velocities, int(_number(opcodes.get("seq_position", "1"))), gain, pan,
+        center - tuning, chance, _number(opcodes.get("ampeg_release", "0")),
     )  # fmt: skip
 
 
 def _total(name: str, opcodes: dict[str, str], controls: dict[str, float]) -> float:
-    return float(opcodes.get(name, "0")) + sum(_modulations(name, opcodes, controls))
+    return _number(opcodes.get(name, "0")) + sum(_modulations(name, opcodes, controls))
 
 
 def _modulations(name: str, opcodes: dict[str, str], controls: dict[str, float]) -> Iterator[float]:
@@ -176,13 +177,21 @@ def _modulations(name: str, opcodes: dict[str, str], controls: dict[str, float])
         if key.startswith(f"{name}_oncc"):
             number = key.rpartition("cc")[2]
             curve = _CURVES.get(opcodes.get(f"{name}_curvecc{number}", "0"), _CURVES["0"])
-            yield float(value) * curve(controls.get(number, 0.0))
+            yield _number(value) * curve(controls.get(number, 0.0))
 
 
 def _key(text: str) -> int:
     """Read a MIDI key: a number, or a name where middle C, 60, is c4."""
     note = _NOTE.fullmatch(text)
     if note is None:
-        return int(text)
+        return int(_number(text))
     letter, accidental, octave = note.groups()
     return _SEMITONES[letter.lower()] + {"#": 1, "b": -1, "": 0}[accidental] + 12 * (int(octave) + 1)
+
+
+def _number(text: str) -> float:
+    """Read the number that a value begins with, as players do: some files lack a space before the next setting."""
+    found = _NUMBER.match(text)
+    if found is None:
+        raise ValueError(f"{text!r} is no number")
+    return float(found[0])

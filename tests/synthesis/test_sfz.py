@@ -83,6 +83,43 @@ def test_microphones_add_up_to_strokes(kit: Path) -> None:
     assert ratios[1] == pytest.approx((1 + room) / (1 + room + half * 10 ** (-5 / 20)), rel=0.02)
 
 
+def test_strokes_drawn_by_chance_are_turns(tmp_path: Path) -> None:
+    for number, level in enumerate((0.2, 0.4), 1):
+        stroke(tmp_path / f"{number}.flac", level)
+    path = tmp_path / "Some kit.sfz"
+    path.write_text(
+        "<group> key=36 <region> sample=1.flac lorand=0 hirand=0.5 <region> sample=2.flac lorand=0.5 hirand=1\n"
+    )
+    (layer,) = next(kits._sfz(instruments.Instrument(path.stem, path, "CC0"))).layers("kick")
+    assert [float(np.abs(one).max()) for one in layer.strokes] == pytest.approx([0.5, 1.0], rel=0.01)  # never their sum
+
+
+def test_a_file_may_have_a_second_pair_of_hand_drums(tmp_path: Path) -> None:
+    stroke(tmp_path / "a.flac", 0.5)
+    path = tmp_path / "Some kit.sfz"
+    path.write_text("<region> key=60 sample=a.flac <region> key=61 sample=a.flac <region> key=63 sample=a.flac\n")
+    congas, bongos = kits._sfz(instruments.Instrument(path.stem, path, "CC0"))
+    assert set(congas.loaders) == {"high_conga"}
+    assert set(bongos.loaders) == {"high_conga", "low_conga"}
+
+
+@pytest.mark.parametrize("name", ["Cajon", "Bobobo"])
+def test_hand_drums_are_known_by_name(tmp_path: Path, name: str) -> None:
+    stroke(tmp_path / "a.flac", 0.5)
+    path = tmp_path / f"{name}.sfz"
+    path.write_text("<region> lokey=36 hikey=57 sample=a.flac\n")
+    made = next(kits._sfz(instruments.Instrument(path.stem, path, "CC0")))
+    assert set(made.loaders) == {"low_conga", "high_conga", "timbale"}
+
+
+def test_numbers_end_where_a_space_is_missing(tmp_path: Path) -> None:
+    stroke(tmp_path / "a.flac", 0.5)
+    path = tmp_path / "kit.sfz"
+    path.write_text("<region> lokey=36 hikey=38offset=320 volume=-6.0dB sample=a.flac\n")
+    (region,) = read_regions(path)
+    assert (region.keys, region.gain) == ((36, 38), pytest.approx(10 ** (-6 / 20)))
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
