@@ -67,6 +67,7 @@ ARMS = {
     "constant rate": Arm({"schedule": "constant"}),
     "Adam": Arm({"optimizer": "adam", "weight_decay": 0.0}),
     "no average of weights": Arm({"ema_decay": 0.0}),
+    "batches of 2 x 1.5 s": Arm({"segment_seconds": 1.5, "steps_per_epoch": 1600}),
     "batches of 4 x 4 s": Arm({"segment_seconds": 4.0, "batch_size": 4, "steps_per_epoch": 300}),
     "limit of 30 dB": Arm({"supervised_loss": {"name": "snr", "max_snr_db": 30.0}}),
     "ratio without octaves": Arm({"supervised_loss": {"name": "snr", "octaves_weight": 0.0}}),

@@ -1,11 +1,10 @@
 """Train the shipped ensemble: `python tools/train_default.py SONGS --synthetic SYNTHETIC --validation VALIDATION`.
 
 SONGS and VALIDATION hold a folder for each song named below, with `drums.ogg` and `other.ogg`; their mix is the sum.
-SYNTHETIC is what `dssgan data synth` wrote. Two separators, one with a short window for attacks and one with a long one
-for tone, learn from true pairs: synthetic songs, and the real ones in `LABELLED`. The ensemble of both then labels the
-same mixes for the long one to go on from: that is `fast`, written beside the ensemble. The validation songs choose the
-epochs, the weights and the post-processing; the test songs are opened once, at the end. What was begun goes on where it
-stopped, and SIGTERM stops it after a step.
+SYNTHETIC is what `dssgan data synth` wrote. Two separators, a large and a small one, learn from true pairs: synthetic
+songs, and the real ones in `LABELLED`. Both make the ensemble; the large one alone is `fast`, written beside it. The
+validation songs choose the epochs, the weights and the post-processing; the test songs are opened once, at the end.
+What was begun goes on where it stopped, and SIGTERM stops it after a step.
 """
 
 import argparse
@@ -21,10 +20,9 @@ import torch
 from dssgan.audio.files import Audio
 from dssgan.data.audio_file import AudioFile
 from dssgan.data.dataset import Dataset
-from dssgan.data.guard import recordings_of
 from dssgan.data.loading import load_dataset
 from dssgan.data.manifest import save_manifest
-from dssgan.data.track import Track, Unpaired
+from dssgan.data.track import Track
 from dssgan.ensembling.build import build_ensemble
 from dssgan.errors import TrainingInterruptedError
 from dssgan.inference.separator import Separator
@@ -74,24 +72,24 @@ GUITARS_CREDITS = (
     "(fretsonfire-songs-sectoid)",
 )
 
-SIZE = {"num_layers": 4, "num_initial_filters": 24, "filter_growth": 24}  # 1.34 M parameters
+LONG = {"name": "tdf_unet", "n_fft": 4096, "num_bands": 8}
 MEMBERS: dict[str, dict[str, Any]] = {
-    "short": {"separator": {"name": "tdf_unet", **SIZE, "n_fft": 2048, "num_bands": 4}},
-    "long": {"separator": {"name": "tdf_unet", **SIZE, "n_fft": 4096, "num_bands": 8}},
+    # 1.34 M parameters
+    "large": {
+        "separator": {**LONG, "num_layers": 4, "num_initial_filters": 24, "filter_growth": 24},
+        "phase_one.learning_rate": 2e-3,
+    },
+    # 0.34 M parameters
+    "small": {"separator": LONG, "phase_one.learning_rate": 3e-3},
 }
 # At equal hours many steps on little beat few on much; see docs/ensembles.md
 SETTINGS = {
-    "segment_seconds": 3.0, "batch_size": 2, "steps_per_epoch": 1000, "validation_seconds": 30.0, "media": False,
+    "segment_seconds": 1.5, "batch_size": 2, "steps_per_epoch": 2000, "validation_seconds": 30.0, "media": False,
     "validation_metrics": ["si_sar"], "supervised_loss": {"name": "snr"},
-    "phase_one.epochs": 7, "phase_two.epochs": 0, "patience": 100, "optimizer": "adamw", "weight_decay": 0.01,
-    "phase_one.learning_rate": 2e-3, "warmup_steps": 300, "schedule": "cosine",
+    "phase_one.epochs": 5, "phase_two.epochs": 0, "patience": 100, "optimizer": "adamw", "weight_decay": 0.01,
+    "warmup_steps": 300, "schedule": "cosine",
 }  # fmt: skip
-# half of the excerpts are the ensemble's labels
-DISTILLATION = {
-    "phase_one.epochs": 0, "phase_two.epochs": 4, "phase_two.learning_rate": 5e-4, "self_boost": {"share": 0.5},
-}  # fmt: skip
-DISTILLED, FAST = "long", "fast.yaml"
-NUM_SYNTHETIC_MIXES = 100  # that the ensemble labels, about
+FAST = "large"  # of the members, that ships alone as well
 REPORTED = ("csdr/drums", "onset_sdr/drums", "si_sar/drums")
 DESCRIBED = ("format", "architecture", "arguments", "sources", "sample_rate", "channels", "num_parameters")
 
@@ -107,7 +105,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="write the data set here and stop")
     parser.add_argument("-o", "--output", type=Path, default=Path("ensembles/default.yaml"))
     parser.add_argument("--runs", type=Path, default=Path("runs/default"))
-    parser.add_argument("--only", choices=(*MEMBERS, "fast"), help="train this one alone; fast needs the ensemble")
+    parser.add_argument("--only", choices=MEMBERS, help="train this one alone and stop")
     parser.add_argument("settings", nargs="*", help="KEY=VALUE for all trainings")
     arguments = parser.parse_intermixed_args()
     dataset = read_songs(arguments.songs, arguments.synthetic, arguments.guitars, arguments.validation)
@@ -119,18 +117,11 @@ def main() -> None:
         if arguments.only in (None, name):
             config = make_config(SETTINGS, settings, {"seed": seed}, parse_overrides(arguments.settings))
             members[name] = train_member(name, config, dataset, arguments.runs)
-    if arguments.only in MEMBERS:
+    if arguments.only is not None:
         return
-    if arguments.only is None:
-        built = build_ensemble(list(members.values()), dataset, arguments.output, max_members=len(members))
-        print(f"validation: {built.candidates}, average {built.average:.2f}, ensemble {built.fitted:.2f} dB")
-    distilled = {"start_from": str(arguments.runs / f"{DISTILLED}-half"), "seed": len(MEMBERS)}
-    teacher = {"self_boost.teacher": str(arguments.output)}
-    config = make_config(SETTINGS, DISTILLATION, distilled, teacher, parse_overrides(arguments.settings))
-    fast = build_ensemble(
-        [train_member("fast", config, with_mixes(dataset), arguments.runs)], dataset, arguments.output.with_name(FAST),
-        max_members=1,
-    )  # fmt: skip
+    built = build_ensemble(list(members.values()), dataset, arguments.output, max_members=len(members))
+    print(f"validation: {built.candidates}, average {built.average:.2f}, ensemble {built.fitted:.2f} dB")
+    fast = build_ensemble([members[FAST]], dataset, arguments.output.with_name("fast.yaml"), max_members=1)
     print(f"validation: fast {fast.fitted:.2f} dB")
     for model in (*members.values(), arguments.output, fast.path):
         separator = Separator.load(model)
@@ -157,15 +148,6 @@ def train_member(name: str, config: TrainConfig, dataset: Dataset, runs: Path) -
     except TrainingInterruptedError as error:
         sys.exit(f"{error}; run it again to go on")
     return halve(outcome.bundle, runs / f"{name}-half", dataset)
-
-
-def with_mixes(dataset: Dataset) -> Dataset:
-    """Let the mixes of the real songs, and of some synthetic ones, be heard without their sources as well."""
-    tracks = {track.samples: track for track in dataset.train_sup}.values()  # each once
-    real = [track for track in tracks if not is_synthetic(track.name) and track.sources[0] is not None]
-    synthetic = [track for track in tracks if is_synthetic(track.name)]
-    heard = (*real, *synthetic[:: max(1, len(synthetic) // NUM_SYNTHETIC_MIXES)])
-    return replace(dataset, train_unsup=Unpaired(tuple(recordings_of(track)[0] for track in heard)))
 
 
 def is_synthetic(name: str) -> bool:
