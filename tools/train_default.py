@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import yaml
 
 from dssgan.audio.files import Audio
 from dssgan.data.audio_file import AudioFile
@@ -28,6 +29,7 @@ from dssgan.errors import TrainingInterruptedError
 from dssgan.inference.separator import Separator
 from dssgan.metrics.scores import score_tracks
 from dssgan.separators.bundle import load_bundle, read_description, save_bundle
+from dssgan.separators.ensemble import Recipe, save_recipe
 from dssgan.separators.loading import learnt_from
 from dssgan.training.checkpoint import has_checkpoint
 from dssgan.training.config import TrainConfig
@@ -121,9 +123,9 @@ def main() -> None:
         return
     built = build_ensemble(list(members.values()), dataset, arguments.output, max_members=len(members))
     print(f"validation: {built.candidates}, average {built.average:.2f}, ensemble {built.fitted:.2f} dB")
-    fast = build_ensemble([members[FAST]], dataset, arguments.output.with_name("fast.yaml"), max_members=1)
-    print(f"validation: fast {fast.fitted:.2f} dB")
-    for model in (*members.values(), arguments.output, fast.path):
+    (place,) = (place for place, bundle in built.members.items() if bundle == members[FAST])
+    fast = write_alone(arguments.output, place, built.candidates[str(members[FAST])])
+    for model in (*members.values(), arguments.output, fast):
         separator = Separator.load(model)
         found = score_tracks(
             lambda mix, separator=separator: separate(separator, mix),  # type: ignore[misc]
@@ -150,6 +152,19 @@ def train_member(name: str, config: TrainConfig, dataset: Dataset, runs: Path) -
     return halve(outcome.bundle, runs / f"{name}-half", dataset)
 
 
+def write_alone(ensemble: Path, member: str, usdr_db: float) -> Path:
+    """Write `fast`: one member of an ensemble where it is, and what keeps its estimates adding up to the mix."""
+    whole = Recipe.model_validate(yaml.safe_load(ensemble.read_text(encoding="utf-8")))
+    alone = {
+        "members": [f"{ensemble.stem}/{member}"],
+        "postprocess": [{"name": "mixture_consistency"}],
+        "origin": whole.origin | {"validation_usdr_db": {member: round(usdr_db, 2)}},
+    }
+    path = ensemble.with_name("fast.yaml")
+    save_recipe(path, Recipe.model_validate(alone))
+    return path
+
+
 def is_synthetic(name: str) -> bool:
     """Tell a song that `dssgan data synth` made from a recorded one, by the name that `read_songs` gave it."""
     return name.startswith(SYNTHETIC)
@@ -162,9 +177,6 @@ def read_songs(root: Path, synthetic: Sequence[Path], guitars: Path | None, vali
         sources = (AudioFile.of(folder / f"{source}.ogg", with_fingerprint=True) for source in ("drums", "other"))
         return Track(folder.name, None, tuple(sources))
 
-    def read_guitar(name: str) -> AudioFile:
-        return AudioFile.of(guitars / name / "guitar.ogg", with_fingerprint=True)
-
     bundled, made = load_dataset(), [load_dataset(folder) for folder in synthetic]
     synthesized = [
         replace(track, name=f"{SYNTHETIC} {number} {track.name}")
@@ -172,9 +184,10 @@ def read_songs(root: Path, synthetic: Sequence[Path], guitars: Path | None, vali
         for track in songs.train_sup
     ]
     labelled = [read(root / name) for name in LABELLED]
+    recordings = [] if guitars is None else [guitars / name / "guitar.ogg" for name in GUITARS]
     without_drums = [
-        Track(" ".join(("guitar", *Path(name).parts)), None, (None, read_guitar(name)))
-        for name in (GUITARS if guitars else ())
+        Track(" ".join(("guitar", *path.parts[-3:-1])), None, (None, AudioFile.of(path, with_fingerprint=True)))
+        for path in recordings
     ]
     seconds = [sum(track.duration for track in tracks) for tracks in (labelled, synthesized)]
     # excerpts are drawn by length, so a song that stands there more often is heard more often
