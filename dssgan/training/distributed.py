@@ -67,9 +67,10 @@ class _Job:
     num_threads: int | None
 
 
-def _backend(workers: Workers) -> str:
-    """Choose how processes exchange gradients: NCCL wants a GPU for each of them, and a PyTorch that has it."""
-    return "nccl" if workers.gpus >= 1 and torch.distributed.is_nccl_available() else "gloo"
+def _backend(workers: Workers, device: str) -> str:
+    """Choose how processes exchange gradients: NCCL wants a GPU for each to compute on, and a PyTorch that has it."""
+    on_gpus = workers.gpus >= 1 and device != "cpu"
+    return "nccl" if on_gpus and torch.distributed.is_nccl_available() else "gloo"
 
 
 @ray.remote(num_cpus=0)
@@ -141,7 +142,7 @@ def train_distributed(
             trainer = ray.train.torch.TorchTrainer(
                 _work,
                 train_loop_config={"job": job},
-                torch_config=AddressedTorchConfig(backend=_backend(workers)),
+                torch_config=AddressedTorchConfig(backend=_backend(workers, config.device)),
                 scaling_config=ray.train.ScalingConfig(
                     num_workers=workers.num, use_gpu=workers.gpus > 0, resources_per_worker=workers.resources
                 ),

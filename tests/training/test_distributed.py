@@ -17,6 +17,7 @@ from dssgan.data.guard import guarded
 from dssgan.data.manifest import save_manifest
 from dssgan.errors import AudioError, ConfigError, DivergedError, DssganError
 from dssgan.separators.bundle import load_bundle
+from dssgan.training import distributed
 from dssgan.training.distributed import Workers, train_distributed
 from dssgan.training.phases import train
 from dssgan.training.settings import make_config
@@ -32,6 +33,18 @@ SMALL = {
     "precision": "float32", "segment_seconds": 1.0, "batch_size": 1, "steps_per_epoch": 2, "supervised_epochs": 1,
     "adversarial_epochs": 1, "critic_steps": 1, "validation_seconds": 2.0, "media": False, "device": "cpu",
 }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("gpus", "device", "built_in", "backend"),
+    [(1.0, "auto", True, "nccl"), (1.0, "cuda", True, "nccl"), (1.0, "auto", False, "gloo"),
+     (0.5, "auto", True, "gloo"), (0.0, "auto", True, "gloo"), (1.0, "cpu", True, "gloo")],
+)  # fmt: skip
+def test_nccl_is_for_processes_that_compute_on_a_gpu_each(
+    gpus: float, device: str, built_in: bool, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.distributed.is_nccl_available", lambda: built_in)
+    assert distributed._backend(Workers(2, gpus=gpus), device) == backend
 
 
 def test_two_processes_train_then_resume(tmp_path: Path, bundled: Dataset, caplog: pytest.LogCaptureFixture) -> None:

@@ -28,7 +28,7 @@ from dssgan.tuning.sweep import run_sweep
 
 pytestmark = pytest.mark.xdist_group("ray")  # one Ray at a time
 
-SMALL = {**ONE_STEP, "precision": "auto"}
+SMALL = {**ONE_STEP, "precision": "auto", "device": "cpu"}  # there are none to compute on
 SPACE = SearchSpace("space.py", 'def space(trial):\n    trial.suggest_float("learning_rate", 1e-4, 1e-3)\n')
 
 
