@@ -20,6 +20,14 @@ _OF_A_PLACE = (errno.EACCES, errno.EEXIST, errno.ENOSPC, errno.ENOTDIR, errno.EP
 STARTS = 3  # of Ray on this machine, before that is given up
 
 
+def on_this_machine() -> NodeAffinitySchedulingStrategy:
+    """Keep an actor on the machine of the process that makes it, whose work it ends with.
+
+    Ray puts an actor without resources on any machine, and the loss of that one would end the work of all others.
+    """
+    return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+
+
 @contextmanager
 def ray_running(address: str | None = None, **settings: Any) -> Iterator[None]:
     """Start Ray quietly and stop it on exit; a Ray that is running already is used and left running.

@@ -15,7 +15,7 @@ from torch import nn
 from dssgan.data.dataset import Bring, Dataset, where_it_is
 from dssgan.data.guard import guarded
 from dssgan.errors import ConfigError, DssganError
-from dssgan.parallel.cluster import ray_running
+from dssgan.parallel.cluster import on_this_machine, ray_running
 from dssgan.training.checkpoint import find_position
 from dssgan.training.config import TrainConfig
 from dssgan.training.phases import Report, TrainingResult, train
@@ -133,8 +133,9 @@ def train_distributed(
                 )
         learnt = replace(guarded(dataset), test=())
         with _forwarding(report, store, name) as messages:
+            failure = _Failure.options(scheduling_strategy=on_this_machine()).remote()  # type: ignore[attr-defined]
             job = _Job(
-                config, learnt, bring, store, name, shared_phases, messages, _Failure.remote(),  # type: ignore[attr-defined]
+                config, learnt, bring, store, name, shared_phases, messages, failure,
                 num_threads=None if workers.gpus else workers.cpus,
             )  # fmt: skip
             from dssgan.training.process_group import AddressedTorchConfig  # Ray's Train takes seconds to import
@@ -237,7 +238,7 @@ def _forwarding(report: Report | None, store: Store, name: str) -> Iterator[Any]
         return
     from ray.util.queue import Queue
 
-    messages = Queue(actor_options={"num_cpus": 0})
+    messages = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": on_this_machine()})
     listener = threading.Thread(target=_listen, args=(messages, report, store.local(name)), daemon=True)
     listener.start()
     try:

@@ -15,8 +15,8 @@ SECONDS_BETWEEN_TRIES = 0.5
 class ClaimsKeeper:
     """Knows which trial works on which phase.
 
-    It lives as long as the sweep. The sweep frees a trial's claims when the trial ends in whatever way, so a machine
-    that is lost holds nobody up.
+    It lives as long as the sweep, on the sweep's own machine. The sweep frees a trial's claims when the trial ends in
+    whatever way, so a machine that is lost holds nobody up.
     """
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ from dssgan.data.guard import guarded
 from dssgan.errors import ConfigError, RayEndedError, WriteError
 from dssgan.locks import alone_in
 from dssgan.metrics.catalogue import Monitored
-from dssgan.parallel.cluster import ray_running
+from dssgan.parallel.cluster import on_this_machine, ray_running
 from dssgan.parallel.watch import ray_watched
 from dssgan.patience import Patience
 from dssgan.training.phases import train
@@ -151,7 +151,9 @@ def run_sweep(
             patience=patience, say=say,
             after_write=(lambda: None) if study_url else (lambda: store.publish(STUDY)),
         )  # fmt: skip
-        claims = ClaimsKeeper.remote() if options.share_phase_one else None  # type: ignore[attr-defined]
+        claims = None
+        if options.share_phase_one:
+            claims = ClaimsKeeper.options(scheduling_strategy=on_this_machine()).remote()  # type: ignore[attr-defined]
         reported = [*settings.get("validation_metrics", ()), *metrics_of(options.also)]
         measured = {**settings, "validation_metrics": reported}
         plan = TrialPlan(

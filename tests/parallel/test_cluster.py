@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dssgan.errors import ConfigError, DataError, DssganError
-from dssgan.parallel.cluster import STARTS, cluster_map, ray_running, require_seen
+from dssgan.parallel.cluster import STARTS, cluster_map, on_this_machine, ray_running, require_seen
 
 pytestmark = pytest.mark.xdist_group("ray")  # one Ray at a time
 
@@ -38,6 +38,25 @@ def test_a_cluster_works_like_map(cluster: str, tmp_path: Path) -> None:
             list(map_unordered(die, [7]))
         require_seen([tmp_path / "nowhere"])  # one machine sees what it sees
     assert not ray.is_initialized()
+
+
+def test_an_actor_stays_on_the_machine_of_who_makes_it() -> None:
+    import ray
+    from ray.cluster_utils import Cluster
+
+    class Somebody:
+        def where(self) -> str:
+            return ray.get_runtime_context().get_node_id()
+
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 100_000_000})
+    made.add_node(num_cpus=1, object_store_memory=100_000_000)
+    try:
+        with ray_running(made.address):
+            kept = ray.remote(num_cpus=0)(Somebody).options(scheduling_strategy=on_this_machine())
+            found = ray.get([somebody.where.remote() for somebody in [kept.remote() for _ in range(4)]])
+            assert set(found) == {ray.get_runtime_context().get_node_id()}
+    finally:
+        made.shutdown()
 
 
 def test_a_busy_machine_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
