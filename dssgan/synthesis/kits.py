@@ -42,7 +42,8 @@ _HAND_DRUM_KEYS = {
 _GENERAL_MIDI_KITS = {0: False, 8: False, 16: False, 24: True, 25: True, 32: False, 40: False}  # program: electronic
 
 # How an engineer may balance a kit's microphones: level of those in the room and of those above the kit, dB
-_BALANCES_DB = {"": (0.0, 0.0), ", close": (-14.0, -5.0), ", room": (6.0, 1.0)}
+_AS_RECORDED_DB = (0.0, 0.0)
+_BALANCES_DB = {"": _AS_RECORDED_DB, ", close": (-14.0, -5.0), ", room": (6.0, 1.0)}
 _ROOM, _OVERHEAD = (re.compile(words, re.IGNORECASE) for words in (r"amb|room|far", r"^oh|over"))
 _MAX_LAYERS, _MAX_TURNS = 6, 4  # of the strokes of a piece that are decoded; large kits have fifty
 
@@ -178,13 +179,14 @@ def _sfz(instrument: instruments.Instrument) -> Iterator[Kit]:
     regions = read_regions(instrument.path)
     electronic = bool(_ELECTRONIC.search(instrument.name))
     several = any(_ROOM.search(region.microphone) for region in regions)
+    balances = _BALANCES_DB if several else {"": _AS_RECORDED_DB}
     pieces = _struck(regions, _HAND_DRUM_KEYS.get(instrument.name, _KEYS))
-    for name, levels_db in _BALANCES_DB.items() if several else [("", (0.0, 0.0))]:
-        loaders = {piece: partial(_read_regions, struck, levels_db) for piece, struck in pieces.items()}
+    made = [(name, pieces, levels_db) for name, levels_db in balances.items()]
+    if bongos := _struck(regions, _BONGO_KEYS):
+        made.append((", bongos", bongos, _AS_RECORDED_DB))
+    for name, struck, levels_db in made:
+        loaders = {piece: partial(_read_regions, hits, levels_db) for piece, hits in struck.items()}
         yield Kit(f"{instrument.name}{name}", instrument.credit, electronic, loaders)
-    if struck := _struck(regions, _BONGO_KEYS):
-        loaders = {piece: partial(_read_regions, found, (0.0, 0.0)) for piece, found in struck.items()}
-        yield Kit(f"{instrument.name}, bongos", instrument.credit, electronic, loaders)
 
 
 def _struck(regions: Sequence[Region], keys: Mapping[str, int]) -> dict[str, tuple[Region, ...]]:
