@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from dssgan.data.dataset import Dataset
 from dssgan.data.loading import load_dataset
+from dssgan.errors import DataError
 from dssgan.separators import SeparatorModel, build_separator
+from dssgan.synthesis import instruments
 
 mpl.use("Agg")
 # the same examples each time, and no deadline on a machine that others use too
@@ -82,3 +84,12 @@ def network() -> SeparatorModel:
     """A real network, small and untrained."""
     torch.manual_seed(0)
     return build_separator("tdf_unet", {}, preset="tiny").eval()
+
+
+@pytest.fixture
+def played() -> instruments.Instruments:
+    """This machine's instruments, on which synthetic songs are played."""
+    try:
+        return instruments.find()
+    except DataError as error:
+        pytest.skip(f"no instruments to play on: {error}")

@@ -127,21 +127,29 @@ class PairedExcerpts(Dataset[tuple[Tensor, Tensor]]):
         """Give mix (channels, samples) and sources (sources, channels, samples) of the excerpt with this number."""
         generator = self._excerpts.generator(index)
 
-        def read_mix(place: _Place) -> Audio | None:
-            mix = self.tracks[place[0]].mix
-            return None if mix is None else self._read(mix, *place[1:])
-
         mix, sources = make_pair(
             generator, self.augment, len(self.tracks[0].sources),
-            choose_place=lambda others: self._excerpts.place(generator, others),
-            read_source=lambda place, source: self._read(self.tracks[place[0]].sources[source], *place[1:]),
-            read_mix=read_mix,
+            choose_place=lambda others: self.choose_place(generator, index, others),
+            read_source=self.read_source, read_mix=self.read_mix, sample_rate=self._excerpts.cache.sample_rate,
         )  # fmt: skip
         return torch.from_numpy(mix), torch.from_numpy(sources)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield them for ever, from the first."""
         return map(self.__getitem__, count())
+
+    def choose_place(self, generator: np.random.Generator, index: int, others: Sequence[_Place]) -> _Place:  # noqa: ARG002
+        """Choose a song and a start, as `dssgan.data.pairing.Songs` describes."""
+        return self._excerpts.place(generator, others)
+
+    def read_source(self, place: _Place, source: int) -> Audio:
+        """Read a source at a place, (channels, samples)."""
+        return self._read(self.tracks[place[0]].sources[source], *place[1:])
+
+    def read_mix(self, place: _Place) -> Audio | None:
+        """Read the song's own mix at a place, (channels, samples); None where it is the sum of the sources."""
+        mix = self.tracks[place[0]].mix
+        return None if mix is None else self._read(mix, *place[1:])
 
     def _read(self, sample: Recording | None, start: int, period: int) -> Audio:
         if sample is None:
@@ -199,7 +207,8 @@ class UnpairedExcerpts(Dataset[Tensor]):
     def __getitem__(self, index: int) -> Tensor:
         """Give the excerpt with this number, (channels, samples)."""
         generator = self._excerpts.generator(index)
-        audio, _ = self.augment.apply(self._audible(generator), generator)
+        rate = self._excerpts.cache.sample_rate
+        audio, _ = self.augment.apply(self._audible(generator), generator, rate)
         return torch.from_numpy(np.array(audio))  # a copy: the cache must not be written to
 
     def __iter__(self) -> Iterator[Tensor]:

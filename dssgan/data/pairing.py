@@ -1,14 +1,37 @@
 """The one way in which a mix and its sources are put together for training, whatever they are cut from."""
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from dssgan.audio.files import Audio
+from dssgan.data import effects
 from dssgan.data.augment import Augment
 
 Place = TypeVar("Place")
+
+
+class Songs(Protocol[Place]):
+    """Songs that the sources of excerpts are cut from."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose other excerpts, from the next excerpt on."""
+
+    def choose_place(self, generator: np.random.Generator, index: int, others: Sequence[Place]) -> Place:
+        """Choose a song and a start.
+
+        Args:
+            generator: where chance comes from.
+            index: number of the excerpt.
+            others: places of this excerpt so far; the new one differs from them as far as there are others.
+        """
+
+    def read_source(self, place: Place, source: int) -> Audio:
+        """Read a source at a place, (channels, samples)."""
+
+    def read_mix(self, place: Place) -> Audio | None:
+        """Read the song's own mix at a place, (channels, samples); None where it is the sum of the sources."""
 
 
 def make_pair(
@@ -19,6 +42,7 @@ def make_pair(
     choose_place: Callable[[list[Place]], Place],
     read_source: Callable[[Place, int], Audio],
     read_mix: Callable[[Place], Audio | None],
+    sample_rate: int = 44100,
 ) -> tuple[Audio, Audio]:
     """Put a mix and its sources together from one place, or from one place a source.
 
@@ -34,22 +58,35 @@ def make_pair(
             not be (as far as there are others).
         read_source: gives a source's audio at a place, (channels, samples).
         read_mix: gives the song's own mix at a place, (channels, samples); None where it is the sum of the sources.
+        sample_rate: of all of them, Hz.
 
     Returns:
-        Mix (channels, samples) and sources (sources, channels, samples), new arrays. The mix is the sum of the sources,
-        or the song's own where neither a remix nor an augmentation changed one.
+        Mix (channels, samples) and sources (sources, channels, samples), new arrays. The mix is the sum of the sources
+        but for a codec of `augment.master`, or the song's own where neither a remix nor an augmentation changed one.
     """
     is_remixed = bool(generator.random() < augment.remix)
     places = [choose_place([])]
     for _ in range(num_sources - 1):
         places.append(choose_place(places))
     is_changed = is_remixed
+    # its own source of chance leaves the excerpts that follow as they are without it
+    composer = generator.spawn(1)[0] if augment.composes else None
+    sounding = [True] * num_sources if composer is None else augment.sounding(num_sources, composer)
     parts = []
     for source in range(num_sources):
         before = read_source(places[source if is_remixed else 0], source)
-        after, touched = augment.apply(before, generator)
+        after, touched = augment.apply(before, generator, sample_rate)
         is_changed = is_changed or (touched and bool(before.any()))
+        if not sounding[source]:
+            is_changed, after = True, np.zeros_like(after)
+        elif composer is not None and source > 0:
+            for _ in range(augment.num_layers(composer)):
+                places.append(choose_place(places))
+                is_changed = True
+                after = after + augment.apply(read_source(places[-1], source), composer, sample_rate)[0]
         parts.append(after)
     sources = np.stack(parts)  # (sources, channels, samples)
+    if composer is not None and augment.master:
+        return effects.master(sources, sample_rate, augment.master, composer)
     own_mix = None if is_changed else read_mix(places[0])
     return (sources.sum(axis=0) if own_mix is None else np.array(own_mix)), sources

@@ -1,5 +1,7 @@
 """Signal-to-noise ratios as losses."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -44,19 +46,33 @@ class SNRLoss(nn.Module):
             which begins at 0.
         octaves_weight: weight of the mean of the bands' ratios, and one less it of the whole ratio.
         n_fft: STFT window of the bands, samples; the stride is half of it.
+        octave_weights: relative weight of each octave in their mean, the highest first; None for equal ones.
 
     Raises:
-        ConfigError: a weight outside [0, 1], or more octaves than the window resolves.
+        ConfigError: a weight outside [0, 1], more octaves than the window resolves, or not a weight for each.
     """
 
     def __init__(
-        self, *, max_snr_db: float = 10.0, octaves: int = 8, octaves_weight: float = 0.3, n_fft: int = 2048
+        self,
+        *,
+        max_snr_db: float = 10.0,
+        octaves: int = 8,
+        octaves_weight: float = 0.3,
+        n_fft: int = 2048,
+        octave_weights: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
         if not 0 <= octaves_weight <= 1:
             raise ConfigError(f"supervised_loss.octaves_weight: {octaves_weight} is no weight; choose between 0 and 1")
         if not 1 <= octaves <= (most := max(1, (n_fft // 2).bit_length())):
             raise ConfigError(f"supervised_loss.octaves: {octaves}; choose between 1 and {most} with n_fft {n_fft}")
+        weights = [1.0] * octaves if octave_weights is None else [float(weight) for weight in octave_weights]
+        if len(weights) != octaves or min(weights) < 0 or sum(weights) <= 0:
+            raise ConfigError(
+                f"supervised_loss.octave_weights: {octave_weights}; give {octaves} weights of 0 or more, the highest "
+                "octave first"
+            )
+        self.octave_shares = [weight / sum(weights) for weight in weights]
         self.max_snr_db = max_snr_db
         self.octaves_weight = octaves_weight
         self.stft = STFT(n_fft, n_fft // 2)
@@ -83,4 +99,5 @@ class SNRLoss(nn.Module):
             negative_snr_db(errors[..., band, :].flatten(-2), mixes[..., band, :].flatten(-2), self.max_snr_db).mean()
             for band in self.bands
         ]
-        return (1 - self.octaves_weight) * loss + self.octaves_weight * torch.stack(ratios).mean()
+        mean = sum(share * ratio for share, ratio in zip(self.octave_shares, ratios, strict=True))
+        return (1 - self.octaves_weight) * loss + self.octaves_weight * mean

@@ -41,6 +41,10 @@ _SFZ = {
     "emilyguitar": "CC0 1.0 (Emilyguitar by D. Smolken, Karoryfer)",
     "shinyguitar": "CC0 1.0 (Shinyguitar by D. Smolken, Karoryfer)",
     "black-and-green-guitars": "CC0 1.0 (Black And Green Guitars by D. Smolken, Karoryfer)",
+    "pastabass": "CC0 1.0 (Pastabass by D. Smolken, Karoryfer)",
+    "Salamander-Drumkit": "CC BY-SA 3.0 (Salamander Drumkit by Alexander Holm)",
+    "SamsSonor": "CC BY-SA 4.0 (Sam's Sonor by Sam Greene)",
+    "GregSullivan.E-Pianos": "CC BY 3.0 (Greg Sullivan)",
     "weresax": "CC0 1.0 (Weresax by D. Smolken, Karoryfer)",
 }
 _UNKNOWN = "see its file"

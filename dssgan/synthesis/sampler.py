@@ -26,7 +26,7 @@ _PROGRAMS = tuple(
         (r"bass", gm.DOUBLE_BASS + gm.ELECTRIC_BASS),
         (r"guitar",
          gm.ACOUSTIC_GUITAR + gm.JAZZ_GUITAR + gm.CLEAN_GUITAR + gm.MUTED_GUITAR + gm.DISTORTED_GUITAR),
-        (r"rhodes|electric.?piano|wurl", gm.ELECTRIC_PIANO),
+        (r"rhodes|electric.?piano|wurl|pianet|cp ?80", gm.ELECTRIC_PIANO),
         (r"piano", gm.PIANO),
         (r"organ", gm.ORGAN),
         (r"sax", gm.SAXOPHONE),

@@ -1,8 +1,8 @@
 """Excerpts of synthetic songs without end, composed and rendered as training goes."""
 
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from itertools import count
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,19 +15,17 @@ from dssgan.data.augment import Augment
 from dssgan.data.cache import num_samples_of
 from dssgan.data.pairing import make_pair
 from dssgan.errors import DataError
-from dssgan.synthesis import kits
+from dssgan.synthesis import instruments, kits, sampler, voices
 from dssgan.synthesis.compose import compose
+from dssgan.synthesis.pool import Song, SongPool
 from dssgan.synthesis.render import SOURCES, render
 from dssgan.synthesis.soundfont import SAMPLE_RATE
 
 _STREAM = 0x73796E74  # keeps these draws apart from those of real excerpts
 _SONG_SECONDS = 24.0
 _FIRST_SONGS = 4
-_MAX_SONGS = 16
 _EXCERPTS_A_SONG = 64  # rendering a song costs a fifth of training a small network on them, two cores
 
-
-_Song = tuple[Audio, Audio, Audio]  # mix, drums, other
 _Place = tuple[int, int]  # number of the song, start in samples
 
 
@@ -46,6 +44,9 @@ class SyntheticExcerpts(Dataset[tuple[Tensor, Tensor]]):
         augment: how they are changed.
         seed: any number from zero up.
         rank: number of this process among those that train together.
+        num_songs: number of the latest songs that excerpts are cut from.
+        excerpts_per_epoch: number of excerpts in an epoch, by which songs stay in use from one epoch to the next.
+        folder: where the latest songs are kept; None keeps them in memory.
 
     Raises:
         DataError: a length, rate or channel count that cannot be; or this machine has no instruments.
@@ -54,7 +55,17 @@ class SyntheticExcerpts(Dataset[tuple[Tensor, Tensor]]):
     sources = SOURCES
 
     def __init__(
-        self, *, segment_seconds: float, sample_rate: int, channels: int, augment: Augment, seed: int, rank: int = 0
+        self,
+        *,
+        segment_seconds: float,
+        sample_rate: int,
+        channels: int,
+        augment: Augment,
+        seed: int,
+        rank: int = 0,
+        num_songs: int = 16,
+        excerpts_per_epoch: int = 800,
+        folder: Path | None = None,
     ) -> None:
         if not (0 < segment_seconds <= _SONG_SECONDS and sample_rate > 0 and channels > 0):
             raise DataError(
@@ -68,29 +79,29 @@ class SyntheticExcerpts(Dataset[tuple[Tensor, Tensor]]):
         self._channels = channels
         self._key = (seed, rank)
         self._epoch = 0
-        self._songs: OrderedDict[int, _Song] = OrderedDict()  # by number, the latest used last
+        self._num_songs = max(num_songs, _FIRST_SONGS)
+        self._excerpts_per_epoch = excerpts_per_epoch
+        self._pool = SongPool(self._render, self._num_songs, None if folder is None else folder / f"{seed}-{rank}")
+
+    @property
+    def credits(self) -> tuple[str, ...]:
+        """Whoever's recordings may be in the songs, with the licences, a line each."""
+        found = instruments.find()
+        credits_ = {kit.credit for kit in kits.find()} | {instrument.credit for instrument in sampler.find()}
+        credits_ |= {instrument.credit for instrument in (*found.soundfonts, found.voice) if instrument is not None}
+        return tuple(sorted(credits_ | {voices.borrowed_credit()}))
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose other songs, from the next excerpt on."""
-        if epoch != self._epoch:
-            self._songs.clear()
+        """Choose other excerpts, from the next excerpt on."""
         self._epoch = epoch
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        """Give mix (channels, samples) and sources (2, channels, samples) of the excerpt with this number."""
-        generator = self._generator(0, index)
-        newest = _FIRST_SONGS - 1 + index // _EXCERPTS_A_SONG
-        pool = range(max(0, newest + 1 - _MAX_SONGS), newest + 1)
-
-        def cut(place: _Place, part: int) -> Audio:
-            number, start = place
-            return self._song(number)[part][:, start : start + self._num_samples]
-
+        """Return mix (channels, samples) and sources (2, channels, samples) of the excerpt with this number."""
+        generator = self._generator(self._epoch, 0, index)
         mix, sources = make_pair(
             generator, self.augment, len(SOURCES),
-            choose_place=lambda others: self._place(pool, others, generator),
-            read_source=lambda place, source: cut(place, 1 + source),
-            read_mix=lambda place: cut(place, 0),
+            choose_place=lambda others: self.choose_place(generator, index, others),
+            read_source=self.read_source, read_mix=self.read_mix, sample_rate=self._sample_rate,
         )  # fmt: skip
         return torch.from_numpy(mix), torch.from_numpy(sources)
 
@@ -98,23 +109,34 @@ class SyntheticExcerpts(Dataset[tuple[Tensor, Tensor]]):
         """Yield them for ever, from the first."""
         return map(self.__getitem__, count())
 
-    def _generator(self, kind: int, index: int) -> np.random.Generator:
-        return np.random.default_rng(np.random.SeedSequence([_STREAM, *self._key, self._epoch, kind, index]))
-
-    def _song(self, number: int) -> _Song:
-        if number not in self._songs:
-            song = render(compose(int(self._generator(1, number).integers(1 << 48)), _SONG_SECONDS))
-            mix, drums, other = (
-                to_channels(resample(audio, SAMPLE_RATE, self._sample_rate), self._channels)
-                for audio in (song.mix, song.drums, song.other)
-            )
-            self._songs[number] = mix, drums, other
-            while len(self._songs) > _MAX_SONGS:
-                self._songs.popitem(last=False)
-        self._songs.move_to_end(number)
-        return self._songs[number]
-
-    def _place(self, pool: range, others: Sequence[_Place], generator: np.random.Generator) -> _Place:
-        left = [number for number in pool if number not in {used for used, _ in others}]
-        number = left[int(generator.integers(len(left)))]  # there are more songs than sources
+    def choose_place(self, generator: np.random.Generator, index: int, others: Sequence[_Place]) -> _Place:
+        """Choose a song and a start, as `dssgan.data.pairing.Songs` describes."""
+        newest = _FIRST_SONGS - 1 + (self._epoch * self._excerpts_per_epoch + index) // _EXCERPTS_A_SONG
+        used = {number for number, _ in others}
+        left = [number for number in range(max(0, newest + 1 - self._num_songs), newest + 1) if number not in used]
+        number = left[int(generator.integers(len(left)))]  # there are more songs than places in an excerpt
         return number, int(generator.integers(num_samples_of(_SONG_SECONDS, self._sample_rate) - self._num_samples + 1))
+
+    def read_source(self, place: _Place, source: int) -> Audio:
+        """Read a source at a place, (channels, samples)."""
+        _, *sources = self._pool.song(place[0])
+        return self._cut(sources[source], place[1])
+
+    def read_mix(self, place: _Place) -> Audio | None:
+        """Read the song's own mix at a place, (channels, samples); None where it is the sum of the sources."""
+        mix = self._pool.song(place[0])[0]
+        return None if mix is None else self._cut(mix, place[1])
+
+    def _cut(self, audio: Audio, start: int) -> Audio:
+        return audio[:, start : start + self._num_samples]
+
+    def _generator(self, *numbers: int) -> np.random.Generator:
+        return np.random.default_rng(np.random.SeedSequence([_STREAM, *self._key, *numbers]))
+
+    def _render(self, number: int) -> Song:
+        song = render(compose(int(self._generator(number).integers(1 << 48)), _SONG_SECONDS))
+        mix, drums, other = (
+            to_channels(resample(audio, SAMPLE_RATE, self._sample_rate), self._channels)
+            for audio in (song.mix, song.drums, song.other)
+        )
+        return (mix if song.coded else None), drums, other

@@ -187,6 +187,11 @@ def _real() -> tuple[tuple[AudioFile, ...], str]:
     return samples, "; ".join(bundled.credits)
 
 
+def borrowed_credit() -> str:
+    """Return whom `borrow` owes its singing to, with the licence."""
+    return _real()[1]
+
+
 def borrow(notes: tuple[Note, ...], seconds: float, generator: np.random.Generator) -> tuple[Audio, str]:
     """Put excerpts of real singing where the melody's phrases are: the bundled training songs without their drums.
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import count
-from typing import Any, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
@@ -13,10 +14,15 @@ from dssgan.data.blend import Blend, Endless
 from dssgan.data.cache import AudioCache
 from dssgan.data.dataset import Dataset, Track
 from dssgan.data.excerpts import PairedExcerpts, UnpairedExcerpts
+from dssgan.data.joined import JoinedExcerpts
 from dssgan.errors import DataError
 from dssgan.separators import SeparatorModel
 from dssgan.training.config import PhaseOne, TrainConfig
 
+if TYPE_CHECKING:
+    from dssgan.synthesis.stream import SyntheticExcerpts
+
+_PREFETCHED = 8  # batches that each loading process is ahead, enough for the time that rendering a song takes
 _PSEUDO_LABELLED = 7_000_003  # keeps their draws apart from those of other excerpts
 
 
@@ -29,13 +35,23 @@ class Batches:
         separator: says the sample rate and the channels.
         rank: of this process.
         device: where the batches go.
+        songs: folder that keeps the latest synthetic songs; None keeps them in the memory of each loading process.
+
+    Attributes:
+        credits: whom the synthetic songs' recordings are owed to, with their licences; the data set names its own.
 
     Raises:
         DataError: the data set lacks what the configured phases need.
     """
 
     def __init__(
-        self, config: TrainConfig, dataset: Dataset, separator: SeparatorModel, rank: int, device: torch.device
+        self,
+        config: TrainConfig,
+        dataset: Dataset,
+        separator: SeparatorModel,
+        rank: int,
+        device: torch.device,
+        songs: Path | None = None,
     ) -> None:
         one, two = self.phase_one, self.phase_two = config.phase_one, config.phase_two
         self.num_workers = config.num_workers
@@ -55,7 +71,9 @@ class Batches:
             "cache": AudioCache(separator.sample_rate, separator.channels),
         }  # fmt: skip
         self._common = common
-        self._labelled = self._pairs = _pairs(one, dataset, common)
+        synthetic = _synthetic(one, dataset, common, songs) if one.synthetic > 0 else None
+        self.credits = () if synthetic is None else synthetic.credits  # beside the data set's
+        self._labelled = self._pairs = _pairs(one, dataset, common, synthetic)
         # each stream of excerpts draws from a seed of its own
         unpaired = [dataset.train_unsup.mixes, *dataset.train_unsup.sources]
         names = ["mixes", *dataset.sources]
@@ -109,6 +127,7 @@ class Batches:
         return iter(
             DataLoader(
                 cast(TorchDataset[Any], excerpts), size, sampler=_From(taken * size), num_workers=self.num_workers,
+                prefetch_factor=_PREFETCHED if self.num_workers else None,
                 # excerpts draw from seeds of their own: loading must not move PyTorch's generator
                 generator=torch.Generator(),
             )
@@ -125,21 +144,31 @@ class _From(Sampler[int]):
         return count(self._start)
 
 
-def _pairs(settings: PhaseOne, dataset: Dataset, common: dict[str, Any]) -> Endless[tuple[Tensor, Tensor]]:
-    """Excerpts of the data set's songs, of synthetic ones, or of both."""
-    sources: list[Endless[tuple[Tensor, Tensor]]] = []
-    if settings.synthetic < 1:
-        sources.append(PairedExcerpts(dataset.train_sup, seed=settings.seed, **common))
-    if settings.synthetic > 0:
-        from dssgan.synthesis.stream import SyntheticExcerpts  # looks for instruments
+def _synthetic(settings: PhaseOne, dataset: Dataset, common: dict[str, Any], songs: Path | None) -> "SyntheticExcerpts":
+    from dssgan.synthesis.stream import SyntheticExcerpts  # looks for instruments
 
-        if dataset.sources != SyntheticExcerpts.sources:
-            raise DataError(
-                f"data set {dataset.name} has sources {', '.join(dataset.sources)}, but synthetic songs have "
-                f"{', '.join(SyntheticExcerpts.sources)}: set synthetic=0"
-            )
-        arguments = {key: value for key, value in common.items() if key != "cache"}
-        sources.append(SyntheticExcerpts(seed=settings.seed, **arguments))
-    if len(sources) == 1:
-        return sources[0]
-    return Blend(sources[0], sources[1], share=settings.synthetic, seed=settings.seed, rank=common["rank"])
+    if dataset.sources != SyntheticExcerpts.sources:
+        raise DataError(
+            f"data set {dataset.name} has sources {', '.join(dataset.sources)}, but synthetic songs have "
+            f"{', '.join(SyntheticExcerpts.sources)}: set synthetic=0"
+        )
+    return SyntheticExcerpts(
+        seed=settings.seed, num_songs=settings.synthetic_songs, folder=songs,
+        excerpts_per_epoch=settings.steps_per_epoch * settings.batch_size,
+        **{key: value for key, value in common.items() if key != "cache"},
+    )  # fmt: skip
+
+
+def _pairs(
+    settings: PhaseOne, dataset: Dataset, common: dict[str, Any], synthetic: "SyntheticExcerpts | None"
+) -> Endless[tuple[Tensor, Tensor]]:
+    """Return excerpts of the data set's songs, of synthetic ones, or of both."""
+    if synthetic is not None and settings.synthetic == 1:
+        return synthetic
+    recorded = PairedExcerpts(dataset.train_sup, seed=settings.seed, **common)
+    if synthetic is None:
+        return recorded
+    return JoinedExcerpts(
+        recorded, synthetic, share=settings.synthetic, num_sources=len(dataset.sources), seed=settings.seed,
+        **{key: common[key] for key in ("sample_rate", "augment", "rank")},
+    )  # fmt: skip

@@ -22,6 +22,7 @@ from dssgan.errors import ModelError, WriteError
 CHECKPOINT_FILE = "checkpoint.pt"
 PREVIOUS_FILE = "checkpoint.previous.pt"
 BUNDLE = "bundle"
+SONGS = "songs"  # the latest synthetic ones, while it trains
 
 # What truncated, altered or foreign files make torch and zipfile raise.
 _DAMAGED = (

@@ -93,7 +93,10 @@ class PhaseOne(SettingsGroup):
         default="auto", description="precision of the separator's layers"
     )
 
-    synthetic: float = Field(default=0.0, ge=0, le=1, description="share of the pairs that are synthetic songs")
+    synthetic: float = Field(default=0.0, ge=0, le=1, description="share of the excerpts' songs that are synthetic")
+    synthetic_songs: int = Field(
+        default=16, ge=4, description="number of the latest synthetic songs that excerpts are cut from"
+    )
     augment: Augment = Augment()
     validation_seconds: float = Field(default=30.0, gt=0, description="length of each validation excerpt, seconds")
     monitor: str = Field(default="usdr", description="score that chooses the best epoch: METRIC or METRIC/SOURCE")

@@ -3,6 +3,7 @@
 import copy
 import logging
 import math
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -23,7 +24,7 @@ from dssgan.separators import SeparatorModel
 from dssgan.separators.bundle import save_bundle
 from dssgan.separators.loading import learnt_from, load_model, origins
 from dssgan.training.batches import Batches
-from dssgan.training.checkpoint import BUNDLE, Position, read_checkpoint, write_checkpoint
+from dssgan.training.checkpoint import BUNDLE, SONGS, Position, read_checkpoint, write_checkpoint
 from dssgan.training.config import TrainConfig, phase_one_key
 from dssgan.training.gan import GAN
 from dssgan.training.logbook import Logbook
@@ -130,7 +131,7 @@ class _Training:
             separator, num_samples=num_samples_of(one.segment_seconds, separator.sample_rate),
             batch_size=one.batch_size, accumulate=one.accumulate, device=device,
         )  # fmt: skip
-        self.batches = Batches(config, dataset, self.gan.separator, world.rank, device)
+        self.batches = Batches(config, dataset, self.gan.separator, world.rank, device, folder / SONGS)
         self.validation = Validation(
             dataset, self.gan.averaged_separator, one.validation_seconds, one.monitor, config.validation_metrics
         )
@@ -154,7 +155,7 @@ class _Training:
                 "name": dataset.name,
                 "fingerprint": dataset.fingerprint,
                 "licence": dataset.licence,
-                "credits": list(dataset.credits),
+                "credits": list(dict.fromkeys((*dataset.credits, *self.batches.credits))),
                 "rights": [asdict(rights) for rights in dataset.rights],
             },
             "parents": [data for parent in parents for data in origins(parent)],
@@ -165,6 +166,8 @@ class _Training:
 
     def run(self, resume_from: Path | None) -> TrainingResult:
         self._seed()
+        if resume_from != self.folder and self.world.is_main_process:
+            shutil.rmtree(self.folder / SONGS, ignore_errors=True)  # they may be of other instruments
         if resume_from is not None:
             self._restore(resume_from)
         elif self.phase_one.start_from is not None:
@@ -183,6 +186,8 @@ class _Training:
             self.batches.add_pseudo_labelled(labelled)
         self._run_phase(last_epoch, steps)
         self.logbook.close()
+        if self.world.is_main_process:
+            shutil.rmtree(self.folder / SONGS, ignore_errors=True)
         if self.boosting is not None:
             self.boosting.end()
         position = self.position

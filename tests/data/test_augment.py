@@ -84,9 +84,27 @@ def test_settings_do_not_shift_chance() -> None:
     assert third.random() == expected
 
 
+def test_shares_of_silent_sources_sum_to_one_at_most() -> None:
+    with pytest.raises(ConfigError, match=r"augment\.silence, only_first and without_first: sum to 1\.2"):
+        Augment(silence=0.4, only_first=0.4, without_first=0.4)
+
+
+def test_effects_change_the_sound_and_not_the_chance_of_what_follows() -> None:
+    audio = np.random.default_rng(1).normal(0, 0.1, (2, 44100)).astype(np.float32)
+    first, second = np.random.default_rng(0), np.random.default_rng(0)
+    plain, _ = Augment().apply(audio, first)
+    changed, touched = Augment(effects=1.0).apply(audio, second, 44100)
+    assert touched
+    assert changed.shape == plain.shape
+    assert not np.allclose(changed, plain, atol=1e-3)
+    assert first.random() == second.random()
+
+
 @pytest.mark.parametrize("setting", [{"remix": 1.5}, {"channel_swap": -0.1}, {"polarity": 2}, {"gain_db": (3, -6)},
                                      {"gain_db": (0, float("inf"))}, {"gain": (0, 1)}, {"gain": (2, 1)},
-                                     {"equalizer_db": -1}, {"equalizer_db": float("nan")}])  # fmt: skip
+                                     {"equalizer_db": -1}, {"equalizer_db": float("nan")}, {"effects": 2},
+                                     {"master": -1}, {"dense": 1.1}, {"silence": float("nan")},
+                                     {"only_first": -0.5}, {"without_first": 7}])  # fmt: skip
 def test_bad_settings_are_named(setting: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=rf"augment.{next(iter(setting))}: .*"):
         Augment(**setting)  # type: ignore[arg-type]

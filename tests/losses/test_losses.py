@@ -106,6 +106,26 @@ def test_snr_in_octaves() -> None:
     assert two == pytest.approx(((upper - 10) / 2 - 10) / 2, abs=0.05)  # the other source, silent, is exact
 
 
+def test_octaves_count_by_their_weights() -> None:
+    # only the upper octave of the first source is off: 10 log10(1 + 0.1) dB there, -10 dB in all others
+    time = torch.arange(30000, dtype=torch.float64) * math.pi
+    fade = torch.hann_window(30000, dtype=torch.float64)
+    lower, upper = ((fade * torch.sin(time * place)).float() for place in (0.375, 0.75))
+    mix = torch.stack([lower + upper, torch.zeros(30000)])[None, :, None]
+    estimate = torch.stack([lower, torch.zeros(30000)])[None, :, None]
+    missing = 10 * math.log10(1 + 0.1)
+    for weights, share in (((1, 1), 0.5), ((3, 1), 0.75), ((0, 2), 0.0)):
+        loss = SNRLoss(octaves=2, octaves_weight=1.0, octave_weights=weights)(estimate, mix).item()
+        first = share * missing - (1 - share) * 10
+        assert loss == pytest.approx((first - 10) / 2, abs=0.05)
+
+
+@pytest.mark.parametrize("weights", [(1, 1, 1), (1, -1), (0, 0)])
+def test_there_is_a_weight_for_each_octave(weights: tuple[float, ...]) -> None:
+    with pytest.raises(ConfigError, match="give 2 weights of 0 or more, the highest octave first"):
+        SNRLoss(octaves=2, octave_weights=weights)
+
+
 def test_octaves_must_fit() -> None:
     assert SNRLoss(octaves=3, n_fft=8).bands == [slice(3, 5), slice(2, 3), slice(0, 2)]
     with pytest.raises(ConfigError, match="choose between 1 and 3 with n_fft 8"):

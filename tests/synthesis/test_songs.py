@@ -120,6 +120,41 @@ def test_pairs_are_of_one_song_and_remixes_never(monkeypatch: pytest.MonkeyPatch
                 assert (places[0] == pytest.approx(places[1], rel=1e-9)) == is_one
 
 
+def test_songs_stay_in_use_from_one_epoch_to_the_next(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    rendered: list[int] = []
+
+    def count(seed: int, seconds: float) -> int:  # noqa: ARG001
+        rendered.append(seed)
+        return seed
+
+    def silence(seed: int) -> RenderedSong:  # noqa: ARG001
+        audio = np.zeros((2, 24 * SAMPLE_RATE), np.float32)
+        return RenderedSong(audio, audio, audio, credits=(), coded=False)
+
+    monkeypatch.setattr(stream_module, "compose", count)
+    monkeypatch.setattr(stream_module, "render", silence)
+    settings: dict[str, object] = {"sample_rate": SAMPLE_RATE, "channels": 2, "folder": tmp_path}
+    stream = excerpts(num_songs=8, excerpts_per_epoch=128, **settings)
+    for epoch in (1, 2, 3):
+        stream.set_epoch(epoch)
+        for index in range(0, 128, 3):
+            stream[index]
+    # 4 songs at first and one more every 64 excerpts, as an unbroken sequence
+    assert len(set(rendered)) == len(rendered) <= 4 + 4 * 128 // 64
+    assert len(list(tmp_path.glob("0-0/*.npy"))) <= 8
+    again = excerpts(num_songs=8, excerpts_per_epoch=128, **settings)  # as a process does that goes on
+    again.set_epoch(3)
+    before = len(rendered)
+    again[127]
+    assert len(rendered) == before
+
+
+def test_the_stream_credits_all_that_it_may_play() -> None:
+    named = excerpts().credits
+    assert set(render(compose(3, 4.0)).credits) <= set(named)
+    assert list(named) == sorted(set(named))
+
+
 def test_an_excerpt_longer_than_a_song_is_refused() -> None:
     with pytest.raises(DataError, match="synthetic songs last"):
         excerpts(segment_seconds=60.0)

@@ -72,6 +72,22 @@ def test_both_phases_run_and_leave_a_bundle(tmp_path: Path, bundled: Dataset) ->
     assert set(events.Tags()["audio"]) == {"sound/mix", "sound/drums", "sound/other"}
 
 
+@pytest.mark.usefixtures("played")
+def test_a_training_on_synthetic_songs_resumes_and_credits_their_instruments(tmp_path: Path, bundled: Dataset) -> None:
+    settings = config(synthetic=0.5, synthetic_songs=4, supervised_epochs=2, adversarial_epochs=0)
+    outcome, _ = run(tmp_path / "whole", bundled, settings)
+    assert outcome is not None
+    described = json.loads((outcome.bundle / "model.json").read_text())["data"]
+    assert set(bundled.credits) < set(described["credits"])
+    assert any("timgm6mb-soundfont" in line for line in described["credits"])
+    run(tmp_path / "parts", bundled, settings, stop_at=1)
+    assert list((tmp_path / "parts" / "songs").glob("*/*.npy"))
+    run(tmp_path / "parts", bundled, settings, resume=True)
+    whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
+    assert all(torch.equal(value, parts[name]) for name, value in whole.items())
+    assert not (tmp_path / "parts" / "songs").exists()  # they are made again where they are wanted
+
+
 @pytest.mark.parametrize("stop_at", [1, 2, 3])
 def test_resumed_equals_uninterrupted(tmp_path: Path, bundled: Dataset, stop_at: int) -> None:
     run(tmp_path / "whole", bundled, config())

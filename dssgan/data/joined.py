@@ -1,0 +1,93 @@
+"""Excerpts whose sources are cut from two collections of songs, remixed across both."""
+
+from collections.abc import Iterator, Sequence
+from itertools import count
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from dssgan.audio.files import Audio
+from dssgan.data.augment import Augment
+from dssgan.data.pairing import Songs, make_pair
+from dssgan.errors import DataError
+
+_STREAM = 0x6A6F696E  # keeps these draws apart from those of the collections themselves
+
+_Place = tuple[int, Any]  # which collection, and a place in it
+
+
+class JoinedExcerpts(Dataset[tuple[Tensor, Tensor]]):
+    """Excerpts of two collections of songs, as if they were one.
+
+    Each place is in the second collection with probability `share`. A remix may so lay the drums of a made song over
+    the rest of a recorded one. Seeded by (seed, epoch, rank, index).
+
+    Args:
+        first: a collection.
+        second: the other.
+        share: probability of the second, 0 to 1.
+        num_sources: number of sources of both.
+        sample_rate: of both, Hz.
+        augment: how sources and mixes are changed.
+        seed: any number from zero up.
+        rank: number of this process among those that train together.
+
+    Raises:
+        DataError: `share` is no probability.
+    """
+
+    def __init__(
+        self,
+        first: Songs[Any],
+        second: Songs[Any],
+        *,
+        share: float,
+        num_sources: int,
+        sample_rate: int,
+        augment: Augment,
+        seed: int,
+        rank: int = 0,
+    ) -> None:
+        if not 0 <= share <= 1:
+            raise DataError(f"share {share}: is no probability; choose between 0 and 1")
+        self.augment = augment
+        self._collections = (first, second)
+        self._share = share
+        self._num_sources = num_sources
+        self._sample_rate = sample_rate
+        self._key = (seed, rank)
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose other excerpts, from the next excerpt on."""
+        self._epoch = epoch
+        for songs in self._collections:
+            songs.set_epoch(epoch)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        """Return mix (channels, samples) and sources (sources, channels, samples) of the excerpt with this number."""
+        generator = np.random.default_rng(np.random.SeedSequence([_STREAM, *self._key, self._epoch, index]))
+
+        def choose_place(others: Sequence[_Place]) -> _Place:
+            which = int(generator.random() < self._share)
+            taken = [place for collection, place in others if collection == which]
+            return which, self._collections[which].choose_place(generator, index, taken)
+
+        def read_source(place: _Place, source: int) -> Audio:
+            return self._collections[place[0]].read_source(place[1], source)
+
+        def read_mix(place: _Place) -> Audio | None:
+            return self._collections[place[0]].read_mix(place[1])
+
+        mix, sources = make_pair(
+            generator, self.augment, self._num_sources, choose_place=choose_place, read_source=read_source,
+            read_mix=read_mix, sample_rate=self._sample_rate,
+        )  # fmt: skip
+        return torch.from_numpy(mix), torch.from_numpy(sources)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield them for ever, from the first."""
+        return map(self.__getitem__, count())
