@@ -1,5 +1,6 @@
 """One training in several processes, by Ray Train: the same code as in one, with gradients averaged."""
 
+import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -23,8 +24,10 @@ from dssgan.training.shared_phases import SharedPhases
 from dssgan.training.store import Store
 from dssgan.training.world import World
 
-MAX_CRASHES = 2  # of the group of processes; it starts again from the last checkpoint
-SECONDS_TO_START = 120
+MAX_CRASHES = 3  # of the group of processes without a validation between; it starts again from the last checkpoint
+# machines may come by and by, and those that went away may come back; what can never be is refused beforehand
+_SECONDS_TO_START = 365 * 24 * 3600
+_MAX_FAILED_STARTS = 10  # of a group that has found room; its machines may be taken away in that very moment
 _END = "end"
 
 
@@ -75,16 +78,25 @@ def _backend(workers: Workers, device: str) -> str:
 
 @ray.remote(num_cpus=0)
 class _Failure:
-    """Why a process gave up, for the others that wait for it."""
+    """Why a process gave up, for the others that wait for it, and how often the group has begun in vain."""
 
     def __init__(self) -> None:
         self._error: DssganError | None = None
+        self._starts = 0
 
     def put(self, error: DssganError) -> None:
         self._error = self._error or error
 
     def get(self) -> DssganError | None:
         return self._error
+
+    def begin(self) -> int:
+        """Count a start of the group since the last validation."""
+        self._starts += 1
+        return self._starts
+
+    def progress(self) -> None:
+        self._starts = 0
 
 
 def train_distributed(
@@ -98,11 +110,13 @@ def train_distributed(
     callbacks: Sequence[Any] = (),
     shared_phases: SharedPhases | None = None,
     bring: Bring = where_it_is,
+    waits: bool = False,
 ) -> TrainingResult:
     """Train in several processes: gloo between processors, NCCL between GPUs.
 
-    A group that loses a process starts again from the last checkpoint. One of whose processes meets an error of the
-    user's making, such as a file that cannot be read, ends at once: the others would wait for that process for ever.
+    A group that loses a process, or a machine, starts again from the last checkpoint as soon as there is room. One of
+    whose processes meets an error of the user's making, such as a file that cannot be read, ends at once: the others
+    would wait for that process for ever.
 
     Args:
         config: the configuration; `batch_size` is per process.
@@ -114,6 +128,7 @@ def train_distributed(
         callbacks: of Ray Train.
         shared_phases: where trainings share their supervised phases.
         bring: gives the data set in each process.
+        waits: wait for machines that are not there, in place of an error.
 
     Returns:
         What came of it.
@@ -125,7 +140,7 @@ def train_distributed(
     import ray.train.torch  # takes seconds to import
 
     with ray_running(), tempfile.TemporaryDirectory(prefix="dssgan-train-") as scratch:
-        for kind, amount in workers.resources.items():
+        for kind, amount in () if waits else workers.resources.items():
             available, needed = ray.cluster_resources().get(kind, 0), workers.num * amount
             if available < needed:
                 raise ConfigError(
@@ -150,10 +165,14 @@ def train_distributed(
                 run_config=ray.train.RunConfig(
                     # Ray's own notes are of no use later: the checkpoint is in the store
                     name="ray", storage_path=scratch, callbacks=list(callbacks),
-                    failure_config=ray.train.FailureConfig(max_failures=MAX_CRASHES, controller_failure_limit=1),
-                    worker_runtime_env={"env_vars": {"RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": str(SECONDS_TO_START)}},
+                    # `_work` counts those of the group
+                    failure_config=ray.train.FailureConfig(
+                        max_failures=-1, controller_failure_limit=_MAX_FAILED_STARTS
+                    ),
                 ),
             )  # fmt: skip
+            # Ray passes it on from here to the process that starts the group
+            os.environ["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] = str(_SECONDS_TO_START)
             try:
                 result = trainer.fit()
             except ray.train.TrainingFailedError as error:
@@ -181,11 +200,14 @@ def _work(inputs: dict[str, Any]) -> TrainingResult | DssganError:
     def report(metrics: dict[str, float], _checkpoint: Any) -> None:
         if rank == 0:
             job.store.publish(job.name)
+            job.failure.progress.remote()
         ray.train.report(metrics)
         if rank == 0 and job.messages is not None:
             job.messages.put(metrics)
 
     try:
+        if rank == 0 and ray.get(job.failure.begin.remote()) > MAX_CRASHES:
+            raise DssganError(f"{job.name}: its processes ended {MAX_CRASHES} times without a validation between")
         job.store.fetch(job.name)
         folder.mkdir(parents=True, exist_ok=True)
         dataset = job.bring(job.dataset)

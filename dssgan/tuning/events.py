@@ -12,6 +12,7 @@ import ray
 import ray.tune
 
 from dssgan.tuning.attributes import LEFT_OUT
+from dssgan.tuning.resources import Waiting
 from dssgan.tuning.search import StudySearch
 from dssgan.tuning.trial import GIVEN_UP, TrialPlan, trial_name
 
@@ -49,9 +50,13 @@ class Stop(ray.tune.Stopper):  # type: ignore[misc]
         max_hours: from now; None for no limit.
         search: knows of full disks.
         taken_over: whether another process runs this sweep now.
+        waiting: reports what the sweep waits for.
     """
 
-    def __init__(self, max_hours: float | None, search: StudySearch, taken_over: Callable[[], bool]) -> None:
+    def __init__(
+        self, max_hours: float | None, search: StudySearch, taken_over: Callable[[], bool], waiting: Waiting
+    ) -> None:
+        self._waiting = waiting
         self._deadline = None if max_hours is None else time.monotonic() + 3600 * max_hours
         self._search = search
         self._taken_over = taken_over
@@ -63,7 +68,9 @@ class Stop(ray.tune.Stopper):  # type: ignore[misc]
         return False
 
     def stop_all(self) -> bool:
-        """Say whether it is over."""
+        """Say whether it is over. Tune asks in each round of its loop."""
+        if self.lost is None:
+            self._waiting.look_now_and_then()
         late = self._deadline is not None and time.monotonic() > self._deadline
         return self.pressed or late or self._search.interruption is not None or self._taken_over()
 

@@ -1,79 +1,47 @@
-"""What a trial needs and what a cluster has, or can have when it grows."""
+"""What a trial needs, and whether a cluster has it or can have it when it grows."""
 
-import math
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-import ray
-import yaml
+import time
+from collections.abc import Callable
 
 from dssgan.errors import ConfigError
+from dssgan.parallel.capacity import Capacity, Resources, fits
 from dssgan.training.distributed import Workers
 
-# What `ray up` leaves on a head: the machines that the cluster may start.
-BOOTSTRAP_CONFIG = Path("~/ray_bootstrap_config.yaml")
-
-Resources = dict[str, float]
+_SECONDS_BETWEEN_LOOKS = 5.0
 
 
-@dataclass(frozen=True)
-class Capacity:
-    """Machines of a cluster.
+class Waiting:
+    """Reports when a sweep begins and ceases to wait for machines.
 
     Args:
-        machines: what each machine has that is there now.
-        more: what a machine has that can still be started, and how many of the kind.
+        workers: of a trial.
+        say: receives one line whenever that changes.
     """
 
-    machines: tuple[Resources, ...]
-    more: tuple[tuple[Resources, int], ...] = ()
+    def __init__(self, workers: Workers, say: Callable[[str], None]) -> None:
+        self._workers = workers
+        self._say = say
+        self._waits_for: str | None = None
+        self._looked = time.monotonic()
 
-    @classmethod
-    def of_cluster(cls) -> "Capacity":
-        """Ask the Ray that this process has joined."""
-        machines = tuple(dict(node["Resources"]) for node in ray.nodes() if node["Alive"])
-        return cls(machines, _machines_to_start(BOOTSTRAP_CONFIG.expanduser(), len(machines)))
+    def look(self, capacity: Capacity) -> None:
+        """Compare what a trial needs with the machines that are there."""
+        wait = describe_wait(capacity, self._workers)
+        if wait is not None and wait != self._waits_for:
+            self._say(wait)
+        elif wait is None and self._waits_for is not None:
+            self._say("the machines that a trial needs are there")
+        self._waits_for = wait
 
-    @property
-    def has_gpus(self) -> bool:
-        """Whether any machine has a GPU, or will have one."""
-        return any(machine.get("GPU", 0) for machine in [*self.machines, *(kind for kind, _ in self.more)])
-
-    def num_processes(self, needed: Resources) -> int:
-        """Count the processes that find room, on the machines there are and those that can be started."""
-        there = sum(_fits(machine, needed) for machine in self.machines)
-        return there + sum(_fits(machine, needed) * count for machine, count in self.more)
-
-    def most(self, kind: str) -> float:
-        """Give the most that one machine has of a kind."""
-        return max(
-            (machine.get(kind, 0.0) for machine in [*self.machines, *(kind for kind, _ in self.more)]), default=0
-        )
-
-
-def _fits(machine: Resources, needed: Resources) -> int:
-    # Ray counts in ten thousandths, and 0.3 goes three times into 0.9
-    return min(math.floor(machine.get(kind, 0.0) / amount + 1e-4) for kind, amount in needed.items() if amount > 0)
-
-
-def _machines_to_start(file: Path, num_there: int) -> tuple[tuple[Resources, int], ...]:
-    try:
-        config: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
-        kinds = config["available_node_types"]
-        left = int(config.get("max_workers", 0)) - (num_there - 1)
-        found = []
-        for name, kind in kinds.items():
-            count = min(int(kind.get("max_workers", 0)), left)
-            if name != config.get("head_node_type") and count > 0:
-                found.append(({key: float(amount) for key, amount in kind.get("resources", {}).items()}, count))
-    except (OSError, KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError):
-        return ()  # a cluster that was not launched from here
-    return tuple(found)
+    def look_now_and_then(self) -> None:
+        """Look at the cluster, if some seconds have passed since the last time."""
+        if time.monotonic() - self._looked >= _SECONDS_BETWEEN_LOOKS:
+            self._looked = time.monotonic()
+            self.look(Capacity.of_cluster())
 
 
 def choose_workers(capacity: Capacity, *, num: int, cpus: int, gpus: float | None) -> Workers:
-    """Say what a trial's processes get, if the cluster can give it.
+    """Choose what a trial's processes get, if the cluster can give it.
 
     Args:
         capacity: of the cluster.
@@ -88,6 +56,8 @@ def choose_workers(capacity: Capacity, *, num: int, cpus: int, gpus: float | Non
         ConfigError: there is no room for them; the message says what is missing.
     """
     workers = Workers(num, cpus, gpus if gpus is not None else float(capacity.has_gpus))
+    if capacity.may_grow:
+        return workers  # what its machines will have is not known
     for kind, amount in workers.resources.items():
         if capacity.most(kind) < amount:
             option = {"CPU": "--cpus-per-worker", "GPU": "--gpus-per-worker"}[kind]
@@ -97,32 +67,46 @@ def choose_workers(capacity: Capacity, *, num: int, cpus: int, gpus: float | Non
             )
     room = capacity.num_processes(workers.resources)
     if room < num:
-        needed = " and ".join(f"{amount:g} {kind}" for kind, amount in workers.resources.items())
         raise ConfigError(
-            f"--workers-per-trial {num}: each worker needs {needed}, and the cluster has room for {room}; "
-            "ask for less or add machines"
+            f"--workers-per-trial {num}: each worker needs {_describe(workers.resources)}, and the cluster has room "
+            f"for {room}; ask for less or add machines"
         )
     return workers
 
 
 def choose_max_concurrent(capacity: Capacity, workers: Workers) -> int:
-    """Say how many trials find room at a time."""
-    return max(1, capacity.num_processes(workers.resources) // workers.num)
+    """Return how many trials find room at a time.
+
+    Where a cluster may grow by unknown machines there is always one more, which has it grow.
+    """
+    return max(1, capacity.num_processes(workers.resources) // workers.num + capacity.may_grow)
 
 
 def describe_wait(capacity: Capacity, workers: Workers) -> str | None:
-    """Say what a sweep waits for where no trial finds room before the cluster has grown; None where one does.
+    """Return what a sweep waits for where the machines that are there have no room for a trial, even were they idle.
 
     Args:
         capacity: of the cluster.
         workers: of a trial.
+
+    Returns:
+        One line; None where a trial finds room.
     """
-    there = sum(_fits(machine, workers.resources) for machine in capacity.machines)
+    there = capacity.num_processes_now(workers.resources)
     if there >= workers.num:
         return None
-    needed = " and ".join(f"{amount:g} {kind}" for kind, amount in workers.resources.items())
-    more = sum(count for kind, count in capacity.more if _fits(kind, workers.resources))
+    more = sum(count for kind, count in capacity.more if fits(kind, workers.resources))
+    if capacity.may_grow:
+        growth = "and the cluster's autoscaler has been asked for more"
+    elif more:
+        growth = f"and the cluster may start {more} more machines that have it"
+    else:
+        growth = "and the cluster starts no others: add machines, or bring back those that are gone"
     return (
-        f"waiting for machines: {workers.num} times {needed} are needed, there is room for {there}, and the "
-        f"cluster may start {more} more machines that have it"
+        f"waiting for machines: {workers.num} times {_describe(workers.resources)} are needed, there is room for "
+        f"{there}, {growth}"
     )
+
+
+def _describe(resources: Resources) -> str:
+    return " and ".join(f"{amount:g} {kind}" for kind, amount in resources.items())

@@ -19,6 +19,7 @@ from dssgan.data.guard import guarded
 from dssgan.errors import ConfigError, RayEndedError, WriteError
 from dssgan.locks import alone_in
 from dssgan.metrics.catalogue import Monitored
+from dssgan.parallel.capacity import Capacity
 from dssgan.parallel.cluster import on_this_machine, ray_running
 from dssgan.parallel.watch import ray_watched
 from dssgan.patience import Patience
@@ -35,7 +36,7 @@ from dssgan.tuning.objectives import FURTHER_OBJECTIVES, metrics_of
 from dssgan.tuning.options import SearchOptions
 from dssgan.tuning.pruners import make_pruner
 from dssgan.tuning.record import RECORD, STUDY, find_study, require_same, write_record
-from dssgan.tuning.resources import Capacity, choose_max_concurrent, choose_workers, describe_wait
+from dssgan.tuning.resources import Waiting, choose_max_concurrent, choose_workers
 from dssgan.tuning.results import SweepResult, read_trials, write_table
 from dssgan.tuning.search import PruningScheduler, StudySearch, replay
 from dssgan.tuning.space import SearchSpace
@@ -128,9 +129,8 @@ def run_sweep(
         workers = choose_workers(
             capacity, num=options.workers_per_trial, cpus=options.cpus_per_worker, gpus=options.gpus_per_worker
         )
-        wait = describe_wait(capacity, workers)
-        if wait is not None:
-            say(wait)
+        waiting = Waiting(workers, say)
+        waiting.look(capacity)
         learnt = replace(dataset, test=())
         bring = share_songs(learnt, parent or store, say)
         score = make_config(settings).monitored
@@ -162,7 +162,7 @@ def run_sweep(
         )  # fmt: skip
         concurrent = options.max_concurrent or choose_max_concurrent(capacity, workers)
         with (
-            Stop(options.max_hours, search, taken_over) as stop, ray_watched(stop.lose_ray),
+            Stop(options.max_hours, search, taken_over, waiting) as stop, ray_watched(stop.lose_ray),
             tempfile.TemporaryDirectory(prefix="dssgan-tune-") as scratch,
         ):  # fmt: skip
             _fit(plan, search, PruningScheduler(pruner), stop, listener, concurrent, Path(scratch))

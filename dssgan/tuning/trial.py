@@ -161,5 +161,5 @@ def _in_several(config: TrainConfig, name: str, plan: TrialPlan, shared: SharedP
 
     return train_distributed(
         config, plan.dataset, plan.store, name,
-        workers=plan.workers, callbacks=[TuneReportCallback()], shared_phases=shared, bring=plan.bring,
+        workers=plan.workers, callbacks=[TuneReportCallback()], shared_phases=shared, bring=plan.bring, waits=True,
     )  # fmt: skip

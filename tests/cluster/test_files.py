@@ -9,7 +9,7 @@ import yaml
 from ray.autoscaler._private.kuberay.autoscaling_config import _derive_autoscaling_config_from_ray_cr
 from ray.autoscaler._private.util import prepare_config, validate_config
 
-from dssgan.tuning.resources import Capacity
+from dssgan.parallel.capacity import Growth, parse_growth
 
 ROOT = Path(__file__).parents[2]
 CLOUDS = ("cluster.yaml", "docs/cluster/gcp.yaml")
@@ -136,9 +136,7 @@ def test_kuberay_pods_get_what_they_ask_for() -> None:
     assert (worker["replicas"], worker["minReplicas"]) == (0, 0)
 
 
-def test_a_sweep_under_kuberay_knows_of_gpus_that_are_not_there_yet(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_sweep_under_kuberay_knows_of_gpus_that_are_not_there_yet() -> None:
     told = kuberay("ConfigMap")["data"]["ray_bootstrap_config.yaml"]
     config = derived()
     gpu = config["available_node_types"]["gpu"]
@@ -148,10 +146,7 @@ def test_a_sweep_under_kuberay_knows_of_gpus_that_are_not_there_yet(
         "max_workers": config["max_workers"],
         "available_node_types": {"gpu": {"max_workers": gpu["max_workers"], "resources": resources}},
     }
-    (tmp_path / "ray_bootstrap_config.yaml").write_text(told)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr("ray.nodes", lambda: [{"Alive": True, "Resources": {"memory": 1.0}}])
-    assert Capacity.of_cluster().num_processes({"CPU": 8.0, "GPU": 1.0}) == 4
+    assert parse_growth(yaml.safe_load(told)) == Growth((({"CPU": 8.0, "GPU": 1.0}, 4),), 4)
     (pod,) = [kuberay("RayCluster")["spec"]["headGroupSpec"]["template"]["spec"]]
     (mount,) = pod["containers"][0]["volumeMounts"]
     assert mount["mountPath"] == "/home/ray/ray_bootstrap_config.yaml"

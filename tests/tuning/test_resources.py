@@ -1,14 +1,11 @@
 """What trials ask for and what a cluster has or will have."""
 
-from pathlib import Path
-
 import pytest
-import yaml
 
 from dssgan.errors import ConfigError
+from dssgan.parallel.capacity import Capacity
 from dssgan.training.distributed import Workers
-from dssgan.tuning import resources
-from dssgan.tuning.resources import Capacity, choose_max_concurrent, choose_workers, describe_wait
+from dssgan.tuning.resources import Waiting, choose_max_concurrent, choose_workers, describe_wait
 
 CPU_ONLY = Capacity(({"CPU": 2.0}, {"CPU": 4.0}))
 GPUS = Capacity(({"CPU": 8.0}, {"CPU": 8.0, "GPU": 2.0}))
@@ -39,17 +36,30 @@ def test_what_can_never_be_is_named(asked: dict[str, int], message: str) -> None
         choose_workers(GPUS, **asked)  # type: ignore[arg-type]
 
 
-def test_machines_that_can_still_be_started_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    bootstrap = tmp_path / "bootstrap.yaml"
-    kinds = {"head": {"resources": {"CPU": 4}}, "gpu": {"max_workers": 3, "resources": {"CPU": 8, "GPU": 1}}}
-    bootstrap.write_text(yaml.safe_dump({"head_node_type": "head", "max_workers": 2, "available_node_types": kinds}))
-    monkeypatch.setattr(resources, "BOOTSTRAP_CONFIG", bootstrap)
-    monkeypatch.setattr("ray.nodes", lambda: [{"Alive": True, "Resources": {"CPU": 4.0}}])
-    capacity = Capacity.of_cluster()
-    assert capacity.has_gpus
-    assert capacity.num_processes({"CPU": 1.0, "GPU": 1.0}) == 2  # two workers at most, whatever the kind allows
-    bootstrap.write_text("nonsense: [")
-    assert Capacity.of_cluster().more == ()
+def test_where_any_machine_may_be_started_nothing_is_refused() -> None:
+    unknown = Capacity(({"CPU": 1.0},), may_grow=True)
+    workers = choose_workers(unknown, num=2, cpus=4, gpus=1.0)
+    assert workers == Workers(2, 4, 1.0)
+    assert choose_workers(unknown, num=1, cpus=1, gpus=None) == Workers(1, 1, 0.0)
+    assert choose_max_concurrent(unknown, workers) == 1
+    assert choose_max_concurrent(unknown, Workers(1, 1, 0.0)) == 2  # one more than there is room for has it grow
+    assert describe_wait(unknown, workers) == (
+        "waiting for machines: 2 times 4 CPU and 1 GPU are needed, there is room for 0, and the cluster's autoscaler "
+        "has been asked for more"
+    )
+
+
+def test_a_wait_is_reported_once_and_so_is_its_end() -> None:
+    said: list[str] = []
+    waiting = Waiting(Workers(2, 1, 0.0), said.append)
+    two, one = Capacity(({"CPU": 1.0}, {"CPU": 1.0})), Capacity(({"CPU": 1.0},))
+    for capacity in (two, one, one, two, two):
+        waiting.look(capacity)
+    assert said == [
+        "waiting for machines: 2 times 1 CPU are needed, there is room for 1, and the cluster starts no others: add "
+        "machines, or bring back those that are gone",
+        "the machines that a trial needs are there",
+    ]
 
 
 def test_a_sweep_says_what_it_waits_for() -> None:
