@@ -26,7 +26,7 @@ from dssgan.inference.overlap_add import DEFAULT_SETTINGS, SeparationSettings
 from dssgan.parallel.processes import MapUnordered
 from dssgan.separators import SeparatorModel
 from dssgan.separators.ensemble import Ensemble, Recipe, in_step, save_recipe
-from dssgan.separators.loading import StoredExternal, is_kept, load_ensemble, locate
+from dssgan.separators.loading import StoredExternal, is_kept, load_ensemble, locate, without_copies
 from dssgan.separators.postprocess import BleedGate, MixtureConsistency
 
 MIN_MEMBERS = 2  # one is no ensemble
@@ -86,7 +86,8 @@ def build_ensemble(
     'mine.yaml'
 
     Args:
-        bundles: the candidates: bundles' folders, or separators by others such as "demucs:htdemucs".
+        bundles: the candidates: bundles' folders, or separators by others such as "demucs:htdemucs". Of those that
+            compute the same, the first is one.
         dataset: its validation partition is used, and only that.
         output: the YAML file; the members are copied into a folder of the same name without the suffix, but for those
             that can be downloaded by name, and stems.
@@ -113,6 +114,7 @@ def build_ensemble(
     output = Path(output)
     folder = _members_folder(output)
     dataset = guarded(dataset)
+    bundles = list(without_copies(bundles))
     report = two_passes(progress, len(dataset.valid))
     validation = ValidationSongs(validation_alone(dataset), bring, choose_device(device), settings)
     songs = products_of(bundles, validation, map_unordered, report)

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from dssgan.report.figures import make_plot
 from dssgan.report.page import Part, Plot, Section, Table, facts_of
-from dssgan.tuning.attributes import TAKEN_OVER
+from dssgan.tuning.attributes import is_own
 from dssgan.tuning.bucket import open_store
 from dssgan.tuning.objectives import FURTHER_OBJECTIVES
 from dssgan.tuning.record import read_record, recorded_study
@@ -126,7 +126,7 @@ def _curves(study: optuna.Study, title: str) -> Plot | None:
     """Draw every trial's validations, one trace for all trials of a state."""
     lines: dict[str, tuple[list[int | None], list[float | None], list[str | None]]] = {}
     for trial in study.get_trials(deepcopy=False):
-        if TAKEN_OVER in trial.user_attrs or not trial.intermediate_values:
+        if not is_own(trial) or not trial.intermediate_values:
             continue
         x, y, text = lines.setdefault(trial.state.name.lower(), ([], [], []))
         steps = sorted(trial.intermediate_values)

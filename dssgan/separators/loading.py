@@ -4,11 +4,11 @@ import hashlib
 import json
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
@@ -20,6 +20,8 @@ from dssgan.separators.base import SeparatorModel
 from dssgan.separators.bundle import is_bundle, load_bundle, read_description, weights_fingerprint
 from dssgan.separators.ensemble import Ensemble, Recipe
 from dssgan.separators.external import EXTERNAL, FAMILIES, Family, parse_reference
+
+Reference = TypeVar("Reference", str, Path, str | Path)
 
 KEPT = "by_others.json"  # marks a folder that a separator by others was copied into
 
@@ -400,6 +402,28 @@ def model_fingerprint(reference: str | Path) -> str:
         ModelError: there is no such model, or a file of it cannot be read.
     """
     return locate(reference).fingerprint()
+
+
+def without_copies(references: Iterable[Reference]) -> Iterator[Reference]:
+    """Leave out models that compute what an earlier one computes: they would count twice in an average.
+
+    Trials of a sweep whose phase two improved nothing, for example, end with the weights of one supervised phase.
+
+    Args:
+        references: as `load_model` takes them.
+
+    Yields:
+        The first of each.
+
+    Raises:
+        ModelError: there is no such model, or a file of it cannot be read.
+    """
+    seen = set()
+    for reference in references:
+        fingerprint = model_fingerprint(reference)
+        if fingerprint not in seen:
+            seen.add(fingerprint)
+            yield reference
 
 
 def load_model(reference: str | Path) -> SeparatorModel:

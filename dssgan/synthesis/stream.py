@@ -1,5 +1,7 @@
 """Excerpts of synthetic songs without end, composed and rendered as training goes."""
 
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
@@ -27,6 +29,19 @@ _FIRST_SONGS = 4
 _EXCERPTS_A_SONG = 64  # rendering a song costs a fifth of training a small network on them, two cores
 
 _Place = tuple[int, int]  # number of the song, start in samples
+
+
+def instruments_fingerprint() -> str:
+    """Return 16 hexadecimal digits that stand for this machine's instruments: another one makes other songs.
+
+    Raises:
+        DataError: there are none.
+    """
+    found = instruments.find()
+    played = (*found.soundfonts, *found.drum_soundfonts, *found.kits, *found.sfz)
+    rest = [one.path for one in (found.one_shots, found.voice) if one is not None]
+    facts = [(one.name, one.path.stat().st_size) for one in played] + [(path.name, 0) for path in rest]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
 class SyntheticExcerpts(Dataset[tuple[Tensor, Tensor]]):

@@ -4,6 +4,7 @@ import hashlib
 import json
 from typing import Any, Literal
 
+import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import nn
 
@@ -12,6 +13,8 @@ from dssgan.adversarial.critics import Critic, build_critic
 from dssgan.adversarial.losses import ADVERSARIAL_LOSSES, AdversarialLoss
 from dssgan.configurable import build, lookup
 from dssgan.data.augment import Augment
+from dssgan.errors import ConfigError
+from dssgan.inference.device import choose_device, uses_bf16
 from dssgan.losses import ADDITIVITY_LOSSES, SUPERVISED_LOSSES
 from dssgan.metrics.catalogue import METRICS, Monitored
 from dssgan.separators import SeparatorModel, build_separator
@@ -99,6 +102,9 @@ class PhaseOne(SettingsGroup):
     )
     augment: Augment = Augment()
     validation_seconds: float = Field(default=30.0, gt=0, description="length of each validation excerpt, seconds")
+    score_rate: int | None = Field(
+        default=None, ge=1, description="sample rate at which validations are scored, Hz; null for the separator's own"
+    )
     monitor: str = Field(default="usdr", description="score that chooses the best epoch: METRIC or METRIC/SOURCE")
 
     @field_validator("monitor")
@@ -243,8 +249,23 @@ def _yaml_line(key: str, value: Any, section: type[SettingsGroup]) -> str:
     return f"{text}  # {meaning}" if meaning else text
 
 
+def resolved_precision(config: TrainConfig) -> str:
+    """Return the precision that a configuration means on this machine, where "auto" asks the processor.
+
+    Returns:
+        "float32" or "bf16"; "auto on DEVICE" where this machine has no such device.
+    """
+    try:
+        device = choose_device(config.device)
+    except ConfigError:
+        return f"auto on {config.device}" if config.phase_one.precision == "auto" else config.phase_one.precision
+    return "bf16" if uses_bf16(config.phase_one.precision, device) else "float32"
+
+
 def phase_one_key(config: TrainConfig, data_fingerprint: str, num_processes: int = 1) -> str:
-    """Name the supervised phase by everything it depends on, and by nothing else: its section and the data.
+    """Name the supervised phase by everything it depends on, and by nothing else.
+
+    That is its section, the data, and what this machine makes of them: precision, PyTorch and instruments.
 
     Args:
         config: the configuration.
@@ -259,5 +280,11 @@ def phase_one_key(config: TrainConfig, data_fingerprint: str, num_processes: int
     # the same separator can be written in several ways
     inputs["separator"] = {"name": section.separator.name, **config.build_separator().arguments}
     inputs["start_from"] = None if section.start_from is None else model_fingerprint(section.start_from)
+    # another PyTorch rounds otherwise
+    inputs |= {"precision": resolved_precision(config), "torch": str(torch.__version__)}
     inputs |= {"data": data_fingerprint, "num_processes": num_processes}
+    if section.synthetic > 0:
+        from dssgan.synthesis.stream import instruments_fingerprint  # looks for instruments
+
+        inputs["instruments"] = instruments_fingerprint()
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]

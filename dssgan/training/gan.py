@@ -75,6 +75,13 @@ class GAN:
         self.separator_schedule = torch.optim.lr_scheduler.LambdaLR(self.separator_optimiser, factor)
 
     @property
+    def learning_rates(self) -> tuple[float, float]:
+        """The separator's learning rate of the last step, and that of the next one by the schedule."""
+        optimiser, schedule = self.separator_optimiser, self.separator_schedule
+        (group,), (factor,) = optimiser.param_groups, schedule.lr_lambdas
+        return float(group["lr"]), float(schedule.base_lrs[0]) * factor(schedule.last_epoch)
+
+    @property
     def averaged_separator(self) -> SeparatorModel:
         """The separator with averaged weights: the one that is validated and kept."""
         return cast(SeparatorModel, self.average.module)

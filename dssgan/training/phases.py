@@ -19,13 +19,13 @@ from dssgan.data.dataset import Dataset
 from dssgan.data.guard import guarded
 from dssgan.data.learnt_from import LearntFrom
 from dssgan.errors import ConfigError, ModelError, TrainingInterruptedError
-from dssgan.inference.device import choose_device, keep_freed_memory, uses_bf16
+from dssgan.inference.device import choose_device, keep_freed_memory
 from dssgan.separators import SeparatorModel
 from dssgan.separators.bundle import save_bundle
 from dssgan.separators.loading import learnt_from, load_model, origins
 from dssgan.training.batches import Batches
 from dssgan.training.checkpoint import BUNDLE, SONGS, Position, read_checkpoint, write_checkpoint
-from dssgan.training.config import TrainConfig, phase_one_key
+from dssgan.training.config import TrainConfig, phase_one_key, resolved_precision
 from dssgan.training.gan import GAN
 from dssgan.training.logbook import Logbook
 from dssgan.training.memory import require_memory
@@ -124,8 +124,8 @@ class _Training:
         device = choose_device(config.device)
         if device.type == "cpu":
             keep_freed_memory()
-        bf16 = uses_bf16(one.precision, device)
-        self.gan = GAN(config, world, device, bf16=bf16)
+        self.arithmetic = {"precision": resolved_precision(config), "torch": str(torch.__version__)}
+        self.gan = GAN(config, world, device, bf16=self.arithmetic["precision"] == "bf16")
         separator = self.gan.separator
         require_memory(
             separator, num_samples=num_samples_of(one.segment_seconds, separator.sample_rate),
@@ -133,7 +133,12 @@ class _Training:
         )  # fmt: skip
         self.batches = Batches(config, dataset, self.gan.separator, world.rank, device, folder / SONGS)
         self.validation = Validation(
-            dataset, self.gan.averaged_separator, one.validation_seconds, one.monitor, config.validation_metrics
+            dataset,
+            self.gan.averaged_separator,
+            one.validation_seconds,
+            one.monitor,
+            config.validation_metrics,
+            one.score_rate,
         )
         self.boosting: SelfBoosting | None = None
         if two.self_boost.share > 0 and two.epochs:
@@ -177,6 +182,8 @@ class _Training:
             with self._claimed_phase_one():
                 self._take_over_phase_one()
                 if self.position.phase == 1:
+                    if self.phase_one.start_from is not None and not self.position.separator_steps:
+                        self._validate_start()
                     self._run_phase(self.phase_one.epochs, self._supervised_steps)
                     self._finish_phase_one()
         last_epoch = self.config.last_epoch
@@ -246,13 +253,29 @@ class _Training:
         if self.config.media and self.world.is_main_process:
             separator = self.gan.separator
             self.logbook.media(
-                *self.validation.shown(), separator.sources, separator.sample_rate, position.separator_steps
+                *self.validation.shown(), separator.sources, self.validation.sample_rate, position.separator_steps
             )
         if self.boosting is not None and position.phase == 2:
             labelled = self.boosting.consider(self._averaged_weights(), score)
             if labelled is not None:
                 self.batches.add_pseudo_labelled(labelled)
         self._save(write_bundle=improved)
+        self.report(metrics, self.folder)
+
+    def _validate_start(self) -> None:
+        """Validate what a fine-tuning starts from, as epoch 0: what comes after it is kept only where it is better."""
+        started = time.monotonic()
+        position = self.position
+        scores: dict[str, float] = self.world.gather(self.validation.run())[0]
+        position.best_score = position.phase_best_score = self.validation.decisive(scores)
+        position.seconds += time.monotonic() - started
+        metrics = {
+            "epoch": 0, "phase": 1, "score": position.best_score, "best_score": position.best_score, "best_phase": 1,
+            "separator_steps": 0, "seconds": position.own_seconds, "reused_seconds": 0.0, **scores,
+        }  # fmt: skip
+        position.history.append(metrics)
+        self.logbook.scalars({"phase": 1, **scores}, 0)
+        self._save(write_bundle=True)
         self.report(metrics, self.folder)
 
     def _score(self, separator: SeparatorModel) -> float:
@@ -365,6 +388,7 @@ class _Training:
             state["boosting"] = self.boosting.state_dict()
         state["rng"] = self.world.gather(state["rng"])
         state["settings"], state["data"] = self.origin["config"], self.origin["data"]["fingerprint"]
+        state["arithmetic"] = self.arithmetic
         if write_bundle:
             self._save_bundle()
         if not self.world.is_main_process:
@@ -373,6 +397,15 @@ class _Training:
             self._share(state)  # in place of a checkpoint of its own: whoever comes next goes on from there
         else:
             write_checkpoint(self.folder, state, self.position, self.config.keep_checkpoints)
+
+    def _report_jump_of_rate(self) -> None:
+        """Report that the learning rate rises, where a schedule that had come down is made longer."""
+        before, after = self.gan.learning_rates
+        if after > 1.01 * before and self.world.is_main_process:
+            _LOGGER.warning(
+                "%s: with more epochs the %s schedule goes on at a learning rate of %.2g, where it had fallen to %.2g",
+                self.folder, self.phase_one.schedule, after, before,
+            )  # fmt: skip
 
     def _save_bundle(self) -> None:
         if not self.world.is_main_process:
@@ -394,6 +427,12 @@ class _Training:
         self.position.phase = phase_to_resume(state["settings"], self.position.phase)
         if state["data"] != self.origin["data"]["fingerprint"]:
             raise ConfigError(f"{folder}: was trained on other data; go on with that, or start another training")
+        for name, before in state.get("arithmetic", {}).items():
+            if before != self.arithmetic[name] and self.world.is_main_process:
+                _LOGGER.warning(
+                    "%s: was trained with %s %s and goes on with %s: weights differ from those of one machine",
+                    folder, name, before, self.arithmetic[name],
+                )  # fmt: skip
         ranks, size, batch = state["rng"], self.world.size, self.phase_one.batch_size
         if len(ranks) != size and self.world.is_main_process:
             _LOGGER.warning(
@@ -402,6 +441,7 @@ class _Training:
             )  # fmt: skip
         rng = ranks[self.world.rank] if len(ranks) == size else torch.get_rng_state()  # as `_seed` left it
         self.gan.load_state_dict({**state, "rng": rng})
+        self._report_jump_of_rate()
         self.best_weights = self._on_device(state["best_weights"])
         if self.boosting is not None and "boosting" in state:
             self.boosting.load_state_dict(state["boosting"])

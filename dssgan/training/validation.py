@@ -45,6 +45,7 @@ class Validation:
         monitor: METRIC or METRIC/SOURCE of `dssgan.metrics.catalogue`: the score that early stopping and tuning go by.
             The source is the first that any track has sound of, unless one is named.
         also: further metrics to report.
+        sample_rate: at which estimates are scored, Hz; None for the separator's own.
 
     Raises:
         ConfigError: there is no such metric or source.
@@ -59,6 +60,7 @@ class Validation:
         seconds: float,
         monitor: str = "usdr",
         also: Sequence[str] = (),
+        sample_rate: int | None = None,
     ) -> None:
         self._monitored = Monitored.parse(monitor)
         self._also = (self._monitored.name, *also)
@@ -67,10 +69,11 @@ class Validation:
             raise DataError(f"data set {dataset.name} has no validation tracks (valid): early stopping needs some")
         dataset.forbid_test(dataset.valid, "validation")
         self._separator = separator
+        self.sample_rate = sample_rate or separator.sample_rate
         self._excerpts = []
         for track in dataset.valid:
-            mix, sources = track.load(separator.sample_rate, separator.channels)
-            part = _audible_part(sources[0], round(seconds * separator.sample_rate))
+            mix, sources = track.load(self.sample_rate, separator.channels)
+            part = _audible_part(sources[0], round(seconds * self.sample_rate))
             self._excerpts.append(_Excerpt(track.name, mix[:, part].copy(), without_noise(sources[..., part].copy())))
         audible = [any(np.any(excerpt.sources[index]) for excerpt in self._excerpts) for index in range(len(sources))]
         if not any(audible):
@@ -107,8 +110,8 @@ class Validation:
         """
         model = separator or self._separator
         return score_tracks(
-            lambda mix: separate_array(model, mix), self._excerpts, model.sample_rate, model.channels,
-            sources=model.sources, also=self._also,
+            lambda mix: separate_array(model, mix, sample_rate=self.sample_rate), self._excerpts, self.sample_rate,
+            model.channels, sources=model.sources, also=self._also,
         )  # fmt: skip
 
     def shown(self) -> tuple[Tensor, Tensor]:
@@ -117,8 +120,9 @@ class Validation:
         Returns:
             Mix, (channels, samples), and estimates, (sources, channels, samples).
         """
-        mix = self._excerpts[0].mix[:, : round(SHOWN_SECONDS * self._separator.sample_rate)]
-        return torch.from_numpy(mix), torch.from_numpy(separate_array(self._separator, mix))
+        mix = self._excerpts[0].mix[:, : round(SHOWN_SECONDS * self.sample_rate)]
+        estimates = separate_array(self._separator, mix, sample_rate=self.sample_rate)
+        return torch.from_numpy(mix), torch.from_numpy(estimates)
 
 
 def _audible_part(source: Array, num_samples: int) -> slice:

@@ -8,6 +8,7 @@ from pathlib import Path
 from dssgan.errors import ModelError
 from dssgan.separators.bundle import is_bundle
 from dssgan.separators.external import parse_reference
+from dssgan.separators.loading import without_copies
 from dssgan.training.store import Store
 from dssgan.tuning.bucket import open_store
 from dssgan.tuning.record import RECORD, read_record, recorded_study
@@ -18,8 +19,8 @@ from dssgan.tuning.trial import trial_name
 def find_candidates(source: str, limit: int) -> list[str | Path]:
     """Find the separators that a place holds.
 
-    Of a sweep, running or done, these are the trials whose study says that they ended well, the best first; failed ones
-    leave bundles, too, and are none.
+    Of a sweep, running or done, these are the trials whose study says that they ended well, the best first, those apart
+    that have the weights of a better one; failed ones leave bundles, too, and are none.
 
     Args:
         source: a bundle, a training's folder, a sweep's folder or bucket, or a separator by others.
@@ -47,7 +48,7 @@ def _best_of_sweep(store: Store, limit: int) -> list[Path]:
     result = read_trials(store, recorded_study(store, record))
     ranked = [trial for trial in result.trials if trial.score is not None and not math.isnan(trial.score)]
     numbers = [trial.number for trial in sorted(ranked, key=_worst_last)]
-    found = list(islice(_fetched_bundles(store, numbers), limit))
+    found = list(islice(without_copies(_fetched_bundles(store, numbers)), limit))
     if not found:
         states = ", ".join(sorted({trial.state for trial in result.trials})) or "none yet"
         raise ModelError(f"{store}: no trial of this sweep gave a separator (their states: {states})")

@@ -47,16 +47,26 @@ class TrialClaims:
     Args:
         keeper: a `ClaimsKeeper`.
         trial: number of the trial.
+        outlives_errors: keep a claim where the block fails, for processes that begin again and go on with the phase;
+            the sweep frees it when the trial ends.
     """
 
     keeper: Any
     trial: int
+    outlives_errors: bool = False
 
     @contextmanager
     def __call__(self, key: str) -> Iterator[None]:
-        while not ray.get(self.keeper.take.remote(key, self.trial)):
-            time.sleep(SECONDS_BETWEEN_TRIES)
+        self.take(key)
         try:
             yield
-        finally:
-            self.keeper.free.remote(key, self.trial)
+        except BaseException:
+            if not self.outlives_errors:
+                self.keeper.free.remote(key, self.trial)
+            raise
+        self.keeper.free.remote(key, self.trial)
+
+    def take(self, key: str) -> None:
+        """Wait until the trial has a phase. It may take one that it has already."""
+        while not ray.get(self.keeper.take.remote(key, self.trial)):
+            time.sleep(SECONDS_BETWEEN_TRIES)

@@ -1,7 +1,7 @@
 """What a sweep leaves beside its trials: its record, its search space, and its study."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from itertools import zip_longest
 from typing import Any
@@ -11,8 +11,10 @@ import optuna
 from dssgan.data.dataset import Dataset
 from dssgan.errors import ConfigError
 from dssgan.provenance import describe_run
+from dssgan.training.config import resolved_precision
 from dssgan.training.distributed import Workers
 from dssgan.training.resume import require_agreement
+from dssgan.training.settings import make_config
 from dssgan.training.store import Store
 from dssgan.tuning.options import SearchOptions
 from dssgan.tuning.space import SearchSpace
@@ -23,7 +25,7 @@ SPACE = "space.py"
 STUDY = "study.db"
 # What a sweep that goes on must not have changed: its rungs and its draws depend on it.
 OPTIONS_OF_A_SEARCH = ("seed", "sampler", "pruner", "reduction_factor", "share_phase_one", "also",
-                       "min_speed", "max_parameters")  # fmt: skip
+                       "min_speed", "max_parameters", "workers_per_trial")  # fmt: skip
 
 
 def write_record(
@@ -35,6 +37,7 @@ def write_record(
     record = describe_run(
         study=name, settings=dict(settings), space=space.name, options=asdict(options), workers=asdict(workers),
         data={"name": dataset.name, "fingerprint": dataset.fingerprint, "path": data_path}, study_url=study_url,
+        precision=resolved_precision(make_config(settings)),
     )  # fmt: skip
     store.write_text(RECORD, json.dumps(record, indent=2) + "\n")
 
@@ -60,7 +63,7 @@ def read_record(store: Store) -> dict[str, Any]:
 
 def require_same(
     store: Store, record: dict[str, Any], space: SearchSpace, dataset: Dataset, settings: Mapping[str, Any],
-    options: SearchOptions,
+    options: SearchOptions, say: Callable[[str], None] = lambda _: None,
 ) -> None:  # fmt: skip
     """Refuse to go on with a sweep in another way than it was begun.
 
@@ -71,6 +74,7 @@ def require_same(
         dataset: to learn from now.
         settings: given now.
         options: given now.
+        say: receives a line where something that changes results a little cannot be refused.
 
     Raises:
         ConfigError: something that trials depend on has changed.
@@ -87,6 +91,20 @@ def require_same(
         before, now = record["options"][key], json.loads(json.dumps(getattr(options, key)))
         if before != now:
             raise ConfigError(f"{store}: was begun with {key}={before}; give the same")
+    installed = describe_run()["versions"]
+    for package in ("dssgan", "torch"):
+        before, now = record["versions"].get(package), installed.get(package)
+        if before != now:
+            say(
+                f"{store}: was begun with {package} {before}, and {now} is installed; trials from now on may differ a "
+                "little, and supervised phases are trained again"
+            )
+    precision, here = record.get("precision"), resolved_precision(make_config(record["settings"]))
+    if precision is not None and precision != here:
+        say(
+            f"{store}: was begun in {precision}, and this machine computes in {here}; trials from now on may differ a "
+            f"little (precision={precision} keeps it)"
+        )
 
 
 def find_study(store: Store, name: str, study_url: str | None = None) -> optuna.Study:

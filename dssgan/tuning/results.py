@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from dssgan.metrics.catalogue import Monitored
 from dssgan.training.store import FolderStore, Store
-from dssgan.tuning.attributes import ERROR, FURTHER, LEFT_OUT, PROGRESS, TAKEN_OVER
+from dssgan.tuning.attributes import ERROR, FURTHER, LEFT_OUT, PROGRESS, is_own
 from dssgan.tuning.objectives import FURTHER_OBJECTIVES
 from dssgan.tuning.trial import trial_name
 
@@ -67,7 +67,8 @@ class SweepResult:
 
 
 def read_trials(store: Store, study: optuna.Study) -> SweepResult:
-    """Read the trials of a sweep, running or done; those of earlier sweeps that it learnt from are left out.
+    """Read the trials of a sweep, running or done; those of earlier sweeps that it learnt from, and
+    those that nothing was trained for, are left out.
 
     Args:
         store: of the sweep.
@@ -76,7 +77,7 @@ def read_trials(store: Store, study: optuna.Study) -> SweepResult:
     Returns:
         The trials.
     """
-    trials = [trial for trial in study.get_trials(deepcopy=False) if TAKEN_OVER not in trial.user_attrs]
+    trials = [trial for trial in study.get_trials(deepcopy=False) if is_own(trial)]
     names = study.metric_names or [Monitored("usdr").title]
     return SweepResult(store, tuple(_trial_result(store, trial) for trial in trials), names[0])
 

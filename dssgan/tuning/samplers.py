@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -120,7 +121,8 @@ def ask(
     copy.add_trials([_as_complete(trial, worst) for trial in study.get_trials(states=states)])
     _copy_notes(study, copy)
     drawn = copy.ask()
-    space(drawn)
+    with suppress(optuna.TrialPruned):  # the space forbids it, and will say so again
+        space(drawn)
     _copy_notes(copy, study)
     study.enqueue_trial(drawn.params)
     return study.ask()

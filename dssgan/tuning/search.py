@@ -1,8 +1,10 @@
 """A study's trials for Ray Tune: drawn by Optuna, told how they ended, taken up again after whatever happened."""
 
+import hashlib
+import json
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import optuna
@@ -14,7 +16,19 @@ from dssgan.errors import ConfigError, WriteError
 from dssgan.patience import USUAL, Patience
 from dssgan.training.config import phase_one_key
 from dssgan.training.settings import make_config
-from dssgan.tuning.attributes import AXIS, ERROR, FURTHER, LEFT_OUT, PLACE, PROGRESS, SETTINGS, TAKEN_OVER
+from dssgan.tuning.attributes import (
+    AXIS,
+    CONFIG,
+    ERROR,
+    FURTHER,
+    LEFT_OUT,
+    NOT_RUN,
+    PLACE,
+    PROGRESS,
+    SETTINGS,
+    TAKEN_OVER,
+    is_own,
+)  # fmt: skip
 from dssgan.tuning.objectives import FURTHER_OBJECTIVES
 from dssgan.tuning.pruners import Pruner
 from dssgan.tuning.rungs import Place
@@ -22,6 +36,7 @@ from dssgan.tuning.samplers import ask, make_sampler
 from dssgan.tuning.space import SearchSpace, combine
 from dssgan.tuning.storage import DATABASE_ERRORS, patiently
 
+MAX_DRAWS_IN_VAIN = 30  # in a row; then the space has no more to give
 MAX_STARTS = 3  # of a trial whose process dies before it has begun; then the trial failed
 
 
@@ -63,6 +78,8 @@ class StudySearch(Searcher):  # type: ignore[misc]
         sampler: name of the sampler.
         seed: of the search.
         also: names of further objectives.
+        num_ahead: number of trials that may be drawn before their turn, where the first ones would only wait for the
+            shared supervised phase that another trial is training; 0 where trials share none.
         after_write: called whenever the study has changed.
         patience: with the study's database.
         say: told when the study's database is away.
@@ -80,6 +97,7 @@ class StudySearch(Searcher):  # type: ignore[misc]
         sampler: str,
         seed: int,
         also: Sequence[str] = (),
+        num_ahead: int = 0,
         after_write: Callable[[], None] = lambda: None,
         patience: Patience = USUAL,
         say: Callable[[str], None] = lambda _: None,
@@ -94,46 +112,84 @@ class StudySearch(Searcher):  # type: ignore[misc]
         self._sampler = sampler
         self._seed = seed
         self._also = also
+        self._num_ahead = num_ahead
         self._after_write = after_write
         self._patience = patience
         self._say = say
         self._numbers: dict[str, int] = {}  # Tune's name for a trial -> the study's
         self._under_way: set[str] = set()
+        self._drawn: dict[int, dict[str, Any]] = {}  # what has been drawn and not begun
         self._lost_starts: Counter[int] = Counter()
         self._all_begun = False  # the study is not asked again and again what is left
         self._axes: dict[int, Axis] = {}
+        self._trained = set(_trained_phases(study))  # supervised phases that are finished
         finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL))
-        self.num_ended = sum(TAKEN_OVER not in trial.user_attrs for trial in finished)
+        self.num_ended = sum(map(is_own, finished))
+        self._known = {
+            trial.user_attrs[CONFIG]: trial.number
+            for trial in reversed(study.get_trials(deepcopy=False))
+            if CONFIG in trial.user_attrs and is_own(trial)
+        }  # the first trial of each configuration
+        self._num_in_vain = 0  # draws in a row that gave no new configuration
         self.interruption: str | None = None  # why no trial can go on
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """Give Tune a trial: an unfinished one, or a new one. There may be more as long as one is under way."""
-        while not self._all_begun and (trial := self._patiently(self._begin)) is not None:
+        """Give Tune a trial: an unfinished one, or a new one. There may be more as long as one is under way.
+
+        A trial whose supervised phase another one is training would hold its machine and wait, so others go first.
+        """
+        while (number := self._next_to_begin()) is None:
+            if self._all_begun or len(self._drawn) >= max(1, self._num_ahead):
+                return None if self._under_way else str(Searcher.FINISHED)
+            trial = self._patiently(self._draw)
+            if trial is None:
+                self._all_begun = True
+                continue
             try:
                 config = self._describe(trial)
             except ConfigError as error:
                 self._end(trial.number, TrialState.FAIL, error=str(error))
-                continue
-            self._numbers[trial_id] = trial.number
-            self._under_way.add(trial_id)
-            return config
-        self._all_begun = True
-        return None if self._under_way else str(Searcher.FINISHED)
+            except optuna.TrialPruned as forbidden:
+                self._pass_over(trial.number, f"the space forbids it ({forbidden or 'TrialPruned'})")
+            else:
+                if config is not None:
+                    self._num_in_vain = 0
+                    self._drawn[trial.number] = config
+            if self._num_in_vain >= MAX_DRAWS_IN_VAIN:
+                self._say(
+                    f"the last {MAX_DRAWS_IN_VAIN} draws gave no settings that had not been drawn before: the search "
+                    "ends with fewer trials"
+                )
+                self._all_begun = True
+        self._numbers[trial_id] = number
+        self._under_way.add(trial_id)
+        return self._drawn.pop(number)
 
-    def _begin(self) -> Trial | None:
+    def _next_to_begin(self) -> int | None:
+        """Choose the first of the drawn trials whose supervised phase nobody is training."""
+        training = (
+            {self._axes[self._numbers[trial_id]].phase_one for trial_id in self._under_way} - self._trained
+            if self._num_ahead
+            else set()
+        )
+        return next((number for number in self._drawn if self._axes[number].phase_one not in training), None)
+
+    def _draw(self) -> Trial | None:
         # also finds a trial whose beginning the database did not live to confirm
-        taken = set(self._numbers.values())
-        trials = [trial for trial in self._study.get_trials(deepcopy=False) if TAKEN_OVER not in trial.user_attrs]
+        taken = {*self._numbers.values(), *self._drawn}
+        trials = self._study.get_trials(deepcopy=False)
         for trial in trials:
-            if trial.state == TrialState.RUNNING and trial.number not in taken:
+            if trial.state == TrialState.RUNNING and trial.number not in taken and is_own(trial):
                 return Trial(self._study, trial._trial_id)
-        num_begun = sum(trial.state != TrialState.WAITING for trial in trials)
-        if num_begun >= self.num_trials:
+        begun = [trial for trial in trials if trial.state != TrialState.WAITING and TAKEN_OVER not in trial.user_attrs]
+        if sum(map(is_own, begun)) >= self.num_trials:
             return None
-        sampler = make_sampler(self._sampler, self._seed, num_begun)
+        sampler = make_sampler(self._sampler, self._seed, len(begun))
         return ask(self._study, sampler, self._space, {name: FURTHER_OBJECTIVES[name].worst for name in self._also})
 
-    def _describe(self, trial: Trial) -> dict[str, Any]:
+    def _describe(self, trial: Trial) -> dict[str, Any] | None:
+        """Draw a trial's settings; None where they are those of another trial, whose result it takes over."""
+
         def draw() -> dict[str, Any]:
             drawn: dict[str, Any] | None = trial.user_attrs.get(SETTINGS)
             if drawn is None:
@@ -143,6 +199,12 @@ class StudySearch(Searcher):  # type: ignore[misc]
 
         drawn = self._patiently(draw)
         config = make_config(combine(self._settings, drawn))
+        key = hashlib.sha256(json.dumps(config.as_settings(), sort_keys=True).encode()).hexdigest()[:16]
+        first = self._known.setdefault(key, trial.number)
+        if first != trial.number:
+            self._repeat(trial.number, first)
+            return None
+        self._patiently(lambda: trial.set_user_attr(CONFIG, key))
         axis = Axis(
             phase_one_key(config, self._data_fingerprint, self._num_processes),
             config.phase_one.steps_per_epoch, config.phase_one.epochs, config.phase_two.epochs,
@@ -150,6 +212,8 @@ class StudySearch(Searcher):  # type: ignore[misc]
         self._patiently(lambda: trial.set_user_attr(AXIS, list(axis)))
         self._after_write()
         self._axes[trial.number] = axis
+        if axis.supervised_epochs == 0:
+            self._trained.add(axis.phase_one)
         return {"number": trial.number, "drawn": drawn, "axis": axis}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
@@ -201,6 +265,8 @@ class StudySearch(Searcher):  # type: ignore[misc]
     def _report(self, trial_id: str, result: dict[str, Any]) -> None:
         number = self._numbers[trial_id]
         axis = self._axes[number]
+        if result["epoch"] >= axis.supervised_epochs:
+            self._trained.add(axis.phase_one)
         kept = ("epoch", "best_score", "seconds", "reused_seconds", "separator_steps")
         progress = {key: result[key] for key in kept if key in result}
 
@@ -235,6 +301,29 @@ class StudySearch(Searcher):  # type: ignore[misc]
         self._patiently(tell)
         self.num_ended += 1
         self._after_write()
+
+    def _repeat(self, number: int, first: int) -> None:
+        """Give a trial the result of another one with the same settings, which would only be trained again."""
+        before = self._study.get_trials(deepcopy=False)[first]
+        state = before.state if before.state.is_finished() else TrialState.FAIL  # samplers pass failed ones over
+        for steps, score in before.intermediate_values.items():
+            self._patiently(
+                lambda steps=steps, score=score: self._study._storage.set_trial_intermediate_value(  # type: ignore[misc]
+                    self._storage_id(number), steps, score
+                )
+            )
+        values = before.values if state == TrialState.COMPLETE else None
+        self._pass_over(number, f"its settings are those of trial {first}", state, values)
+
+    def _pass_over(
+        self, number: int, reason: str, state: TrialState = TrialState.PRUNED, values: list[float] | None = None
+    ) -> None:
+        """End a trial that nothing was trained for. Another one is drawn in its place."""
+        self._num_in_vain += 1
+        storage = self._study._storage
+        self._patiently(lambda: storage.set_trial_user_attr(self._storage_id(number), NOT_RUN, reason))
+        self._end(number, state, values=values)
+        self.num_ended -= 1  # it is none of the trials that were asked for
 
     def _further(self, number: int) -> dict[str, float]:
         attributes = self._study._storage.get_trial(self._storage_id(number)).user_attrs
@@ -277,6 +366,14 @@ class StudySearch(Searcher):  # type: ignore[misc]
         return {}
 
 
+def _trained_phases(study: optuna.Study) -> Iterator[str]:
+    for trial in study.get_trials(deepcopy=False):
+        if AXIS in trial.user_attrs and is_own(trial):
+            axis = Axis(*trial.user_attrs[AXIS])
+            if max(trial.intermediate_values, default=0) >= axis.supervised_epochs * axis.steps_per_epoch:
+                yield axis.phase_one
+
+
 class PruningScheduler(FIFOScheduler):  # type: ignore[misc]
     """Stops trials where a pruner says so.
 
@@ -292,6 +389,8 @@ class PruningScheduler(FIFOScheduler):  # type: ignore[misc]
         """Judge a validation."""
         if self._pruner is None or "score" not in result or result.get("finished"):
             return str(TrialScheduler.CONTINUE)
+        if not math.isfinite(result["score"]):
+            return str(TrialScheduler.CONTINUE)  # it would stay in a rung and count among those that arrived there
         axis = Axis(*trial.config["axis"])
         goes_on = self._pruner.judge(
             trial.config["number"], axis.phase_one, axis.place(result["epoch"]), result["score"]
@@ -307,7 +406,7 @@ def replay(pruner: Pruner, trials: list[FrozenTrial]) -> None:
         trials: of the study.
     """
     for trial in trials:
-        if AXIS not in trial.user_attrs or TAKEN_OVER in trial.user_attrs:
+        if AXIS not in trial.user_attrs or not is_own(trial):
             continue
         axis = Axis(*trial.user_attrs[AXIS])
         for steps, score in sorted(trial.intermediate_values.items()):

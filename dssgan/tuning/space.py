@@ -1,6 +1,7 @@
 """Search spaces: Python files with `space(trial)`, Optuna's define-by-run."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from dssgan.tuning.storage import DATABASE_ERRORS
 
 # Draws that check a space before a sweep begins: enough to meet every branch of a few categorical choices.
 NUM_CHECKS = 20
+MAX_CHECKS = 1000  # draws, where the space forbids some
+# settings that say what a score is of
+_COMPARED_BY = ("monitor", "validation_seconds", "score_rate")
 
 
 @dataclass(frozen=True)
@@ -82,10 +86,11 @@ class SearchSpace:
 
         Raises:
             ConfigError: the space fails.
+            optuna.TrialPruned: the space forbids what was drawn.
         """
         try:
             constants = self(trial)
-        except (ConfigError, *DATABASE_ERRORS):
+        except (ConfigError, optuna.TrialPruned, *DATABASE_ERRORS):
             raise
         except Exception as error:
             raise ConfigError(f"{self.name}: space(trial) failed: {type(error).__name__}: {error}") from error
@@ -106,16 +111,47 @@ class SearchSpace:
         """
         verbosity = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
         configs = []
-        for _ in range(NUM_CHECKS):
-            drawn = self.draw(study.ask())
+        for drawn in self.samples():
             try:
                 configs.append(make_config(combine(settings, drawn)))
             except ConfigError as error:
                 raise ConfigError(f"{self.name}: {error}") from error
         optuna.logging.set_verbosity(verbosity)
+        for key in _COMPARED_BY:
+            if len(values := {getattr(config.phase_one, key) for config in configs}) > 1:
+                raise ConfigError(
+                    f"{self.name}: draws {key} ({', '.join(sorted(map(str, values)))}), so that trials would be ranked "
+                    "by different measures; give all trials the same"
+                )
+        rates = {config.build_separator().sample_rate for config in configs if config.phase_one.score_rate is None}
+        if len(rates) > 1:
+            raise ConfigError(
+                f"{self.name}: draws separators of {', '.join(map(str, sorted(rates)))} Hz, whose scores would be of "
+                f"different bands; add score_rate={max(rates)}"
+            )
         return configs
+
+    def samples(self) -> Iterator[dict[str, Any]]:
+        """Draw some trials at random, those apart that the space forbids.
+
+        Yields:
+            Settings by dotted key.
+
+        Raises:
+            ConfigError: the space fails, or forbids every one of them.
+        """
+        study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+        num_drawn = 0
+        for _ in range(MAX_CHECKS):
+            trial = study.ask()
+            with suppress(optuna.TrialPruned):
+                yield self.draw(trial)
+                num_drawn += 1
+            if num_drawn == NUM_CHECKS:
+                return
+        if num_drawn == 0:
+            raise ConfigError(f"{self.name}: raises TrialPruned for each of {MAX_CHECKS} draws; allow some settings")
 
 
 def shipped_spaces() -> dict[str, Path]:

@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 
 from dssgan.training.distributed import Workers
 from dssgan.training.store import Store
-from dssgan.tuning.attributes import AXIS, PLACE, PROGRESS, SETTINGS, TAKEN_OVER
+from dssgan.tuning.attributes import AXIS, PLACE, PROGRESS, SETTINGS, is_own
 from dssgan.tuning.record import read_record, recorded_study
 from dssgan.tuning.results import SweepResult, read_trials
 from dssgan.tuning.search import Axis
@@ -93,7 +93,7 @@ def read_status(store: Store, study_url: str | None = None) -> Status:
     """
     record = read_record(store)
     study = recorded_study(store, record, study_url)
-    trials = [trial for trial in study.get_trials(deepcopy=False) if TAKEN_OVER not in trial.user_attrs]
+    trials = [trial for trial in study.get_trials(deepcopy=False) if is_own(trial)]
     settings = {trial.number: trial.user_attrs[SETTINGS] for trial in trials if SETTINGS in trial.user_attrs}
     running = tuple(_running(trial) for trial in trials if trial.state == TrialState.RUNNING)
     num_trials = int(record["options"]["num_trials"])

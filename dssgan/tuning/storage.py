@@ -9,6 +9,7 @@ import optuna
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from dssgan.errors import ConfigError, WriteError
@@ -76,8 +77,16 @@ def _refuse_password(url: str) -> None:
 
 
 def default_url(folder: Path) -> str:
-    """Give the URL of a sweep's own SQLite file."""
-    return f"sqlite:///{(folder / 'study.db').resolve()}"
+    """Return the URL of a sweep's own SQLite file."""
+    return sqlite_url(folder / "study.db")
+
+
+def sqlite_url(path: Path) -> str:
+    """Return the URL of a SQLite file, whatever its name.
+
+    A URL ends its path at "?" and reads "%" as the beginning of a code, and Optuna fills in what stands between braces.
+    """
+    return str(URL.create("sqlite", database=str(path.resolve())).render_as_string())
 
 
 def load_study(name: str, storage: BaseStorage) -> optuna.Study:

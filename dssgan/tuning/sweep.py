@@ -13,6 +13,7 @@ from typing import Any
 import optuna
 import ray
 import ray.tune
+from optuna.trial import TrialState
 
 from dssgan.data.dataset import Dataset
 from dssgan.data.guard import guarded
@@ -26,6 +27,7 @@ from dssgan.patience import Patience
 from dssgan.training.phases import train
 from dssgan.training.settings import make_config
 from dssgan.training.store import FolderStore, Store
+from dssgan.tuning.attributes import TAKEN_OVER
 from dssgan.tuning.bucket import open_store, require_writable
 from dssgan.tuning.claims import ClaimsKeeper
 from dssgan.tuning.events import Listener, Stop, Watch
@@ -102,14 +104,9 @@ def run_sweep(
     dataset = guarded(dataset)
     patience = Patience(options.patience)
     store = open_store(place, patience)
-    record = store.read_text(RECORD)
-    if resume and record is None:
-        raise ConfigError(f"{store}: holds no sweep to resume; start it without --resume")
-    if not resume and record is not None:
-        raise ConfigError(f"{store}: holds a sweep already; add --resume to go on, or choose another --name")
-    begun: dict[str, Any] | None = None if record is None else json.loads(record)
+    begun = _read_begun(store, say, resume=resume)
     if begun is not None:
-        require_same(store, begun, space, dataset, settings, options)
+        require_same(store, begun, space, dataset, settings, options, say)
         settings = begun["settings"]
         before = begun["options"]["num_trials"]
         if options.num_trials is not None and options.num_trials < before:
@@ -125,6 +122,8 @@ def run_sweep(
     # a Ray with Train in its trials needs the dashboard's State API to free what a stopped trial held
     local = {"object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": options.workers_per_trial > 1}
     with _alone_with(store, say) as taken_over, ray_running(address, **local):
+        if begun is None and store.read_text(RECORD) is not None:
+            raise ConfigError(f"{store}: another process has begun this sweep meanwhile; add --resume to go on with it")
         capacity = Capacity.of_cluster()
         workers = choose_workers(
             capacity, num=options.workers_per_trial, cpus=options.cpus_per_worker, gpus=options.gpus_per_worker
@@ -145,10 +144,11 @@ def run_sweep(
             for earlier in warm_start:
                 say(f"learning from {take_over_trials(study, earlier, space)} trials of {earlier.study_name}")
             write_record(store, space, dataset, settings, options, workers, name, data_path, study_url)
+        concurrent = options.max_concurrent or choose_max_concurrent(capacity, workers)
         search = StudySearch(
             study, space, settings=settings, data_fingerprint=dataset.fingerprint, num_processes=workers.num,
             num_trials=options.num_trials or 0, sampler=options.sampler, seed=options.seed, also=options.also,
-            patience=patience, say=say,
+            num_ahead=concurrent if options.share_phase_one else 0, patience=patience, say=say,
             after_write=(lambda: None) if study_url else (lambda: store.publish(STUDY)),
         )  # fmt: skip
         claims = None
@@ -160,7 +160,6 @@ def run_sweep(
             store, learnt, measured, workers, claims, "speed" in options.also,
             Limits(options.min_speed, options.max_parameters), train, bring,
         )  # fmt: skip
-        concurrent = options.max_concurrent or choose_max_concurrent(capacity, workers)
         with (
             Stop(options.max_hours, search, taken_over, waiting) as stop, ray_watched(stop.lose_ray),
             tempfile.TemporaryDirectory(prefix="dssgan-tune-") as scratch,
@@ -180,6 +179,25 @@ def run_sweep(
     if stop.pressed:
         raise KeyboardInterrupt
     return result
+
+
+def _read_begun(store: Store, say: Callable[[str], None], *, resume: bool) -> dict[str, Any] | None:
+    """Read what a sweep that goes on was begun with; None for a new one.
+
+    Raises:
+        ConfigError: there is none to resume, or there is one already.
+    """
+    record = store.read_text(RECORD)
+    if resume and record is None:
+        if store.local(".").exists():
+            with _alone_with(store, say):  # who holds it has just begun, and has written no record yet
+                record = store.read_text(RECORD)
+        if record is None:
+            raise ConfigError(f"{store}: holds no sweep to resume; start it without --resume")
+    if not resume and record is not None:
+        raise ConfigError(f"{store}: holds a sweep already; add --resume to go on, or choose another --name")
+    begun: dict[str, Any] | None = None if record is None else json.loads(record)
+    return begun
 
 
 def read_sweep(place: str | Path, name: str, study_url: str | None = None) -> SweepResult:
@@ -207,8 +225,10 @@ def _open_study(
     if resume:
         return find_study(store, name, study_url)
     store.local(".").mkdir(parents=True, exist_ok=True)
+    storage = open_storage(study_url or default_url(store.local(".")))
+    _delete_unbegun(name, storage)
     study = optuna.create_study(
-        storage=open_storage(study_url or default_url(store.local("."))), study_name=name, load_if_exists=True,
+        storage=storage, study_name=name, load_if_exists=True,
         directions=["maximize", *(FURTHER_OBJECTIVES[name].direction for name in options.also)],
     )  # fmt: skip
     if study.get_trials(deepcopy=False):
@@ -219,6 +239,15 @@ def _open_study(
         title = score.title if score.sign > 0 else f"minus {score.title}"
         study.set_metric_names([title, *(FURTHER_OBJECTIVES[name].title for name in options.also)])
     return study
+
+
+def _delete_unbegun(name: str, storage: optuna.storages.BaseStorage) -> None:
+    """Delete a study in which no trial has begun: a start was cut short before it had written its record."""
+    if name not in optuna.get_all_study_names(storage):
+        return
+    trials = optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False)
+    if all(TAKEN_OVER in trial.user_attrs or trial.state == TrialState.WAITING for trial in trials):
+        optuna.delete_study(study_name=name, storage=storage)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import torch
 from dssgan.data.dataset import Bring, Dataset, where_it_is
 from dssgan.errors import DssganError, TrainingInterruptedError, WriteError
 from dssgan.training.checkpoint import find_position
-from dssgan.training.config import TrainConfig
+from dssgan.training.config import TrainConfig, phase_one_key
 from dssgan.training.distributed import Workers, train_distributed
 from dssgan.training.notice import Notice
 from dssgan.training.phases import TrainingResult, train
@@ -102,11 +102,11 @@ def run_trial(trial: dict[str, Any], *, plan: TrialPlan) -> None:
             if missed is not None:
                 ray.tune.report({"left_out": missed})
                 return
-        shared = None
+        claims = None
         if plan.claims is not None:
-            shared = SharedPhases(plan.store, TrialClaims(plan.claims, trial["number"]))
+            claims = TrialClaims(plan.claims, trial["number"], outlives_errors=plan.workers.num > 1)
         run = _in_one_process if plan.workers.num == 1 else _in_several
-        outcome = run(config, name, plan, shared)
+        outcome = run(config, name, plan, claims)
     except TrainingInterruptedError:
         os._exit(128 + signal.SIGTERM)
     except WriteError as error:
@@ -128,7 +128,11 @@ def _describe_place(workers: Workers) -> str:
     return f"{socket.gethostname()}, {needed}" + (f" (GPU {', '.join(devices)})" if devices else "")
 
 
-def _in_one_process(config: TrainConfig, name: str, plan: TrialPlan, shared: SharedPhases | None) -> TrainingResult:
+def _shared_phases(plan: TrialPlan, claims: TrialClaims | None) -> SharedPhases | None:
+    return None if claims is None else SharedPhases(plan.store, claims)
+
+
+def _in_one_process(config: TrainConfig, name: str, plan: TrialPlan, claims: TrialClaims | None) -> TrainingResult:
     torch.set_num_threads(plan.workers.cpus)
     plan.store.fetch(name)
     folder = plan.store.local(name)
@@ -145,8 +149,9 @@ def _in_one_process(config: TrainConfig, name: str, plan: TrialPlan, shared: Sha
             ray.tune.report(position.history[-1])  # the report may have been lost with the process
         dataset = plan.bring(plan.dataset)
         outcome = plan.train(
-            config, dataset, folder, report=report, resume_from=resume_from, shared_phases=shared, notice=_TOLD
-        )
+            config, dataset, folder, report=report, resume_from=resume_from,
+            shared_phases=_shared_phases(plan, claims), notice=_TOLD,
+        )  # fmt: skip
         plan.store.publish(name)
     except TrainingInterruptedError:
         plan.store.publish(name)
@@ -156,10 +161,23 @@ def _in_one_process(config: TrainConfig, name: str, plan: TrialPlan, shared: Sha
     return outcome
 
 
-def _in_several(config: TrainConfig, name: str, plan: TrialPlan, shared: SharedPhases | None) -> TrainingResult:
+def _in_several(config: TrainConfig, name: str, plan: TrialPlan, claims: TrialClaims | None) -> TrainingResult:
     from ray.tune.integration.ray_train import TuneReportCallback
 
+    if claims is not None and not _is_past_phase_one(plan.store, name):
+        # here, where no machine is held: later the other processes would wait in a collective, which has a limit
+        claims.take(phase_one_key(config, plan.dataset.fingerprint, plan.workers.num))
     return train_distributed(
         config, plan.dataset, plan.store, name,
-        workers=plan.workers, callbacks=[TuneReportCallback()], shared_phases=shared, bring=plan.bring, waits=True,
+        workers=plan.workers, callbacks=[TuneReportCallback()], shared_phases=_shared_phases(plan, claims),
+        bring=plan.bring, waits=True,
     )  # fmt: skip
+
+
+def _is_past_phase_one(store: Store, name: str) -> bool:
+    store.fetch(name)
+    try:
+        position = find_position(store.local(name))
+        return position is not None and position.phase == 2
+    finally:
+        store.forget(name)

@@ -1,5 +1,7 @@
 """Let a sweep learn from an earlier one."""
 
+from contextlib import suppress
+
 import optuna
 from optuna.distributions import BaseDistribution, check_distribution_compatibility
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -51,7 +53,8 @@ def _distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
     known: dict[str, BaseDistribution] = {}
     for _ in range(NUM_CHECKS):
         trial = study.ask()
-        space.draw(trial)
+        with suppress(optuna.TrialPruned):
+            space.draw(trial)
         known |= trial.distributions
     return known
 

@@ -1,5 +1,6 @@
 """From bundles to an ensemble's file."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,6 +55,15 @@ def test_scores_are_those_of_separate(bundles: list[Path], bundled: Dataset, tmp
     assert done == [(number, 2 * songs) for number in range(1, 2 * songs + 1)]
     plain = build_ensemble(bundles, bundled, tmp_path / "plain.yaml", plain=True)
     assert plain.fitted == plain.average == pytest.approx(score(plain.path, bundled), abs=1e-4)
+
+
+def test_separators_with_the_same_weights_are_one_candidate(
+    bundles: list[Path], bundled: Dataset, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(bundles[0], tmp_path / "copy"))
+    built = build_ensemble([bundles[0], copy, bundles[1]], bundled, tmp_path / "mine.yaml", plain=True)
+    assert set(built.candidates) == {str(bundles[0]), str(bundles[1])}
+    assert len(set(built.members.values())) == len(built.members)
 
 
 def test_a_second_choice_separates_nothing_again(

@@ -86,6 +86,29 @@ def test_a_file_that_holds_no_settings(tmp_path: Path, text: str) -> None:
         read_config(tmp_path / "missing.yaml")
 
 
+def test_phase_one_key_knows_what_rounds_and_what_plays(monkeypatch: pytest.MonkeyPatch) -> None:
+    fixed, auto = make_config({"precision": "float32"}), make_config({"device": "cpu"})
+    same = phase_one_key(fixed, "data")
+    keys = set()
+    for supported in (False, True):
+        monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda supported=supported: supported)
+        monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: False)
+        keys.add(phase_one_key(auto, "data"))
+        assert phase_one_key(fixed, "data") == same
+    assert len(keys) == 2
+    assert phase_one_key(make_config({"device": "cuda", "precision": "auto"}), "data")  # this machine may have none
+    synthetic = make_config({"precision": "float32", "synthetic": 0.5})
+    keys = set()
+    for fingerprint in ("one", "other"):
+        monkeypatch.setattr(
+            "dssgan.synthesis.stream.instruments_fingerprint", lambda fingerprint=fingerprint: fingerprint
+        )
+        keys.add(phase_one_key(synthetic, "data"))
+    assert len(keys) == 2
+    monkeypatch.setattr("torch.__version__", "9.9")
+    assert phase_one_key(fixed, "data") != same
+
+
 def test_phase_one_key_ignores_what_acts_in_phase_two_alone() -> None:
     def key(**changes: object) -> str:
         return phase_one_key(make_config(changes), "data")

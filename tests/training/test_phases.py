@@ -335,6 +335,49 @@ def test_a_bundle_is_trained_on(tmp_path: Path, bundled: Dataset) -> None:
         config(start_from=str(tmp_path / "nowhere"))
 
 
+def test_a_fine_tuning_gives_nothing_worse_than_what_it_started_from(tmp_path: Path, bundled: Dataset) -> None:
+    run(tmp_path / "first", bundled, config(supervised_epochs=1, adversarial_epochs=0))
+    bundle = tmp_path / "first" / "bundle"
+    # a rate at which every epoch makes it worse
+    changes = {"learning_rate": 0.1, "ema_decay": 0.0, "start_from": str(bundle), "adversarial_epochs": 0}
+    settings = make_config({key: value for key, value in SETTINGS.items() if key != "separator"}, changes)
+    outcome, reports = run(tmp_path / "second", bundled, settings)
+    assert outcome is not None
+    assert [metrics["epoch"] for metrics in reports] == [0, 1, 2]
+    assert reports[0]["score"] == outcome.score > max(metrics["score"] for metrics in reports[1:])
+    before, after = load_bundle(bundle).state_dict(), load_bundle(outcome.bundle).state_dict()
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+    assert json.loads((outcome.bundle / "model.json").read_text())["validation"]["epoch"] == 0
+    # one that is interrupted does not begin anew
+    run(tmp_path / "parts", bundled, settings, stop_at=1)
+    _, rest = run(tmp_path / "parts", bundled, settings, resume=True)
+    assert [metrics["epoch"] for metrics in rest] == [2]
+
+
+def test_a_learning_rate_that_rises_on_resume_is_named(
+    tmp_path: Path, bundled: Dataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    short, longer = (config(schedule="cosine", supervised_epochs=epochs, adversarial_epochs=0) for epochs in (1, 4))
+    run(tmp_path, bundled, short)
+    run(tmp_path, bundled, longer, stop_at=2, resume=True)
+    assert (
+        "with more epochs the cosine schedule goes on at a learning rate of 0.0026, where it had fallen to"
+        in caplog.text
+    )
+    caplog.clear()
+    run(tmp_path, bundled, longer, resume=True)
+    assert "learning rate" not in caplog.text
+
+
+def test_another_precision_on_resume_is_named(
+    tmp_path: Path, bundled: Dataset, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tmp_path, bundled, config(), stop_at=1)
+    monkeypatch.setattr(torch, "__version__", "9.9")
+    run(tmp_path, bundled, config(), resume=True)
+    assert "and goes on with 9.9: weights differ from those of one machine" in caplog.text
+
+
 def test_a_bundle_of_an_earlier_version_is_trained_on(tmp_path: Path) -> None:
     bundle = shutil.copytree(SHIPPED, tmp_path / "bundle")
     description = json.loads((bundle / "model.json").read_text())

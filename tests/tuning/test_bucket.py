@@ -136,7 +136,7 @@ def test_a_sweep_lives_in_a_bucket(place: str, bundled: Dataset, monkeypatch: py
     assert [trial.state for trial in trials] == ["complete"] * 2
     assert trials[0] == first
     candidates = find_candidates(sweep, 20)
-    assert len(candidates) == 2
+    assert 1 <= len(candidates) <= 2  # one where phase two improved neither, so that both have phase one's weights
     assert all(load_bundle(candidate).sources == bundled.sources for candidate in candidates)
     # its finalists are trained there, too, from the same songs
     done = CliRunner().invoke(finalists, ["mine", "-o", place, "--top", "1", "--seeds", "3"])

@@ -20,8 +20,8 @@ from dssgan.tuning.trial import trial_name
 TINY = {"num_initial_filters": 2, "num_layers": 2, "n_fft": 512, "hop_samples": 256}
 
 
-def bundle(folder: Path) -> Path:
-    torch.manual_seed(0)
+def bundle(folder: Path, seed: int = 0) -> Path:
+    torch.manual_seed(seed)
     save_bundle(folder, "unet", build_separator("unet", TINY), metadata={})
     return folder
 
@@ -37,7 +37,7 @@ def sweep(folder: Path, *trials: tuple[TrialState, float | None]) -> Path:
             distributions={"alpha": FloatDistribution(0, 1)},
             user_attrs={} if score is None else {PROGRESS: {"best_score": score}},
         ))  # fmt: skip
-        bundle(folder / trial_name(number) / "bundle")
+        bundle(folder / trial_name(number) / "bundle", number)
     (folder / "sweep.json").write_text(json.dumps({"study": "a name of its own", "study_url": None}))
     return folder
 
@@ -56,6 +56,13 @@ def test_a_trial_whose_bundle_is_gone_leaves_its_place_to_the_next(tmp_path: Pat
     folder = sweep(tmp_path / "first", (TrialState.COMPLETE, 1.0), (TrialState.COMPLETE, 2.0))
     (folder / trial_name(1) / "bundle" / "model.json").unlink()
     assert find_candidates(str(folder), 1) == [folder / trial_name(0) / "bundle"]
+
+
+def test_trials_with_the_same_weights_are_one_candidate(tmp_path: Path) -> None:
+    folder = sweep(tmp_path / "first", *[(TrialState.COMPLETE, float(number)) for number in range(4)])
+    bundle(folder / trial_name(2) / "bundle", 3)  # phase two improved neither 2 nor 3
+    found = find_candidates(str(folder), 3)
+    assert found == [folder / trial_name(number) / "bundle" for number in (3, 1, 0)]
 
 
 def test_bundles_and_trainings_are_their_own_candidates(tmp_path: Path) -> None:

@@ -45,6 +45,16 @@ def test_a_space_survives_pickling() -> None:
         ("def space(trial): trial.suggest_float('separator.num_layerz', 0, 1)", "did you mean num_layers"),
         ("def space(trial): return 1 / 0", "ZeroDivisionError"),
         ("def space(): return {}", "TypeError"),
+        (
+            "def space(trial): trial.suggest_categorical('monitor', ['usdr', 'si_sar'])",
+            r"draws monitor \(si_sar, usdr\)",
+        ),
+        ("def space(trial): trial.suggest_int('validation_seconds', 10, 20)", "draws validation_seconds"),
+        (
+            "def space(trial): trial.suggest_categorical('separator.sample_rate', [22050, 44100])",
+            "separators of 22050, 44100 Hz, .* add score_rate=44100",
+        ),
+        ("import optuna\ndef space(trial): raise optuna.TrialPruned", "raises TrialPruned for each of 1000 draws"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str) -> None:
@@ -66,3 +76,21 @@ def test_combine_lays_given_settings_over_drawn_ones() -> None:
     drawn = {"separator.name": "unet", "separator.num_layers": 3, "alpha": 0.1}
     separator = {"name": "unet", "num_layers": 3}
     assert combine({"alpha": 0.5}, drawn) == {"phase_two": {"alpha": 0.5}, "phase_one": {"separator": separator}}
+
+
+def test_settings_for_all_trials_decide_what_is_compared() -> None:
+    rates = SearchSpace("s.py", "def space(trial): trial.suggest_categorical('separator.sample_rate', [22050, 44100])")
+    assert {config.phase_one.score_rate for config in rates.check({"score_rate": 44100})} == {44100}
+    monitors = SearchSpace("s.py", "def space(trial): trial.suggest_categorical('monitor', ['usdr', 'si_sar'])")
+    assert {config.phase_one.monitor for config in monitors.check({"monitor": "usdr"})} == {"usdr"}
+
+
+def test_draws_that_the_space_forbids_are_passed_over() -> None:
+    space = SearchSpace(
+        "s.py",
+        "import optuna\ndef space(trial):\n"
+        "    if trial.suggest_float('alpha', 0, 1) > 0.2:\n        raise optuna.TrialPruned\n",
+    )
+    configs = space.check({})
+    assert len(configs) == 20
+    assert max(config.phase_two.alpha for config in configs) <= 0.2
