@@ -1,10 +1,13 @@
 """Files and folders that appear whole or not at all."""
 
+import hashlib
 import os
+import re
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dssgan.errors import WriteError
@@ -28,6 +31,67 @@ def _open_up(path: Path, mode: int) -> None:
     path.chmod(mode & ~umask)
 
 
+def make_folder(parent: Path, name: str = "dssgan") -> Path:
+    """Make a hidden folder for what is half done; what dead processes left beside it is removed.
+
+    Args:
+        parent: where it is made.
+        name: begins its name.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    remove_abandoned(parent)
+    return Path(tempfile.mkdtemp(dir=parent, prefix=_prefix(name)))
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove temporary files and folders of processes of this machine that have ended without doing so, by kill -9.
+
+    A folder is looked through once by each process. Those of other machines, which may be at work, stay.
+    """
+    key = os.getpid(), folder.absolute()
+    if key in _looked_through:
+        return
+    _looked_through.add(key)
+    with suppress(OSError):
+        for entry in os.scandir(folder):
+            owner = _OWNER.fullmatch(entry.name)
+            if owner is None or owner["machine"] != _machine() or _is_alive(int(owner["process"])):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, ignore_errors=True)
+            else:
+                with suppress(OSError):
+                    Path(entry.path).unlink()
+
+
+# .NAME~MACHINE.PROCESS-RANDOM
+_OWNER = re.compile(r"\..*~(?P<machine>[0-9a-f]{8})\.(?P<process>\d+)-.*", re.DOTALL)
+_looked_through: set[tuple[int, Path]] = set()
+
+
+def _prefix(name: str) -> str:
+    short = name.encode(errors="surrogateescape")[:40].decode(errors="ignore")
+    return f".{short}~{_machine()}.{os.getpid()}-"
+
+
+def _machine() -> str:
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+
+
+def _is_alive(process: int) -> bool:
+    if os.name != "posix":
+        return True  # there a signal would end it
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Write a file under a temporary name and give it its own name only when it is complete.
@@ -45,8 +109,9 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     _make_parent(path)
+    remove_abandoned(path.parent)
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:40]}-", suffix=path.suffix)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=_prefix(path.stem), suffix=path.suffix)
     except OSError as error:
         raise _cannot_write(path, error) from error
     os.close(handle)
@@ -77,7 +142,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     path = Path(path)
     _make_parent(path)
     try:
-        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name[:40]}-"))
+        temporary = make_folder(path.parent, path.name)
     except OSError as error:
         raise _cannot_write(path, error) from error
     old = temporary.with_name(temporary.name + ".old")

@@ -4,7 +4,6 @@ Every message names the thing at fault and says what to do about it; the command
 with code 2. Anything else that is raised is a fault of dssgan itself.
 """
 
-import os
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -47,7 +46,7 @@ class RayEndedError(DssganError):
 
 def printable(thing: object) -> str:
     """Give text that any terminal takes, also of a name that is bytes in some old encoding."""
-    return os.fsencode(str(thing)).decode(errors="replace")
+    return str(thing).encode(errors="surrogateescape").decode(errors="replace")
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:

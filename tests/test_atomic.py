@@ -1,7 +1,10 @@
 """Files and folders appear whole or not at all."""
 
 import os
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -93,3 +96,28 @@ def test_an_error_leaves_the_old_folder(tmp_path: Path) -> None:
         fail_half_way()
     assert [entry.name for entry in path.iterdir()] == ["old"]
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_left_is_removed_and_what_lives_stays(tmp_path: Path) -> None:
+    script = (
+        "import os, signal\nfrom pathlib import Path\nfrom dssgan import atomic\n"
+        "(atomic.make_folder(Path('.'), 'song') / 'sums').write_text('large')\n"
+        "with atomic.replacing(Path('stem.wav')) as temporary:\n"
+        "    temporary.write_text('half')\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=False).returncode == -signal.SIGKILL
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert [name.partition("~")[0] for name in left] == [".song", ".stem"]
+    (foreign := tmp_path / left[0].replace(atomic._machine(), "00000000")).mkdir()  # of another machine
+    (tmp_path / ".hidden-file").touch()
+    with atomic.replacing(tmp_path / "other.wav") as mine:
+        assert {path.name for path in tmp_path.iterdir()} == {mine.name, foreign.name, ".hidden-file"}
+        mine.write_text("whole")
+    assert (tmp_path / "other.wav").read_text() == "whole"
+
+
+def test_a_name_of_any_length_and_script_can_be_written(tmp_path: Path) -> None:
+    path = tmp_path / ("☃" * 80 + ".wav")  # 244 bytes
+    with atomic.replacing(path) as temporary:
+        temporary.write_text("x")
+    assert path.read_text() == "x"

@@ -1,6 +1,7 @@
 """The command line: one command a file, each imported only when it is named."""
 
 import errno
+import io
 import os
 import sys
 
@@ -10,6 +11,7 @@ from dssgan import __version__
 from dssgan.cli.lazy import LazyGroup
 from dssgan.errors import DssganError, RayEndedError, TrainingInterruptedError, printable
 from dssgan.extras import explain_missing
+from dssgan.parallel.processes import exit_on_signals
 
 COMMANDS = ("demo", "data", "train", "sweep", "ensemble", "evaluate", "report", "separate", "live", "models", "export")
 # the extra that brings what a command needs beyond separation
@@ -38,6 +40,10 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line: one line and exit code 2 for whatever the user can correct."""
+    exit_on_signals()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a name that the terminal has no letters for ends no work
     try:
         cli(standalone_mode=False)
     except click.UsageError as error:

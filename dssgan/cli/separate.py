@@ -1,6 +1,5 @@
 """`dssgan separate`: music files into stems."""
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,6 +10,7 @@ import click
 
 from dssgan.cli.options import device_option, quiet_option
 from dssgan.errors import ConfigError, DssganError, printable
+from dssgan.plain_json import to_json
 
 if TYPE_CHECKING:
     from dssgan.cli.separate_batch import Outcome, Request
@@ -136,7 +136,7 @@ def command(
     keep_freed_memory()
     output = OutputSettings(
         suffix=f".{kind}", subtype="float32" if float32 else "pcm24" if int24 else None, codec=codec, kbps=kbps,
-        mp3_preset=mp3_preset, clip_mode=clip_mode, tags=not no_tags,
+        mp3_preset=mp3_preset, clip_mode=clip_mode, tags=not no_tags, replaces=overwrite or skip_existing,
         stems=None if stems is None else tuple(stems.split(",")),
         filename=filename or ("{track}.{ext}" if kind == "stem.mp4" else "{track}/{stem}.{ext}"),
     )  # fmt: skip
@@ -218,11 +218,11 @@ def _report(terminal: "Terminal", request: "Request", outcome: "Outcome", *, pri
     if isinstance(outcome, DssganError):
         terminal.error(f"dssgan: {printable(outcome)}")
         if prints_json:
-            click.echo(json.dumps({"track": str(request.track), "error": str(outcome)}))
+            click.echo(to_json({"track": str(request.track), "error": str(outcome)}))
         return True
     terminal.say(_summary(outcome, request.place))
     if prints_json:
-        click.echo(json.dumps(outcome.as_record()))
+        click.echo(to_json(outcome.as_record()))
     return False
 
 

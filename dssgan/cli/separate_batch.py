@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from dssgan.atomic import make_folder
 from dssgan.audio.files import probe, read
 from dssgan.errors import AudioError, ConfigError, DssganError
 from dssgan.inference.output import OutputSettings
@@ -85,8 +86,8 @@ def check_output(output: OutputSettings, folder: Path) -> None:
     tone = np.stack([0.25 * np.sin(2 * np.pi * 440 * seconds)] * 2).astype(np.float32)
     existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     try:
-        with tempfile.TemporaryDirectory(dir=existing, prefix=".dssgan-") as scratch:
-            target = Path(scratch) / f"trial{output.suffix}"
+        with _scratch_folder(existing) as scratch:
+            target = scratch / f"trial{output.suffix}"
             names = ("drums", "other")
             stems = np.stack([tone / 2, tone / 2]).astype(np.float32)
             paths = dict.fromkeys(names if output.in_one_file else names[:1], target)
@@ -100,6 +101,15 @@ def check_output(output: OutputSettings, folder: Path) -> None:
     rate = output.format.nearest_rate(_TRIAL_RATE)
     if abs(heard.shape[-1] - rate) > rate * 0.1 or np.abs(heard).max() < 0.05:
         raise AudioError(f"{output.suffix}: this machine reads back other sound than it wrote; choose another --format")
+
+
+@contextmanager
+def _scratch_folder(parent: Path) -> Iterator[Path]:
+    folder = make_folder(parent)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def separate_here(

@@ -82,6 +82,10 @@ def separate_on_cluster(
             if isinstance(outcome, DssganError):
                 yield request, outcome
                 continue
+            taken = next((path for path in request.paths.values() if path.exists()), None)
+            if taken is not None and not output.replaces:
+                yield request, AudioError(f"{taken}: appeared while this track was separated; nothing is replaced")
+                continue
             with ExitStack() as stack:  # all appear when all are there
                 for source, content in stems.items():
                     stack.enter_context(replacing(request.paths[source])).write_bytes(content)

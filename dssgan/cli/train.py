@@ -57,6 +57,7 @@ def command(
     from dssgan.data.guard import guarded
     from dssgan.errors import ConfigError, TrainingInterruptedError
     from dssgan.locks import alone_in
+    from dssgan.plain_json import to_json
     from dssgan.provenance import describe_run
     from dssgan.training.checkpoint import has_checkpoint, read_checkpoint
     from dssgan.training.notice import Notice
@@ -87,7 +88,7 @@ def command(
         record = {**recorded, "settings": record["settings"], "resumed": resumed}
     last_epoch, score = config.last_epoch, config.monitored
     with alone_in(output, "training"), terminal.progress("Training") as progress:
-        write_text(output / RECORD, to_json(record))
+        write_text(output / RECORD, to_json(record, indent=2) + "\n")
 
         def report(metrics: dict[str, float], _checkpoint: Path) -> None:
             progress.advance_to(metrics["epoch"], last_epoch)
@@ -168,10 +169,3 @@ def absolute(data: Path | None, recorded: dict[str, Any]) -> str | None:
     """Give the data set's place for a record; None for the bundled songs."""
     kept: str | None = recorded.get("data", {}).get("path")
     return kept if data is None else str(data.absolute())
-
-
-def to_json(record: dict[str, object]) -> str:
-    """Write a record for people to read."""
-    import json
-
-    return json.dumps(record, indent=2, ensure_ascii=False) + "\n"

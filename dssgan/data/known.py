@@ -17,7 +17,7 @@ from dssgan.parallel.processes import MapUnordered, map_in_processes
 from dssgan.user_cache import cache_folder
 
 _FORMAT = 1
-_WORTH_PROCESSES_SECONDS = 120.0  # of audio, under which starting processes takes longer than the work
+_WORTH_PROCESSES_SECONDS = 900.0  # of audio, under which starting processes takes longer than the work
 
 Progress = Callable[[int, int], None]
 

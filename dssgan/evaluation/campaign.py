@@ -1,6 +1,7 @@
 """A campaign: many methods on the same tracks, each pair scored on its own, in parallel with Ray or in this process."""
 
 import json
+import math
 import os
 import uuid
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -30,6 +31,7 @@ from dssgan.evaluation.oracles import OracleMethod
 from dssgan.metrics.bss_eval import VERSIONS, References
 from dssgan.metrics.catalogue import DEFAULT_METRICS, Song, find_metrics, score_song
 from dssgan.metrics.silence import without_noise
+from dssgan.plain_json import plain, to_json
 from dssgan.provenance import describe_run
 
 Audio = npt.NDArray[np.float32]
@@ -299,7 +301,7 @@ def run_campaign(
         methods={name: repr(method) for name, method in methods.items()}, mix=mix, bounds=bounds,
         data={"name": dataset_name, "tracks": {track.name: sorted(track.fingerprints) for track in tracks}},
     )  # fmt: skip
-    write_text(folder / RECORD, json.dumps(record, indent=2, ensure_ascii=False))
+    write_text(folder / RECORD, to_json(record, indent=2))
     report(len(results), len(units), "")
     # a few methods at a time, and of these track by track
     groups = {name: index // _OPEN_AT_ONCE for index, name in enumerate(methods)}
@@ -317,7 +319,7 @@ def run_campaign(
 
     texts = [(unit.method_name, unit.track.name, results[unit.path]) for unit in units]
     whole_track = [
-        (method, track, source, metric, float(score))
+        (method, track, source, metric, math.nan if score is None else float(score))
         for method, track, text in texts
         for metric, by_source in json.loads(text)[_RECORD][_WHOLE].items()
         for source, score in by_source.items()
@@ -416,7 +418,7 @@ def _score(unit: _ScoringJob) -> str:
         whole = score_song(song, unit.metrics)
     finally:
         torch.set_num_threads(num_threads)
-    store.scores[_RECORD] = {**unit.settings, _WHOLE: whole}
+    store.scores[_RECORD] = {**unit.settings, _WHOLE: plain(whole)}
     if unit.write_estimates:
         for source, estimate in zip(unit.sources, estimates, strict=True):
             path = unit.results / unit.method_name / "estimates" / unit.track.name / f"{source}.wav"

@@ -1,12 +1,12 @@
 """How often a test partition has been opened: every look at it makes its scores worth a little less."""
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from dssgan.data.dataset import Dataset
 from dssgan.errors import WriteError
+from dssgan.plain_json import to_json
 from dssgan.user_cache import cache_folder
 
 OPENINGS_FILE = "test_openings.jsonl"
@@ -26,14 +26,11 @@ def record_opening(dataset: Dataset, folder: Path | None, methods: Sequence[str]
     Raises:
         WriteError: the record cannot be written anywhere.
     """
-    line = json.dumps(
-        {
-            "time": datetime.now(UTC).isoformat(timespec="seconds"),
-            "tracks": sorted(track.name for track in dataset.test),
-            "methods": list(methods),
-        },
-        ensure_ascii=False,
-    )
+    line = to_json({
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "tracks": sorted(track.name for track in dataset.test),
+        "methods": list(methods),
+    })  # fmt: skip
     places = [cache_folder("test_openings") / dataset.fingerprint / OPENINGS_FILE]
     if folder is not None:
         places.insert(0, folder / OPENINGS_FILE)

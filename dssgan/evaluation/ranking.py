@@ -136,11 +136,12 @@ def verdict(scores: pd.DataFrame, target: str, metric: str = "usdr", leave_out: 
     chosen = scores[(scores["target"] == target) & (scores["metric"] == metric)]
     others = chosen[~chosen["method"].isin(list(leave_out))]
     chosen = chosen if others.empty else others
-    title = METRICS[metric].title if metric in METRICS else metric
+    title, unit = (METRICS[metric].title, METRICS[metric].unit) if metric in METRICS else (metric, "dB")
+    unit = f" {unit}" if unit else ""
     summary = summarise(chosen).set_index("method")
     order = summary["mean"].sort_values(ascending=not more_is_better(metric)).index
     best = summary.loc[order[0]]
-    text = f"{order[0]}: {target} {title} {best['mean']:.2f} dB over {_songs(best['num_tracks'])}"
+    text = f"{order[0]}: {target} {title} {best['mean']:.2f}{unit} over {_songs(best['num_tracks'])}"
     if np.isfinite(best["mean_low"]):
         text += f" (95 % interval {best['mean_low']:.2f} to {best['mean_high']:.2f})"
     if len(order) < 2:
@@ -148,7 +149,7 @@ def verdict(scores: pd.DataFrame, target: str, metric: str = "usdr", leave_out: 
     pair = compare_all(chosen[chosen["method"].isin(order[:2])]).iloc[0]
     sign = 1 if pair["method"] == order[0] else -1
     ends = sorted((sign * pair["low"], sign * pair["high"]))
-    text += f", {abs(pair['mean_difference']):.2f} dB better than {order[1]}"
+    text += f", {abs(pair['mean_difference']):.2f}{unit} better than {order[1]}"
     if not np.isfinite(ends).all():
         return f"{text}; one song cannot say whether by chance"
     by_chance = ends[0] <= 0 <= ends[1] or pair["wilcoxon_p"] > SIGNIFICANT

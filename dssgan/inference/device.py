@@ -1,8 +1,10 @@
 """Where a model runs, in which precision, and out of which memory."""
 
 import ctypes
+import os
 import sys
 from collections.abc import Callable
+from functools import partial
 
 import torch
 
@@ -61,6 +63,21 @@ def uses_bf16(precision: str, device: torch.device) -> bool:
     if device.type == "cpu":
         return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
     return False
+
+
+_forks_are_safe = False
+
+
+def make_forks_safe() -> None:
+    """Have processes that are forked from this one compute in one thread.
+
+    The threads that PyTorch computes in are not there after a fork, and the first computation would wait for them for
+    ever, as in a `multiprocessing.Pool` of Linux. A forked process that wants more calls `torch.set_num_threads`.
+    """
+    global _forks_are_safe
+    if not _forks_are_safe and hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
+    _forks_are_safe = True
 
 
 def keep_freed_memory() -> None:

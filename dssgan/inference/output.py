@@ -6,10 +6,11 @@ from pathlib import Path, PurePosixPath
 from string import Formatter
 
 from dssgan.audio.formats import STEM_MP4, Encoding
-from dssgan.errors import ConfigError, unknown
+from dssgan.errors import ConfigError, printable, unknown
 
 CLIP_MODES = ("rescale", "clamp", "none")
 _FIELDS = {"track", "stem", "ext"}
+_MAX_NAME_BYTES = 255  # of a file or folder, on nearly all file systems
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class OutputSettings(Encoding):
         clip_mode: what happens where a stem would clip: "rescale" turns all of them down by one gain, "clamp" cuts its
             peaks off, "none" refuses to write it. Floats never clip.
         tags: whether text tags and cover art carry over.
+        replaces: whether stems that are there already are replaced.
 
     Raises:
         ConfigError: a setting out of range, or settings that do not go together.
@@ -32,6 +34,7 @@ class OutputSettings(Encoding):
     filename: str | None = None
     clip_mode: str = "rescale"
     tags: bool = True
+    replaces: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -80,11 +83,18 @@ class OutputSettings(Encoding):
             A file for each stem that is written, in the sources' order; one and the same where it holds all.
 
         Raises:
-            ConfigError: a stem is chosen that there is not.
+            ConfigError: a stem is chosen that there is not, or a name is longer than file systems take.
         """
         for stem in self.stems or ():
             if stem not in sources:
                 raise ConfigError(unknown("stem", stem, sources))
         chosen = [source for source in sources if self.stems is None or source in self.stems]
         extension = self.suffix.removeprefix(".")
-        return {stem: folder / self._pattern.format(track=track, stem=stem, ext=extension) for stem in chosen}
+        paths = {stem: folder / self._pattern.format(track=track, stem=stem, ext=extension) for stem in chosen}
+        for part in dict.fromkeys(part for path in paths.values() for part in path.parts):
+            if len(part.encode(errors="surrogateescape")) > _MAX_NAME_BYTES:
+                raise ConfigError(
+                    f"{printable(track)}: a stem would have a name of more than {_MAX_NAME_BYTES} bytes "
+                    f"({printable(part[:40])}...); choose a shorter --filename"
+                )
+        return paths

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from dssgan.audio.files import Audio, probe, read_blocks
 from dssgan.audio.tags import read_tags
 from dssgan.errors import AudioError
-from dssgan.inference.device import choose_device
+from dssgan.inference.device import choose_device, make_forks_safe
 from dssgan.inference.engines import with_engine
 from dssgan.inference.live import LiveSeparator
 from dssgan.inference.output import OutputSettings
@@ -106,6 +107,7 @@ class Separator:
         self.settings = SeparationSettings(**settings)
         self.settings.in_samples(model)  # refused here, once, and not with every file
         where = choose_device(device)
+        make_forks_safe()
         self.model = model.to(where).eval()
         if self.settings.precision == "auto":
             precision = choose_precision(self.model, self.settings, where, fingerprint)
@@ -163,7 +165,7 @@ class Separator:
         """
         audio = _as_mix(mix, sample_rate)
         model = self.model if song is None else self.model.for_song(song)
-        estimates = separate_array(model, audio, sample_rate=sample_rate, settings=self.settings)
+        estimates = separate_array(model, audio, sample_rate=int(sample_rate), settings=self.settings)
         return {
             source: estimate.reshape(np.shape(mix)) for source, estimate in zip(self.sources, estimates, strict=True)
         }
@@ -191,7 +193,7 @@ class Separator:
             AudioError: the block is misshapen or holds a sample that is not finite.
             ModelError: the model's output holds a number that is not finite.
         """
-        return dict(zip(self.sources, self._live_separator().push(block), strict=True))
+        return dict(zip(self.sources, self._live_separator().push(_as_array(block)), strict=True))
 
     def end_stream(self) -> dict[str, Audio]:
         """Give what is still on its way, `latency_seconds` of it; the next block begins another stream."""
@@ -281,6 +283,13 @@ class Separator:
         )
 
 
+def _as_array(mix: Audio | torch.Tensor) -> NDArray[Any]:
+    if not isinstance(mix, torch.Tensor):
+        return np.asarray(mix)
+    # NumPy has no bfloat16
+    return (mix.detach().float() if mix.is_floating_point() else mix.detach()).cpu().numpy()
+
+
 def _as_mix(mix: Audio | torch.Tensor, sample_rate: int) -> Audio:
     """Turn what a user gives into audio, or say what is wrong with it.
 
@@ -294,14 +303,17 @@ def _as_mix(mix: Audio | torch.Tensor, sample_rate: int) -> Audio:
     Raises:
         AudioError: it is empty, misshapen, not of floats, or holds a sample that is not finite; or no such rate.
     """
-    audio = mix.detach().cpu().numpy() if isinstance(mix, torch.Tensor) else np.asarray(mix)
+    try:
+        audio = _as_array(mix)
+    except (TypeError, ValueError, RuntimeError) as error:  # a list of lists of different lengths, a sparse tensor
+        raise AudioError(f"mix of {type(mix).__name__}: is no array of floats (channels, samples) ({error})") from error
     if audio.ndim not in (1, 2) or audio.size == 0:
         raise AudioError(f"mix of shape {audio.shape}: give (channels, samples) with at least one sample")
     if audio.ndim == 2 and audio.shape[0] > _MAX_CHANNELS:
         raise AudioError(f"mix of shape {audio.shape}: the mix must be (channels, samples); transpose it")
     if not np.issubdtype(audio.dtype, np.floating):
         raise AudioError(f"mix of {audio.dtype}: give floats in [-1, 1]; divide 16-bit integers by 32768")
-    if sample_rate < 1:
+    if not isinstance(sample_rate, int | float | np.number) or not 1 <= sample_rate < np.inf or sample_rate % 1:
         raise AudioError(f"sample rate {sample_rate}: give the mix's samples per second, such as 44100")
     audio = np.atleast_2d(audio).astype(np.float32)
     finite = np.isfinite(audio).all(axis=0)

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from dssgan.atomic import make_folder
 from dssgan.audio.encoder import Encoder, open_writer
 from dssgan.audio.files import Audio
 from dssgan.audio.formats import Encoding
@@ -127,11 +127,44 @@ def write_stems(
                 write_tags(draft, tags)
             if output.in_one_file:
                 add_stem_box(draft, tuple(paths))
-        for draft in drafts.values():
-            path = finals[draft]
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft.replace(path)
+        _publish({draft: finals[draft] for draft in drafts.values()}, replaces=output.replaces)
     return WrittenStems(dict(paths), num_frames, peak, gain)
+
+
+def _publish(finals: Mapping[Path, Path], *, replaces: bool) -> None:
+    """Give files their names.
+
+    Args:
+        finals: name of each.
+        replaces: whether files of those names are replaced. Otherwise none of the files appears where one is taken,
+            even if another process has taken it in this moment.
+    """
+    published: list[Path] = []
+    for draft, path in finals.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if replaces:
+            draft.replace(path)
+            continue
+        try:
+            _give_new_name(draft, path)
+        except FileExistsError as error:
+            for other in published:
+                other.unlink(missing_ok=True)
+            raise AudioError(
+                f"{path}: appeared while this track was separated, perhaps from another process; nothing is replaced"
+            ) from error
+        published.append(path)
+
+
+def _give_new_name(draft: Path, path: Path) -> None:
+    try:
+        os.link(draft, path)  # unlike a renaming, it fails where the name is taken
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if path.exists():
+            raise FileExistsError(path) from None
+        draft.rename(path)
 
 
 def _top(bits: int) -> int:
@@ -214,7 +247,7 @@ def _workspace(targets: Iterable[Path], finals: Mapping[Path, Path]) -> Iterator
     work: Path | None = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(dir=folder, prefix=".dssgan-"))
+        work = make_folder(folder)
         yield work
     except DssganError as error:
         text = str(error)

@@ -16,6 +16,8 @@ from ray._private.ray_constants import DEBUG_AUTOSCALING_STATUS
 from ray._private.state import state
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from dssgan.plain_yaml import load_yaml
+
 Resources = dict[str, float]
 
 # what `ray up` leaves on a head; on Kubernetes, where the autoscaler is out of sight, a ConfigMap puts it there
@@ -153,7 +155,7 @@ def _read_growth() -> Growth:
     if not file:
         return Growth()
     try:
-        return parse_growth(yaml.safe_load(Path(file).expanduser().read_text(encoding="utf-8")))
+        return parse_growth(load_yaml(Path(file).expanduser().read_text(encoding="utf-8")))
     except (OSError, KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError):
         return Growth(is_known=False)
 

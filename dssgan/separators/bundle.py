@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 from dssgan.atomic import replacing_folder
 from dssgan.data.learnt_from import LearntFrom
 from dssgan.errors import ConfigError, ModelError, WriteError
+from dssgan.plain_json import to_json
 from dssgan.separators import build_separator
 from dssgan.separators.base import SeparatorModel
 
@@ -63,7 +64,7 @@ def save_bundle(
                 learnt_from.save(temporary)
         except SafetensorError as error:  # what safetensors makes of a full disk
             raise WriteError(f"{folder}: cannot be written; make space or choose another place") from error
-        (temporary / "model.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+        (temporary / "model.json").write_text(to_json(description, indent=2) + "\n", encoding="utf-8")
 
 
 def is_bundle(folder: Path) -> bool:

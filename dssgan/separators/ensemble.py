@@ -65,7 +65,7 @@ class Ensemble(SeparatorModel):
         self.separates_by_sound = all(member.separates_by_sound for member in members)
         self.edges_hz = edges_hz
         self.stft = STFT(N_FFT, HOP_SAMPLES)
-        self.register_buffer("band_of_bin", bands_of_bins(edges_hz, N_FFT, first.sample_rate), persistent=False)
+        self.register_buffer("band_of_bin", bands_of_bins(edges_hz, N_FFT, self.sample_rate), persistent=False)
         shape = (len(self.sources), len(members), len(edges_hz))
         if weights is None:
             weights = torch.full(shape, 1 / len(members))

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from dssgan.atomic import write_text
 from dssgan.data.learnt_from import LearntFrom
 from dssgan.errors import ConfigError, ModelError, unknown
+from dssgan.plain_yaml import load_yaml
 from dssgan.separators.base import SeparatorModel
 from dssgan.separators.bundle import is_bundle, load_bundle, read_description, weights_fingerprint
 from dssgan.separators.ensemble import Ensemble, Recipe
@@ -148,7 +149,7 @@ class StoredEnsemble(StoredModel):
         """See `StoredModel.load`."""
         path = self.file
         try:
-            recipe = Recipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+            recipe = Recipe.model_validate(load_yaml(path.read_text(encoding="utf-8")))
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "its content"
@@ -211,7 +212,7 @@ class StoredEnsemble(StoredModel):
             ModelError: it cannot be read, or holds no settings.
         """
         try:
-            content = yaml.safe_load(self.file.read_text(encoding="utf-8"))
+            content = load_yaml(self.file.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise ModelError(f"{self.file}: cannot be read as an ensemble ({error})") from error
         if not isinstance(content, dict):

@@ -16,6 +16,7 @@ from dssgan.data.dataset import Dataset, Track
 from dssgan.data.manifest import FILE_NAME, save_manifest
 from dssgan.errors import ConfigError, DssganError, unknown
 from dssgan.parallel.processes import MapUnordered
+from dssgan.plain_json import to_json
 from dssgan.synthesis import kits
 from dssgan.synthesis.compose import compose
 from dssgan.synthesis.genres import GENRES
@@ -116,7 +117,7 @@ def _write_song(folder: Path, order: _Order) -> tuple[int, Track, list[str]]:
                 waves["mix"] = recording.mix
             for name, audio in waves.items():
                 files.write(temporary / f"{name}.wav", audio, SAMPLE_RATE)
-            (temporary / _ABOUT).write_text(json.dumps(about, indent=1), encoding="utf-8")
+            (temporary / _ABOUT).write_text(to_json(about, indent=1), encoding="utf-8")
     mix, *sources = (
         AudioFile.of(path, with_fingerprint=True) if path.exists() else None
         for path in (target / f"{name}.wav" for name in ("mix", *SOURCES))

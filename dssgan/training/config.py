@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from typing import Any, Literal
 
 import torch
@@ -195,8 +196,9 @@ class TrainConfig(SettingsGroup):
         return self.phase_one.epochs + self.phase_two.epochs
 
     def as_settings(self) -> dict[str, Any]:
-        """Give every setting as plain values, nested by section."""
-        return self.model_dump(mode="json")
+        """Return every setting as plain values, nested by section; infinity is the word for it, which JSON can hold."""
+        settings: dict[str, Any] = _in_words(self.model_dump(mode="json"))
+        return settings
 
     def to_yaml(self) -> str:
         """Write every setting as a file that `read_config` reads, with its meaning beside it."""
@@ -243,10 +245,16 @@ SECTIONS: dict[str, type[SettingsGroup]] = {"phase_one": PhaseOne, "phase_two": 
 
 
 def _yaml_line(key: str, value: Any, section: type[SettingsGroup]) -> str:
-    # JSON is YAML on one line, but for infinity
-    text = f"{key}: {json.dumps(value).replace('Infinity', '.inf')}"
+    # JSON is YAML on one line
+    text = f"{key}: {json.dumps(value)}"
     meaning = section.model_fields[key].description
     return f"{text}  # {meaning}" if meaning else text
+
+
+def _in_words(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _in_words(each) for key, each in value.items()}
+    return str(value) if isinstance(value, float) and math.isinf(value) else value
 
 
 def resolved_precision(config: TrainConfig) -> str:

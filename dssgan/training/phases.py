@@ -19,7 +19,7 @@ from dssgan.data.dataset import Dataset
 from dssgan.data.guard import guarded
 from dssgan.data.learnt_from import LearntFrom
 from dssgan.errors import ConfigError, ModelError, TrainingInterruptedError
-from dssgan.inference.device import choose_device, keep_freed_memory
+from dssgan.inference.device import choose_device, keep_freed_memory, make_forks_safe
 from dssgan.separators import SeparatorModel
 from dssgan.separators.bundle import save_bundle
 from dssgan.separators.loading import learnt_from, load_model, origins
@@ -122,6 +122,7 @@ class _Training:
         one, two = self.phase_one, self.phase_two = config.phase_one, config.phase_two
         dataset = guarded(dataset)
         device = choose_device(config.device)
+        make_forks_safe()
         if device.type == "cpu":
             keep_freed_memory()
         self.arithmetic = {"precision": resolved_precision(config), "torch": str(torch.__version__)}
@@ -164,7 +165,7 @@ class _Training:
                 "rights": [asdict(rights) for rights in dataset.rights],
             },
             "parents": [data for parent in parents for data in origins(parent)],
-            "config": config.model_dump(mode="json"),
+            "config": config.as_settings(),
         }
         self.shared = shared_phases
         self.key = "" if shared_phases is None else phase_one_key(config, dataset.fingerprint, world.size)

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from dssgan.adversarial.critic_augment import CriticAugment
 from dssgan.data.augment import Augment
 from dssgan.errors import ConfigError, ModelError, unknown
+from dssgan.plain_yaml import load_yaml
 from dssgan.separators import SeparatorModel, build_separator
 from dssgan.separators.loading import locate
 from dssgan.training.config import SECTIONS, SelfBoost, SettingsGroup, TrainConfig
@@ -96,7 +97,7 @@ def number_or_yaml(text: str) -> Any:
         with suppress(ValueError):
             return float(text)
     try:
-        return yaml.safe_load(text)
+        return load_yaml(text)
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{text!r}: is not a value YAML can read") from error
 
@@ -238,7 +239,7 @@ def read_config(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        settings = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        settings = load_yaml(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: cannot be read as YAML ({str(error).splitlines()[0]})") from error
     if not isinstance(settings, dict):

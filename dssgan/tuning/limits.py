@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dssgan.inference.stream import separate_array
+from dssgan.plain_json import to_json
 from dssgan.separators import SeparatorModel
 from dssgan.training.config import TrainConfig
 from dssgan.training.store import Store
@@ -93,7 +94,7 @@ def measure(config: TrainConfig, store: Store, *, with_speed: bool) -> Size:
     size = Size(num_parameters, real_time_factor(separator) if with_speed else None)
     about = {"separator": config.phase_one.separator.model_dump(), "parameters": size.parameters,
              "real_time_factor": size.real_time_factor}  # fmt: skip
-    store.write_text(file, json.dumps(about, indent=2) + "\n")
+    store.write_text(file, to_json(about, indent=2) + "\n")
     return size
 
 

@@ -10,6 +10,7 @@ import optuna
 
 from dssgan.data.dataset import Dataset
 from dssgan.errors import ConfigError
+from dssgan.plain_json import to_json
 from dssgan.provenance import describe_run
 from dssgan.training.config import resolved_precision
 from dssgan.training.distributed import Workers
@@ -39,7 +40,7 @@ def write_record(
         data={"name": dataset.name, "fingerprint": dataset.fingerprint, "path": data_path}, study_url=study_url,
         precision=resolved_precision(make_config(settings)),
     )  # fmt: skip
-    store.write_text(RECORD, json.dumps(record, indent=2) + "\n")
+    store.write_text(RECORD, to_json(record, indent=2) + "\n")
 
 
 def read_record(store: Store) -> dict[str, Any]:

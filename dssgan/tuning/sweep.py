@@ -24,6 +24,7 @@ from dssgan.parallel.capacity import Capacity
 from dssgan.parallel.cluster import on_this_machine, ray_running
 from dssgan.parallel.watch import ray_watched
 from dssgan.patience import Patience
+from dssgan.plain_json import to_json
 from dssgan.training.phases import train
 from dssgan.training.settings import make_config
 from dssgan.training.store import FolderStore, Store
@@ -139,7 +140,7 @@ def run_sweep(
             replay(pruner, study.get_trials(deepcopy=False))
         if begun is not None and begun["options"]["num_trials"] != options.num_trials:
             begun["options"]["num_trials"] = options.num_trials
-            store.write_text(RECORD, json.dumps(begun, indent=2) + "\n")
+            store.write_text(RECORD, to_json(begun, indent=2) + "\n")
         if begun is None:
             for earlier in warm_start:
                 say(f"learning from {take_over_trials(study, earlier, space)} trials of {earlier.study_name}")

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -386,3 +388,41 @@ def test_a_truncated_file_is_separated_as_far_as_it_goes(run, song, tmp_path, su
     assert record["promised_seconds"] == pytest.approx(2.0, abs=0.1)
     assert 0.7 < record["seconds"] < 1.3
     assert soundfile.info(tmp_path / "out" / "cut" / "drums.wav").duration == record["seconds"]
+
+
+def test_sigterm_leaves_nothing_and_ends_as_the_signal_does(model, song, tmp_path):
+    write(song, np.tile(read(song), 60), 44100)
+    process = subprocess.Popen(
+        [f"{sys.prefix}/bin/dssgan", "separate", "-q", "-m", model, "-d", "cpu", song, "-o", tmp_path / "out"]
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("out/*/.*/running_sums")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.terminate()
+    assert process.wait(30) == 128 + signal.SIGTERM
+    assert [path.name for path in tmp_path.iterdir()] == [song.name]
+
+
+def test_a_second_process_does_not_replace_the_stems_of_the_first(run, song, tmp_path, monkeypatch):
+    monkeypatch.setattr("dssgan.cli.separate._keep_new", lambda requests, *_, **__: requests)  # both looked beforehand
+    assert run(song, "-o", tmp_path / "out")[0] == 0
+    before = (tmp_path / "out" / song.stem / "drums.wav").read_bytes()
+    code, _, errors = run(song, "-o", tmp_path / "out", "--polarity")
+    assert code == 2
+    assert "drums.wav: appeared while this track was separated" in " ".join(errors)
+    assert (tmp_path / "out" / song.stem / "drums.wav").read_bytes() == before
+
+
+def test_names_beyond_the_locale_end_no_batch(model, song, tmp_path):
+    strange = song.with_name("größe ☃.wav")
+    song.rename(strange)
+    ran = subprocess.run(
+        [f"{sys.prefix}/bin/dssgan", "separate", "-m", model, "-d", "cpu", tmp_path, "-o", tmp_path / "out"],
+        env=os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, capture_output=True,
+        check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert b"Traceback" not in ran.stderr
+    assert len(list(tmp_path.glob("out/*/drums.wav"))) == 1

@@ -114,6 +114,14 @@ def test_direction_of_every_metric() -> None:
     assert not more_is_better("attack_error")
 
 
+@pytest.mark.parametrize(("metric", "title"), [("onset_f1", "onset F1"), ("log_wmse", "logWMSE")])
+def test_a_verdict_has_the_metrics_own_unit(scores: pd.DataFrame, metric: str, title: str) -> None:
+    text = verdict(scores.assign(metric=metric), "drums", metric, leave_out=["poor"])
+    assert text.startswith(f"good: drums {title} 7.50 over 6 songs (95 % interval")
+    assert "0.75 better than fair" in text
+    assert "dB" not in text
+
+
 def test_verdict_says_by_how_much_and_whether_by_chance(scores: pd.DataFrame) -> None:
     better = verdict(scores, "drums", leave_out=["poor"])
     assert better.startswith("good: drums uSDR 7.50 dB over 6 songs (95 % interval")

@@ -54,3 +54,20 @@ def test_kept_memory_is_not_fetched_from_the_kernel_again():
 
     # twenty tensors of 64 MiB, 16384 pages each
     assert 2 * faults("keep_freed_memory()") < faults("")
+
+
+def test_a_forked_process_separates_too(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text("""
+import multiprocessing, numpy, torch
+from dssgan import Separator
+torch.set_num_threads(2)
+separator = Separator.load("fast", "cpu", precision="float32")
+mix = numpy.random.default_rng(0).normal(0, 0.1, (2, 44100)).astype(numpy.float32)
+before = separator.separate(mix, 44100)["drums"]
+def work(number):
+    return float(numpy.abs(separator.separate(mix, 44100)["drums"] - before).max())
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    assert max(pool.map(work, range(2))) < 1e-5
+""")
+    subprocess.run([sys.executable, script], check=True, timeout=60)

@@ -93,6 +93,9 @@ def test_shapes_and_kinds_of_array(separator, excerpt):
     as_tensor = separator.separate(torch.from_numpy(excerpt[:, :9000]), 44100)
     np.testing.assert_array_equal(as_array["drums"], as_tensor["drums"])
     assert as_array["other"].dtype == np.float32
+    for tensor in (torch.from_numpy(excerpt[:, :9000]).bfloat16(), torch.from_numpy(excerpt[:, :9000]).half()):
+        stems = separator.separate(tensor.requires_grad_(), 44100.0)
+        np.testing.assert_allclose(sum(stems.values()), tensor.detach().float().numpy(), atol=1e-6)
     assert (separator.sources, separator.sample_rate, separator.channels) == (("drums", "other"), 44100, 2)
 
 
@@ -105,6 +108,13 @@ def test_shapes_and_kinds_of_array(separator, excerpt):
         (np.zeros((2, 10), np.int16), 44100, "divide 16-bit integers by 32768"),
         (np.array([0, 0, np.nan]), 1000, r"not a finite number at 0\.002 s"),
         (np.zeros(10), 0, "sample rate 0"),
+        (np.zeros(10), "44100", "sample rate 44100"),
+        (np.zeros(10), None, "sample rate None"),
+        (np.zeros(10), 44100.5, "sample rate 44100.5"),
+        ([[0.1, 0.2], [0.1]], 44100, r"mix of list: is no array of floats \(channels, samples\)"),
+        (torch.zeros(2, 10).to_sparse(), 44100, "mix of Tensor: is no array of floats"),
+        ("song.wav", 44100, "at least one sample"),
+        (np.zeros((2, 10), complex), 44100, "mix of complex128: give floats"),
     ],
 )
 def test_arrays_that_are_no_mix(separator, mix, rate, message):

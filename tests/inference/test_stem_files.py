@@ -24,6 +24,34 @@ def write_stems(stream, folder: Path, sources: list[str], *, sample_rate: int, c
     return write_to(stream, paths, sources, sample_rate=sample_rate, channels=channels, output=settings)
 
 
+def test_stems_that_appear_meanwhile_are_not_replaced(tmp_path: Path) -> None:
+    mix = np.full((2, 1000), 0.5, np.float32)
+    estimates = np.stack([mix / 2, mix / 2])
+
+    def stream() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        yield mix, estimates
+        (tmp_path / "other.wav").write_text("another process's")
+
+    with pytest.raises(AudioError, match=r"other\.wav: appeared while this track was separated"):
+        write_stems(stream(), tmp_path, ["drums", "other"], sample_rate=8000, channels=2, replaces=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["other.wav"]
+    assert (tmp_path / "other.wav").read_text() == "another process's"
+    (tmp_path / "other.wav").unlink()
+    write_stems([(mix, estimates)], tmp_path, ["drums", "other"], sample_rate=8000, channels=2, replaces=False)
+    assert {path.name for path in tmp_path.iterdir()} == {"drums.wav", "other.wav"}
+    write_stems(stream(), tmp_path, ["drums", "other"], sample_rate=8000, channels=2)
+    assert soundfile.info(tmp_path / "other.wav").frames == 1000
+
+
+def test_a_name_that_is_too_long_is_refused_beforehand(tmp_path: Path) -> None:
+    settings = OutputSettings(filename="{track}-{stem}.{ext}")
+    assert settings.paths(tmp_path, "x" * 245, ["drums", "other"])
+    with pytest.raises(ConfigError, match=r"more than 255 bytes .*choose a shorter --filename"):
+        settings.paths(tmp_path, "x" * 246, ["drums", "other"])
+    with pytest.raises(ConfigError, match="more than 255 bytes"):
+        settings.paths(tmp_path, "☃" * 82, ["drums", "other"])
+
+
 def cut(mix: np.ndarray, estimates: np.ndarray, size: int = 700) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     for start in range(0, mix.shape[-1], size):
         yield mix[..., start : start + size], estimates[..., start : start + size]

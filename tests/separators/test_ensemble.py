@@ -12,8 +12,8 @@ from dssgan.audio.resample import resample
 from dssgan.errors import DssganError, ModelError
 from dssgan.inference.stream import separate_array
 from dssgan.separators import SeparatorModel, build_separator
-from dssgan.separators.bundle import save_bundle
-from dssgan.separators.ensemble import Ensemble, Recipe, save_recipe
+from dssgan.separators.bundle import load_bundle, save_bundle
+from dssgan.separators.ensemble import N_FFT, Ensemble, Recipe, in_step, save_recipe
 from dssgan.separators.loading import load_ensemble
 
 TINY = {"num_initial_filters": 2, "num_layers": 2, "n_fft": 512, "hop_samples": 256}
@@ -44,6 +44,28 @@ def test_people_read_the_members_first(file: Path) -> None:
 
 def change(file: Path, **changes: object) -> None:
     file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), **changes}))
+
+
+@pytest.mark.parametrize("rates", [(22050, 44100), (44100, 22050)])
+def test_an_ensemble_of_mixed_rates_has_its_bands_where_they_were_fitted(
+    tmp_path: Path, rates: tuple[int, int]
+) -> None:
+    for number, rate in enumerate(rates):
+        save_bundle(tmp_path / f"member_{number}", "unet", member(number, sample_rate=rate), metadata={})
+    # drums of the first member below 2 kHz and of the second above
+    weights = {"drums": [[1.0, 0.0], [0.0, 1.0]], "other": [[0.5, 0.5], [0.5, 0.5]]}
+    recipe = {"members": ["member_0", "member_1"], "edges_hz": [0, 2000], "weights": weights}
+    save_recipe(tmp_path / "mixed.yaml", Recipe.model_validate(recipe))
+    ensemble = load_ensemble(tmp_path / "mixed.yaml")
+    assert ensemble.sample_rate == 44100
+    edge = int((ensemble.band_of_bin == 0).sum())
+    assert edge * 44100 / N_FFT == pytest.approx(2000, abs=44100 / N_FFT)
+    # as the tensors say that were fitted: members in step first
+    fitted = Ensemble(in_step([load_bundle(tmp_path / f"member_{number}") for number in range(2)]),
+                      edges_hz=(0.0, 2000.0), weights=ensemble.weights)  # fmt: skip
+    mix = torch.randn(1, 2, 20000, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        torch.testing.assert_close(ensemble(mix), fitted(mix))
 
 
 def test_a_plain_average_is_the_mean() -> None:

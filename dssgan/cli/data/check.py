@@ -1,6 +1,5 @@
 """`dssgan data check`: the doctor."""
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -40,6 +39,7 @@ def command(
     from dssgan.data.loading import load_dataset
     from dssgan.data.manifest import FILE_NAME, save_manifest
     from dssgan.parallel.processes import map_in_processes
+    from dssgan.plain_json import to_json
 
     terminal = Terminal(quiet=quiet)
     loaded = load_dataset(dataset)
@@ -53,7 +53,7 @@ def command(
             "dataset": loaded.name, "errors": errors, "warnings": len(findings) - errors,
             "findings": [asdict(finding) for finding in findings],
         }  # fmt: skip
-        click.echo(json.dumps(content, indent=1))
+        click.echo(to_json(content, indent=1))
     elif findings:
         rows = [
             (

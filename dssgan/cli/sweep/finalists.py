@@ -77,5 +77,8 @@ def command(
         for finalist in finalists
     ]  # fmt: skip
     terminal.table(
-        "Finalists", ["trial", "", "in the search [dB]", "mean of seeds [dB]", "spread [dB]", "seeds"], rows, num_left=2
+        f"Finalists by {searched.result.score_title}",
+        ["trial", "", "in the search", "mean of seeds", "spread", "seeds"],
+        rows,
+        num_left=2,
     )

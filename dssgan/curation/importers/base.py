@@ -17,6 +17,7 @@ from dssgan.data.audio_file import AudioFile, Recording, Sum
 from dssgan.data.dataset import Dataset, Track, Unpaired
 from dssgan.data.track import LENGTH_TOLERANCE_SECONDS
 from dssgan.errors import AudioError, DataError
+from dssgan.plain_yaml import load_yaml
 
 DRUMS = "drums"
 OTHER = "other"
@@ -171,7 +172,7 @@ def read_metadata(path: Path) -> Any:
     try:
         if path.stat().st_size > _MAX_METADATA_BYTES:
             raise DataError(f"{path}: is larger than any metadata should be; replace it by an intact copy")
-        return yaml.safe_load(path.read_text(encoding="utf-8"))  # JSON is YAML
+        return load_yaml(path.read_text(encoding="utf-8"))  # JSON is YAML
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(f"{path}: cannot be read ({reason}); replace it by an intact copy") from error

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dssgan.errors import ConfigError, ModelError
+from dssgan.plain_yaml import load_yaml
 from dssgan.separators.base import SeparatorModel
 from dssgan.separators.external.download import RemoteFile
 from dssgan.separators.external.family import (
@@ -190,7 +191,7 @@ def _bag(folder: Path) -> tuple[list[Path], list[list[float]] | None, float | No
     if not descriptions:
         return checkpoints, None, None
     try:
-        bag = yaml.safe_load(descriptions[0].read_text(encoding="utf-8"))
+        bag = load_yaml(descriptions[0].read_text(encoding="utf-8"))
         signatures = [str(signature) for signature in bag["models"]]
         weights, segment = bag.get("weights"), bag.get("segment")
     except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from dssgan.errors import ConfigError, ModelError, unknown
+from dssgan.plain_yaml import PlainLoader, load_yaml
 from dssgan.separators.base import SeparatorModel
 from dssgan.separators.external.family import (
     DRUMS,
@@ -170,7 +171,7 @@ def _kind(file: Path, settings: dict[str, Any]) -> str:
     return kind
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(PlainLoader):
     """Plain YAML, with the tuples and the numbers such as 1e-4 that these files hold."""
 
 
@@ -185,7 +186,7 @@ _Loader.add_implicit_resolver(
 
 def _read_yaml(file: Path) -> dict[str, Any]:
     try:
-        settings = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)
+        settings = load_yaml(file.read_text(encoding="utf-8"), _Loader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ModelError(f"{file}: cannot be read as YAML ({str(error).splitlines()[0]})") from error
     if not isinstance(settings, dict) or not isinstance(settings.get("model"), dict):
