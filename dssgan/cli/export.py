@@ -21,7 +21,8 @@ def command(model: str, onnx: Path | None, openvino: Path | None, output: Path |
     from dssgan.cli.terminal import Terminal
     from dssgan.errors import ModelError
     from dssgan.separators.external.export import EXPORTS
-    from dssgan.separators.loading import load_model
+    from dssgan.separators.external.family import ExportRecord
+    from dssgan.separators.loading import learnt_from, load_model, origins
     from dssgan.separators.masking import MaskingSeparator
 
     wanted = [(path, suffix) for path, suffix in ((onnx, ".onnx"), (openvino, ".xml")) if path is not None]
@@ -40,7 +41,8 @@ def command(model: str, onnx: Path | None, openvino: Path | None, output: Path |
             "or one member of an ensemble"
         )
     terminal = Terminal(quiet=quiet)
+    record = ExportRecord(learnt_from(model), tuple(origins(model)))
     for path, suffix in wanted:
-        difference = EXPORTS[suffix](loaded, path)
+        difference = EXPORTS[suffix](loaded, path, record)
         terminal.say(f"Wrote {path}; its masks differ from the separator's by at most {difference:.1e}")
         terminal.say(f"To use it: dssgan separate SONG -m {'onnx' if suffix == '.onnx' else 'openvino'}:{path}")

@@ -1,5 +1,7 @@
 """What a model learnt from, recorded in its bundle so that it is never tested on it."""
 
+import base64
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -108,16 +110,39 @@ class LearntFrom:
                  for place, (name, content) in enumerate(zip(self.names, self.fingerprints, strict=True))}  # fmt: skip
         save_file(tensors, folder / FILE, metadata=lines or None)
 
+    def as_text(self) -> str:
+        """Return the content of its file in the letters of base64, for graphs that hold text alone."""
+        with tempfile.TemporaryDirectory() as folder:
+            self.save(Path(folder))
+            return base64.b64encode((Path(folder) / FILE).read_bytes()).decode()
+
     @classmethod
-    def load(cls, folder: Path) -> "LearntFrom":
-        """Read what `save` wrote; nothing where a bundle of an earlier version has no such file.
+    def from_text(cls, text: str) -> "LearntFrom":
+        """Read what `as_text` gave.
 
         Raises:
-            ModelError: the file is damaged.
+            ModelError: it is damaged.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                (Path(folder) / FILE).write_bytes(base64.b64decode(text, validate=True))
+            except ValueError as error:
+                raise ModelError(f"its record of what it learnt from is damaged ({error}); export it again") from error
+            return cls.load(Path(folder))
+
+    @classmethod
+    def load(cls, folder: Path) -> "LearntFrom":
+        """Read what `save` wrote.
+
+        Raises:
+            ModelError: the file is missing, so that nobody knows what the model learnt from, or damaged.
         """
         file = folder / FILE
         if not file.exists():
-            return cls()
+            raise ModelError(
+                f"{folder}: holds no {FILE}, so that it is not known what the model learnt from; copy the whole folder "
+                "again"
+            )
         try:
             with safe_open(file, framework="numpy") as stored:
                 lines = [line.split("\n") for _, line in sorted((stored.metadata() or {}).items())]

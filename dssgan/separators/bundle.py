@@ -15,13 +15,14 @@ from safetensors.torch import load_file, save_file
 from torch.overrides import TorchFunctionMode
 
 from dssgan.atomic import replacing_folder
-from dssgan.data.learnt_from import LearntFrom
+from dssgan.data.learnt_from import FILE, LearntFrom
 from dssgan.errors import ConfigError, ModelError, WriteError
 from dssgan.plain_json import to_json
 from dssgan.separators import build_separator
 from dssgan.separators.base import SeparatorModel
 
 FORMAT = 1
+RECORDED = "learnt_from"  # whether a record of what it learnt from belongs to the bundle
 
 
 def save_bundle(
@@ -40,7 +41,7 @@ def save_bundle(
         architecture: the separator's name in `SEPARATORS`.
         model: the separator.
         metadata: what else to record: data fingerprints, licence of the data, validation scores, parents, seeds.
-        learnt_from: the recordings it learnt from or was chosen by.
+        learnt_from: the recordings it learnt from or was chosen by; None where it learnt from none.
         dtype: of the stored weights; float16 halves the file. A loaded separator computes in float32 whatever it is.
 
     Raises:
@@ -55,6 +56,7 @@ def save_bundle(
         "sample_rate": model.sample_rate,
         "channels": model.channels,
         "num_parameters": sum(value.numel() for value in weights.values()),
+        RECORDED: learnt_from is not None,
         **metadata,
     }
     with replacing_folder(folder) as temporary:
@@ -65,6 +67,23 @@ def save_bundle(
         except SafetensorError as error:  # what safetensors makes of a full disk
             raise WriteError(f"{folder}: cannot be written; make space or choose another place") from error
         (temporary / "model.json").write_text(to_json(description, indent=2) + "\n", encoding="utf-8")
+
+
+def read_record(folder: Path) -> LearntFrom:
+    """Read what a bundle learnt from.
+
+    Args:
+        folder: the bundle's folder.
+
+    Returns:
+        The record; an empty one for a separator that learnt from nothing.
+
+    Raises:
+        ModelError: it is not a bundle, or its record is missing or damaged.
+    """
+    if (folder / FILE).exists() or read_description(folder).get(RECORDED, True):
+        return LearntFrom.load(folder)
+    return LearntFrom()
 
 
 def is_bundle(folder: Path) -> bool:

@@ -18,7 +18,7 @@ from dssgan.data.learnt_from import LearntFrom
 from dssgan.errors import ConfigError, ModelError, unknown
 from dssgan.plain_yaml import load_yaml
 from dssgan.separators.base import SeparatorModel
-from dssgan.separators.bundle import is_bundle, load_bundle, read_description, weights_fingerprint
+from dssgan.separators.bundle import is_bundle, load_bundle, read_description, read_record, weights_fingerprint
 from dssgan.separators.ensemble import Ensemble, Recipe
 from dssgan.separators.external import EXTERNAL, FAMILIES, Family, parse_reference
 
@@ -52,8 +52,12 @@ class StoredModel(ABC):
         """
 
     @abstractmethod
-    def folders(self) -> list[Path]:
-        """List the bundles it is made of, and the folders beside ensembles' files."""
+    def learnt_from(self) -> LearntFrom:
+        """Read which recordings it and all its members learnt from or were chosen by.
+
+        Raises:
+            ModelError: a record is missing or damaged.
+        """
 
     @abstractmethod
     def origins(self) -> Iterator[dict[str, Any]]:
@@ -104,9 +108,9 @@ class StoredBundle(StoredModel):
         description = read_description(self.folder)
         return _hash([description.get("architecture"), description.get("arguments"), weights_fingerprint(self.folder)])
 
-    def folders(self) -> list[Path]:
-        """See `StoredModel.folders`."""
-        return [self.folder]
+    def learnt_from(self) -> LearntFrom:
+        """See `StoredModel.learnt_from`."""
+        return read_record(self.folder)
 
     def origins(self) -> Iterator[dict[str, Any]]:
         """See `StoredModel.origins`."""
@@ -167,11 +171,14 @@ class StoredEnsemble(StoredModel):
         facts = {key: self.content.get(key) for key in ("edges_hz", "weights", "postprocess")}
         return _hash([facts, [member.fingerprint() for member in self.members()]])
 
-    def folders(self) -> list[Path]:
-        """See `StoredModel.folders`."""
-        beside = self.file.with_suffix("")
-        own = [beside] if beside.is_dir() else []
-        return own + [folder for member in self.members() for folder in member.folders()]
+    def learnt_from(self) -> LearntFrom:
+        """See `StoredModel.learnt_from`; what it was fitted on is recorded in the folder beside its file."""
+        origin = self.content.get("origin")
+        fitted = isinstance(origin, dict) and "data_fingerprint" in origin  # one written by hand was fitted on nothing
+        total = LearntFrom.load(self.file.with_suffix("")) if fitted else LearntFrom()
+        for member in self.members():
+            total = total + member.learnt_from()
+        return total
 
     def origins(self) -> Iterator[dict[str, Any]]:
         """See `StoredModel.origins`."""
@@ -255,13 +262,18 @@ class StoredExternal(StoredModel):
                 raise ModelError(f"{file}: cannot be read ({error.strerror}); copy it again") from error
         return _hash([self.family.name, hashes or self.name])
 
-    def folders(self) -> list[Path]:
-        """See `StoredModel.folders`."""
-        return []
+    def learnt_from(self) -> LearntFrom:
+        """See `StoredModel.learnt_from`; only graphs that dssgan has written say it."""
+        record = self.family.record(self._path)
+        return LearntFrom() if record is None else record.learnt_from
 
     def origins(self) -> Iterator[dict[str, Any]]:
         """See `StoredModel.origins`."""
         known = self.family.known.get(self.name)
+        record = None if known else self.family.record(self._path)
+        if record is not None:
+            yield from record.origins
+            return
         yield {
             "name": f"what {self.family.name}:{self.name} learnt from",
             # what can be had by name need not be downloaded to say what it is
@@ -364,15 +376,12 @@ def learnt_from(reference: str | Path) -> LearntFrom:
         reference: as `load_model` takes it.
 
     Returns:
-        What its bundles record; nothing for those of earlier versions, and for separators by others.
+        What its bundles and graphs record; nothing for separators by others.
 
     Raises:
-        ModelError: there is no such model, or a record is damaged.
+        ModelError: there is no such model, or a record is missing or damaged.
     """
-    total = LearntFrom()
-    for folder in locate(reference).folders():
-        total = total + LearntFrom.load(folder)
-    return total
+    return locate(reference).learnt_from()
 
 
 def origins(reference: str | Path) -> list[dict[str, Any]]:

@@ -25,7 +25,8 @@ from dssgan.evaluation.campaign import run_campaign
 from dssgan.evaluation.methods import ModelMethod
 from dssgan.separators import build_separator
 from dssgan.separators.bundle import save_bundle
-from dssgan.separators.loading import learnt_from
+from dssgan.separators.external.export import EXPORTS
+from dssgan.separators.loading import learnt_from, load_model, origins
 from dssgan.tuning.options import SearchOptions
 from dssgan.tuning.space import SearchSpace
 from dssgan.tuning.sweep import run_sweep
@@ -146,6 +147,53 @@ def test_a_bundle_is_not_tested_on_what_it_learnt_from(bundled: Dataset, tmp_pat
     assert json.loads((later.bundle / "model.json").read_text())["parents"][0]["credits"] == list(bundled.credits)
 
 
+def test_without_its_record_a_model_is_neither_tested_nor_learnt_from(bundled: Dataset, tmp_path: Path) -> None:
+    outcome, _ = run(tmp_path / "run", bundled, config(supervised_epochs=1, adversarial_epochs=0))
+    assert outcome is not None
+    built = build_ensemble([outcome.bundle], replace(bundled, train_sup=()), tmp_path / "mine.yaml")
+    assert "lithium-1" in learnt_from(built.path).names
+    (tmp_path / "mine" / "learnt_from.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"mine: holds no learnt_from\.safetensors"):
+        learnt_from(built.path)
+    (outcome.bundle / "learnt_from.safetensors").unlink()
+    unknown = "it is not known what the model learnt from; copy the whole folder again"
+    settings: dict[str, object] = {"dataset_name": "songs", "sources": bundled.sources, "sample_rate": 44100}
+    with pytest.raises(ModelError, match=unknown):
+        run_campaign({"mine": ModelMethod(str(outcome.bundle))}, bundled.test, tmp_path / "results", **settings)  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match=unknown):
+        run(tmp_path / "later", bundled, config(start_from=str(outcome.bundle)))
+    # a bundle of an earlier version does not say whether it has one
+    description = json.loads((outcome.bundle / "model.json").read_text())
+    assert description.pop("learnt_from") is True
+    (outcome.bundle / "model.json").write_text(json.dumps(description))
+    with pytest.raises(ModelError, match=unknown):
+        learnt_from(outcome.bundle)
+
+
+@pytest.mark.parametrize(("family", "suffix"), [("onnx", "onnx"), ("openvino", "xml")])
+def test_an_export_knows_what_it_learnt_from(bundled: Dataset, tmp_path: Path, family: str, suffix: str) -> None:
+    small = {"name": "tdf_unet", "preset": "micro", "n_fft": 512, "hop_samples": 256, "segment_seconds": 0.5}
+    settings = config(separator=small, supervised_epochs=1, adversarial_epochs=0, supervised_loss={"name": "snr"})
+    outcome, _ = run(tmp_path / "run", bundled, settings)
+    assert outcome is not None
+    graph = tmp_path / f"mine.{suffix}"
+    exported = dssgan("export", outcome.bundle, "-o", graph)
+    assert exported.returncode == 0, exported.stderr
+    reference = f"{family}:{graph}"
+    assert learnt_from(reference).names == learnt_from(outcome.bundle).names
+    assert origins(reference) == origins(outcome.bundle)
+    assert origins(reference)[0]["credits"] == list(bundled.credits)
+    (tmp_path / "copy").mkdir()
+    seen = disguised(bundled.train_sup[0], tmp_path / "copy", "mp3")
+    options: dict[str, object] = {"dataset_name": "songs", "sources": bundled.sources, "sample_rate": 44100}
+    with pytest.raises(DataError, match="learnt from lithium-1, which is the same audio as test track another"):
+        run_campaign({"mine": ModelMethod(reference)}, [seen], tmp_path / "results", **options)  # type: ignore[arg-type]
+    # one that was written without a record is refused
+    EXPORTS[graph.suffix](load_model(outcome.bundle), graph, None)  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match="does not say what it learnt from; export its bundle again"):
+        learnt_from(reference)
+
+
 def test_a_record_survives_its_file(bundled: Dataset, tmp_path: Path) -> None:
     record = guarded(bundled).learnt_from
     assert record is not None
@@ -159,7 +207,11 @@ def test_a_record_survives_its_file(bundled: Dataset, tmp_path: Path) -> None:
     (tmp_path / "learnt_from.safetensors").write_bytes(b"nothing")
     with pytest.raises(ModelError, match="damaged"):
         LearntFrom.load(tmp_path)
-    assert LearntFrom.load(tmp_path / "nowhere") == LearntFrom()
+    with pytest.raises(ModelError, match="it is not known what the model learnt from"):
+        LearntFrom.load(tmp_path / "nowhere")
+    assert LearntFrom.from_text(record.as_text()).fingerprints == record.fingerprints
+    with pytest.raises(ModelError, match="damaged"):
+        LearntFrom.from_text("no base64")
     LearntFrom().save(tmp_path)
     assert LearntFrom.load(tmp_path) == LearntFrom()
 

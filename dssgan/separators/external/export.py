@@ -18,8 +18,8 @@ from torch import Tensor
 from dssgan.atomic import replacing
 from dssgan.configurable import settings_of
 from dssgan.errors import ModelError
-from dssgan.separators.external.family import import_from
-from dssgan.separators.external.graph import METADATA, Graph, OnnxRuntimeGraph, OpenVinoGraph
+from dssgan.separators.external.family import ExportRecord, import_from
+from dssgan.separators.external.graph import METADATA, RECORD, Graph, OnnxRuntimeGraph, OpenVinoGraph
 from dssgan.separators.masking import MaskingSeparator
 
 _TRACED_FRAMES = 64  # a multiple of what networks halve
@@ -35,7 +35,7 @@ class _Masks(torch.nn.Module):
         return self.model.masks(spectrum)
 
 
-def export_onnx(model: MaskingSeparator, path: Path) -> float:
+def export_onnx(model: MaskingSeparator, path: Path, record: ExportRecord | None = None) -> float:
     """Write a separator's network as an ONNX graph of real numbers, with the transform outside, and compare the two.
 
     A network with recurrences is written for segments of its own length, every other one for excerpts of any length.
@@ -43,6 +43,7 @@ def export_onnx(model: MaskingSeparator, path: Path) -> float:
     Args:
         model: a separator that masks a complex spectrogram.
         path: the graph, NAME.onnx.
+        record: where its weights come from; None for graphs that nobody keeps.
 
     Returns:
         The largest difference between the masks of the graph and of the separator.
@@ -55,7 +56,9 @@ def export_onnx(model: MaskingSeparator, path: Path) -> float:
         import onnxscript  # noqa: F401 - torch writes through it
     except ImportError as error:
         raise ModelError("exporting needs more packages; pip install 'dssgan[export]'") from error
-    settings = {name: getattr(model, name) for name in settings_of(MaskingSeparator)}
+    settings: dict[str, Any] = {name: getattr(model, name) for name in settings_of(MaskingSeparator)}
+    if record is not None:
+        settings[RECORD] = record.as_settings()
     num_frames = frames_of_segment(model)
     # torch.onnx.export writes the number of frames that it saw into the layers around an LSTM
     is_dynamic = not any(isinstance(layer, torch.nn.RNNBase) for layer in model.modules())
@@ -70,12 +73,13 @@ def export_onnx(model: MaskingSeparator, path: Path) -> float:
     return difference
 
 
-def export_openvino(model: MaskingSeparator, path: Path) -> float:
+def export_openvino(model: MaskingSeparator, path: Path, record: ExportRecord | None = None) -> float:
     """Write a separator's network as a graph of OpenVINO, with the transform outside, and compare the two.
 
     Args:
         model: a separator that masks a complex spectrogram.
         path: the graph, NAME.xml; its weights are written beside it as NAME.bin.
+        record: where its weights come from; None for graphs that nobody keeps.
 
     Returns:
         The largest difference between the masks of the graph and of the separator.
@@ -87,7 +91,7 @@ def export_openvino(model: MaskingSeparator, path: Path) -> float:
     openvino = import_from("openvino", "openvino")
     with tempfile.TemporaryDirectory() as name:
         from_torch, made = Path(name) / "graph.onnx", Path(name) / "graph.xml"
-        export_onnx(model, from_torch)
+        export_onnx(model, from_torch, record)
         graph = openvino.Core().read_model(str(from_torch))
         description = OpenVinoGraph(from_torch).description
         graph.set_rt_info(json.dumps(description), [METADATA])
@@ -100,8 +104,10 @@ def export_openvino(model: MaskingSeparator, path: Path) -> float:
     return difference
 
 
+Export = Callable[[MaskingSeparator, Path, ExportRecord | None], float]
+
 # by the suffix of the graph's file
-EXPORTS: dict[str, Callable[[MaskingSeparator, Path], float]] = {".onnx": export_onnx, ".xml": export_openvino}
+EXPORTS: dict[str, Export] = {".onnx": export_onnx, ".xml": export_openvino}
 
 
 def frames_of_segment(model: MaskingSeparator) -> int:

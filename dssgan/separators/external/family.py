@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
+from dssgan.data.learnt_from import LearntFrom
 from dssgan.errors import ModelError, unknown
 from dssgan.separators.base import SeparatorModel
 from dssgan.separators.external.download import RemoteFile, obtain
@@ -44,6 +45,35 @@ class KnownModel:
     def terms(self) -> str:
         """The licences of the weights and of what they learnt from, in one line."""
         return f"weights: {self.licence}; learnt from: {self.data}"
+
+
+@dataclass(frozen=True)
+class ExportRecord:
+    """What dssgan has written into a graph of where its weights come from.
+
+    Args:
+        learnt_from: the recordings that the separator learnt from or was chosen by.
+        origins: the data it learnt from, with licences, credits and rights.
+    """
+
+    learnt_from: LearntFrom
+    origins: tuple[dict[str, Any], ...]
+
+    def as_settings(self) -> dict[str, Any]:
+        """Return plain values for the graph's description."""
+        return {"learnt_from": self.learnt_from.as_text(), "origins": list(self.origins)}
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> "ExportRecord":
+        """Read what `as_settings` gave.
+
+        Raises:
+            ModelError: it is damaged.
+        """
+        try:
+            return cls(LearntFrom.from_text(settings["learnt_from"]), tuple(settings["origins"]))
+        except (KeyError, TypeError) as error:
+            raise ModelError(f"its record of what it learnt from is damaged ({error}); export it again") from error
 
 
 class Family(ABC):
@@ -106,6 +136,17 @@ class Family(ABC):
         Raises:
             ModelError: it cannot be loaded; the message names it.
         """
+
+    def record(self, path: Path) -> ExportRecord | None:  # noqa: ARG002
+        """Read what dssgan has written into a model of where it comes from; None for those by others.
+
+        Args:
+            path: of the model.
+
+        Raises:
+            ModelError: dssgan has written the model, and the record is missing or damaged.
+        """
+        return None
 
     def files(self, path: Path) -> list[Path]:
         """List the files that make up what a model computes."""

@@ -13,6 +13,7 @@ from dssgan.separators.external.family import import_from
 from dssgan.separators.external.signal_stack import signal_stack_kept
 
 METADATA = "dssgan"  # key of what a graph says of its use
+RECORD = "record"  # ... and in it of where its weights come from
 
 
 class Graph(ABC):

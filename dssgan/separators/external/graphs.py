@@ -9,8 +9,8 @@ from torch.nn import functional
 
 from dssgan.errors import ConfigError, ModelError
 from dssgan.separators.base import SeparatorModel
-from dssgan.separators.external.family import DRUMS, OTHER, Family, require_drums
-from dssgan.separators.external.graph import Graph, OnnxRuntimeGraph, OpenVinoGraph
+from dssgan.separators.external.family import DRUMS, OTHER, ExportRecord, Family, require_drums
+from dssgan.separators.external.graph import RECORD, Graph, OnnxRuntimeGraph, OpenVinoGraph
 from dssgan.separators.masking import MaskingSeparator
 from dssgan.separators.two_stems import one_and_rest
 
@@ -32,7 +32,8 @@ class GraphMasks(MaskingSeparator):
     """
 
     def __init__(self, graph: Graph, settings: dict[str, Any]) -> None:
-        super().__init__(**{**settings, "sources": tuple(settings["sources"])})
+        used = {name: value for name, value in settings.items() if name != RECORD}
+        super().__init__(**{**used, "sources": tuple(settings["sources"])})
         self.graph = graph
         self.fixed_frames = graph.shapes[0][0][2]
         self.max_segment_seconds = None if self.fixed_frames is None else self.segment_seconds
@@ -108,6 +109,18 @@ class GraphFamily(Family):
                 "channels, samples), or be written by dssgan"
             )
         return GraphWave(graph, _SOURCES_BY_NUMBER[number], _SAMPLE_RATE).eval()
+
+    def record(self, path: Path) -> ExportRecord | None:
+        """Read what `dssgan export` wrote; see `Family.record`."""
+        described = self.runtime(path.absolute()).description
+        if described is None:
+            return None
+        if RECORD not in described:
+            raise ModelError(f"{path}: does not say what it learnt from; export its bundle again")
+        try:
+            return ExportRecord.from_settings(described[RECORD])
+        except ModelError as error:
+            raise ModelError(f"{path}: {error}") from error
 
 
 class OnnxFamily(GraphFamily):

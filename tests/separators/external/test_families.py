@@ -254,7 +254,7 @@ def test_a_graph_gives_what_the_separator_gives(
 ) -> None:
     torch.manual_seed(0)
     model = build_separator(name, {"segment_seconds": 0.5, **_SMALL[name]}, "tiny").eval()
-    EXPORTS[suffix](model, tmp_path / f"model{suffix}")  # type: ignore[arg-type]
+    EXPORTS[suffix](model, tmp_path / f"model{suffix}", None)  # type: ignore[arg-type]
     graph = load_model(f"{family}:{tmp_path}/model{suffix}")
     assert (graph.sources, graph.sample_rate, graph.channels) == (model.sources, model.sample_rate, model.channels)
     mix, settings = song[0][:, :44100], SeparationSettings(overlap=0.0)
