@@ -1,11 +1,13 @@
 """Validation songs as candidates and ensembles hear them: products of estimates, and scores."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -13,6 +15,7 @@ from dssgan.audio.info import Audio
 from dssgan.data.dataset import Bring, Dataset
 from dssgan.data.track import Track, Unpaired
 from dssgan.ensembling.products import ProductsCache, SongProducts, song_products
+from dssgan.inference.level import measure_level
 from dssgan.inference.overlap_add import SeparationSettings, separate_blocks
 from dssgan.metrics.silence import without_noise
 from dssgan.parallel.processes import MapUnordered
@@ -96,9 +99,18 @@ def products_of(
 def _products_of_song(
     candidates: Sequence[SeparatorModel], validation: ValidationSongs, edges_hz: tuple[float, ...], number: int
 ) -> tuple[int, SongProducts]:
-    mix, reference = validation.load(number, candidates[0])
+    mix, reference = _at_ordinary_level(*validation.load(number, candidates[0]), candidates)
     of_song = [candidate.for_song(validation.dataset.valid[number].name) for candidate in candidates]
     return number, song_products(of_song, mix, reference, edges_hz, validation.settings)
+
+
+def _at_ordinary_level(mix: Audio, reference: Audio, separators: Iterable[Any]) -> tuple[Audio, Audio]:
+    """Bring a song and its sources to the level at which `dssgan separate` would have it separated."""
+    models = list(separators)
+    if not all(model.separates_by_sound for model in models):
+        return mix, reference
+    level = measure_level([mix], models[0].sample_rate)
+    return level.bring(mix), (reference if level.gain == 1 else reference * np.float32(level.gain))
 
 
 def _contents(track: Track) -> list[str | None]:
@@ -172,7 +184,7 @@ def _scores_of_song(
     separator: SideBySide, validation: ValidationSongs, source: int, number: int
 ) -> tuple[int, Tensor | None]:
     """Give the uSDR of each ensemble on a song, (ensembles,), dB; None where the source is silent."""
-    mix, reference = validation.load(number, separator)
+    mix, reference = _at_ordinary_level(*validation.load(number, separator), separator.ensembles)
     wanted = torch.from_numpy(reference[source])
     energy = wanted.double().square().sum()
     if energy == 0:

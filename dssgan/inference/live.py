@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from dssgan.audio.info import Audio
 from dssgan.errors import AudioError, ConfigError, ModelError
+from dssgan.inference.level import SlowGain
 from dssgan.separators.band_split import BandSplit
 from dssgan.separators.base import SeparatorModel
 from dssgan.separators.dual_path import State
@@ -21,7 +22,8 @@ class LiveSeparator:
     """Give the stems of each block of a stream as soon as they are known.
 
     What comes out is, `latency_samples` later, what the model gives for the whole stream at once: the frames of its
-    transform are computed as they come, and its recurrences keep their states.
+    transform are computed as they come, and its recurrences keep their states. A stream far from the ordinary level is
+    brought there by a slow automatic gain, which the stems do not have.
 
     A step of the transform is computed in a thread of its own until the next one is due, so that a block of a fraction
     of a step, which completes it, does not take the time of a whole one.
@@ -56,6 +58,7 @@ class LiveSeparator:
         self._weights = torch.zeros(size)
         self._silence = size // 2  # samples before the stream, which are not given
         self._hop = hop
+        self._gain = SlowGain(hop / model.sample_rate)
         self._delayed_mix = torch.zeros(model.channels, self.latency_samples)
         self._ready = torch.zeros(model.num_masks, model.channels, self.latency_samples)
         self._worker = ThreadPoolExecutor(1, "live")
@@ -145,7 +148,9 @@ class LiveSeparator:
         size, hop, num_frames = self.model.n_fft, self._hop, frames.shape[1]
         spectrum = torch.fft.rfft(frames * self._window)  # (C, T, F + 1)
         parts = torch.view_as_real(spectrum[..., :-1]).permute(3, 0, 1, 2).flatten(0, 1)  # (2 C, T, F)
-        scale = 10 / size**0.5  # of `MaskingSeparator.forward`
+        # masks follow from the sound at an ordinary level, and are applied to it as it is
+        gains = self._gain.next_gains(frames.double().square().mean(dim=(0, 2)).tolist())
+        scale = 10 / size**0.5 * torch.tensor(gains)[:, None]  # of `MaskingSeparator.forward`
         network = self._one_frame if num_frames == 1 else self.model
         masks, self._states = network.advance(parts.unsqueeze(0) * scale, self._states)
         shape = (self.model.num_masks, 2, self.model.channels)

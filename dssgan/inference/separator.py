@@ -15,6 +15,7 @@ from dssgan.audio.tags import read_tags
 from dssgan.errors import AudioError
 from dssgan.inference.device import choose_device, make_forks_safe
 from dssgan.inference.engines import with_engine
+from dssgan.inference.level import measure_level
 from dssgan.inference.live import LiveSeparator
 from dssgan.inference.output import OutputSettings
 from dssgan.inference.overlap_add import SeparationSettings
@@ -244,14 +245,16 @@ class Separator:
                 raise AudioError(f"{target}: is {'a folder' if target.is_dir() else 'the mix itself'}; write elsewhere")
 
         model = self.model.for_song(path.stem)
+        level = measure_level(read_blocks(path, _BLOCK_SAMPLES, on_truncated=lambda *_: None), info.sample_rate)
         promised: list[float] = []
 
         def reporting() -> Iterator[tuple[Audio, Audio]]:
             num_frames = 0
             blocks = read_blocks(path, _BLOCK_SAMPLES, on_truncated=lambda _there, stated: promised.append(stated))
             stems = separate_stream(
-                model, blocks, sample_rate=info.sample_rate, channels=info.channels, settings=self.settings
-            )
+                model, blocks, sample_rate=info.sample_rate, channels=info.channels, settings=self.settings,
+                level=level,
+            )  # fmt: skip
             for mix, estimates in stems:
                 yield mix, estimates
                 num_frames += mix.shape[-1]

@@ -10,6 +10,7 @@ import torch
 from dssgan.audio.info import Audio
 from dssgan.audio.resample import StreamResampler
 from dssgan.errors import AudioError
+from dssgan.inference.level import Level, brought, measure_level
 from dssgan.inference.overlap_add import DEFAULT_SETTINGS, SeparationSettings, separate_blocks
 from dssgan.separators.base import SeparatorModel
 from dssgan.separators.consistency import mixture_consistency
@@ -24,6 +25,7 @@ def separate_stream(
     sample_rate: int,
     channels: int,
     settings: SeparationSettings = DEFAULT_SETTINGS,
+    level: Level = Level(),  # noqa: B008
 ) -> Iterator[tuple[Audio, Audio]]:
     """Separate a stream of any rate and number of channels into stems that sum to it.
 
@@ -39,6 +41,7 @@ def separate_stream(
         sample_rate: rate of the blocks, samples per second.
         channels: channels of the blocks.
         settings: how the model is run.
+        level: what brings the recording to the ordinary level, at which the model hears it.
 
     Yields:
         The mix, (channels, some samples), and its estimates, (sources, channels, as many samples); in total exactly
@@ -49,9 +52,11 @@ def separate_stream(
         ConfigError: a setting out of range.
         ModelError: the model's output is misshapen or holds a number that is not finite.
     """
+    if not model.separates_by_sound:
+        level = Level()  # stems that are there already are at the recording's own level
     num_sources = len(model.sources)
     delay_line = _MixDelayLine(channels)
-    heard = _resampled(delay_line.through(blocks), sample_rate, model.sample_rate, channels)
+    heard = _resampled(brought(delay_line.through(blocks), level), sample_rate, model.sample_rate, channels)
     num_groups = -(-channels // model.channels)
     # the groups advance in step, so what tee keeps for the others is at most one segment
     groups = [
@@ -64,7 +69,7 @@ def separate_stream(
         flat = flat[:, : delay_line.num_samples]
         if flat.shape[-1]:
             mix = delay_line.take(flat.shape[-1])
-            yield mix, mixture_consistency(flat.reshape(num_sources, channels, -1), mix)
+            yield mix, mixture_consistency(level.bring_back(flat).reshape(num_sources, channels, -1), mix)
     if delay_line.num_samples:  # ... and the few that are missing are shared equally
         mix = delay_line.take(delay_line.num_samples)
         yield mix, mixture_consistency(np.zeros((num_sources, *mix.shape), np.float32), mix)
@@ -99,12 +104,14 @@ def separate_array(
     audio = mix.detach().cpu().numpy() if isinstance(mix, torch.Tensor) else np.asarray(mix)
     if audio.ndim != 2 or audio.shape[-1] == 0:
         raise AudioError(f"mix of shape {audio.shape}: give (channels, samples) with at least one sample")
+    sample_rate = sample_rate or model.sample_rate
+    level = measure_level([audio], sample_rate)
     starts = range(0, audio.shape[-1], _ARRAY_BLOCK_SAMPLES)
     blocks = (audio[:, start : start + _ARRAY_BLOCK_SAMPLES] for start in starts)
     estimates = np.empty((len(model.sources), *audio.shape), np.float32)
     position = 0
     for part, estimate in separate_stream(
-        model, blocks, sample_rate=sample_rate or model.sample_rate, channels=audio.shape[0], settings=settings
+        model, blocks, sample_rate=sample_rate, channels=audio.shape[0], settings=settings, level=level
     ):  # fmt: skip
         estimates[..., position : position + part.shape[-1]] = estimate
         position += part.shape[-1]
