@@ -37,7 +37,8 @@ def command(settings: tuple[str, ...], data: Path | None, output: Path, trials: 
     from dssgan.ensembling.build import build_ensemble
     from dssgan.errors import ModelError
     from dssgan.evaluation.campaign import run_campaign
-    from dssgan.evaluation.methods import Method, MixMethod, ModelMethod
+    from dssgan.evaluation.method import Method
+    from dssgan.evaluation.methods import MixMethod, ModelMethod
     from dssgan.report.build import write_report
     from dssgan.separators.ensemble import Recipe, save_recipe
     from dssgan.training.settings import parse_overrides

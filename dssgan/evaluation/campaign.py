@@ -25,7 +25,8 @@ from dssgan.data.known import examine_recordings
 from dssgan.errors import ConfigError, DataError
 from dssgan.evaluation import excerpts, ranking
 from dssgan.evaluation import frame as frames
-from dssgan.evaluation.methods import Estimator, Method, MixMethod, parse_methods
+from dssgan.evaluation.method import Estimator, Method
+from dssgan.evaluation.methods import MixMethod, parse_methods
 from dssgan.evaluation.openings import record_opening
 from dssgan.evaluation.oracles import OracleMethod
 from dssgan.metrics.bss_eval import VERSIONS, References
@@ -96,6 +97,7 @@ class _ScoringJob:
     results: Path
     partition: str
     write_estimates: bool
+    fingerprint: str = ""  # of what the method computes
     write_song: bool = False  # its own excerpts too, which are the same for every method
 
     @property
@@ -116,6 +118,7 @@ class _ScoringJob:
         """What a stored result must agree with to be taken for this unit's."""
         return {
             "method": repr(self.method),
+            "model": self.fingerprint,
             "bss": self.bss,
             "metrics": list(self.metrics),
             "sample_rate": self.sample_rate,
@@ -237,8 +240,8 @@ def run_campaign(
         partition: PARTITION.
         bss: of `dssgan.metrics.bss_eval.VERSIONS`. OUT holds scores of one version alone.
         metrics: of `dssgan.metrics.catalogue.METRICS`: scores of whole songs.
-        resume: take what is already in OUT for the same method, audio, rate and sources instead of scoring it again. A
-            model that has changed under the same name is not noticed.
+        resume: take what is already in OUT for the same method with the same weights, audio, rate and sources instead
+            of scoring it again.
         write_estimates: write them too, to OUT/METHOD/estimates/TRACK/SOURCE.wav in float32.
         begin: called once, when nothing stands against scoring and before anything is scored.
         progress: called with (units done, units in all, what was done last).
@@ -273,6 +276,10 @@ def run_campaign(
         _require_new(methods, tracks)
     folder = Path(out_folder).resolve()
     _require_one_version(folder, bss)
+    faults = [f"{name}: {line}" for name, method in methods.items() for line in method.faults(tracks, sources)]
+    if faults:
+        raise DataError("; ".join(faults))
+    fingerprints = {name: method.fingerprint() for name, method in methods.items()}
     campaign = uuid.uuid4().hex
     units = [
         _ScoringJob(
@@ -287,6 +294,7 @@ def run_campaign(
             results=folder,
             partition=partition,
             write_estimates=write_estimates,
+            fingerprint=fingerprints[name],
         )
         for name, method in methods.items()
         for track in tracks
@@ -416,8 +424,15 @@ def _score(unit: _ScoringJob) -> str:
         store = evaluate_track(references, estimates, unit.sources, unit.label)
         song = Song(estimates, without_noise(references.sources), mix, unit.sample_rate, unit.sources)
         whole = score_song(song, unit.metrics)
+        targets = unit.method.targets(unit.track, unit.sources)
     finally:
         torch.set_num_threads(num_threads)
+    if len(targets) < len(unit.sources):  # what the others leave of the mix is nobody's estimate
+        store.scores["targets"] = [target for target in store.scores["targets"] if target["name"] in targets]
+        whole = {
+            metric: {source: score for source, score in by_source.items() if source in targets}
+            for metric, by_source in whole.items()
+        }
     store.scores[_RECORD] = {**unit.settings, _WHOLE: plain(whole)}
     if unit.write_estimates:
         for source, estimate in zip(unit.sources, estimates, strict=True):

@@ -1,51 +1,33 @@
 """What can be evaluated: anything that gives estimates for a track."""
 
-from collections.abc import Callable, Iterable
+import hashlib
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from dssgan.data.audio_file import AudioFile
+from dssgan.audio.files import probe
+from dssgan.data.audio_file import AudioFile, Sum, fit_length
 from dssgan.data.dataset import Track
 from dssgan.data.learnt_from import LearntFrom
-from dssgan.errors import ConfigError, DataError
+from dssgan.errors import AudioError, ConfigError, DataError
+from dssgan.evaluation.method import Audio, Estimator, Method
 from dssgan.evaluation.oracles import ORACLES, OracleMethod
 from dssgan.inference.separator import Separator
 from dssgan.separators.external import parse_reference
-from dssgan.separators.loading import learnt_from, locate, shipped_ensembles
+from dssgan.separators.external.family import DRUMS, OTHER
+from dssgan.separators.external.stems import StemsFamily, files_of_rest, stem_files
+from dssgan.separators.loading import learnt_from, locate, model_fingerprint, shipped_ensembles
 
-Audio = npt.NDArray[np.float32]
-Estimator = Callable[[Track, Audio], Audio]  # a track and its mix (channels, samples) to (sources, channels, samples)
-
-
-class Method(Protocol):
-    """A way to estimate the sources of a track. It is small, hashable and picklable; `open` loads what is large."""
-
-    def open(self, sources: tuple[str, ...], sample_rate: int) -> Estimator:
-        """Make ready to estimate tracks.
-
-        Args:
-            sources: names, in the order in which estimates are wanted.
-            sample_rate: Hz of mixes and estimates.
-        """
-        ...
-
-    def learnt_from(self) -> LearntFrom:
-        """Give the recordings that it learnt from, which it cannot be tested on."""
-        ...
-
-    def paths(self) -> tuple[Path, ...]:
-        """Give the files and folders that must be there on whatever machine it is opened on."""
-        ...
-
-    def __hash__(self) -> int: ...
+_STEMS = f"{StemsFamily.name}:"
+_LOGGER = logging.getLogger(__name__)
+_FORGIVEN_SECONDS = 0.01  # by which an estimate may be longer or shorter than its song, as encoders leave it
 
 
 @dataclass(frozen=True)
-class MixMethod:
+class MixMethod(Method):
     """The mix as its own estimate of every source: what no separation at all scores.
 
     Every estimate is the whole mix, as in SiSEC 2018's description of its method MIX and in musdb's example; the code
@@ -55,15 +37,9 @@ class MixMethod:
     def open(self, sources: tuple[str, ...], sample_rate: int) -> Estimator:  # noqa: ARG002
         return lambda _track, mix: np.repeat(mix[None], len(sources), axis=0)
 
-    def learnt_from(self) -> LearntFrom:
-        return LearntFrom()
-
-    def paths(self) -> tuple[Path, ...]:
-        return ()
-
 
 @dataclass(frozen=True)
-class ModelMethod:
+class ModelMethod(Method):
     """A model bundle or an ensemble, run as `dssgan separate` runs it.
 
     Args:
@@ -96,41 +72,85 @@ class ModelMethod:
     def paths(self) -> tuple[Path, ...]:
         return locate(self.reference).paths()
 
+    def fingerprint(self) -> str:
+        return model_fingerprint(self.reference)
+
 
 @dataclass(frozen=True)
-class FolderMethod:
-    """Estimates that some other system has written, as FOLDER/TRACK/SOURCE.wav.
+class FolderMethod(Method):
+    """Estimates that some other system has written, as FOLDER/TRACK/SOURCE.wav or in any other format.
+
+    They are scored as they are. The rest of a song without its drums may be called `no_drums`, or lie there as several
+    stems, which are added. Where a source has no file, it is not scored. Files of another sample rate are resampled,
+    mono is heard on both sides, and a difference in length of a few milliseconds is forgiven.
 
     Args:
-        path: FOLDER. Files of another sample rate are resampled; of another length they are refused.
+        path: FOLDER.
     """
 
     path: Path
 
     def open(self, sources: tuple[str, ...], sample_rate: int) -> Estimator:
         def estimate(track: Track, mix: Audio) -> Audio:
-            estimates = []
-            for source in sources:
-                file = self.path / track.name / f"{source}.wav"
-                if not file.is_file():
-                    raise DataError(f"{file}: this estimate is missing; separate {track.name} again")
-                sample = AudioFile.of(file)
-                audio = sample.read(sample_rate=sample_rate, channels=sample.channels)
-                if audio.shape != mix.shape:
-                    raise DataError(
-                        f"{file}: has {audio.shape[0]} channels of {audio.shape[1]} samples at {sample_rate} Hz where "
-                        f"the mix has {mix.shape[0]} of {mix.shape[1]}; export it as long as the mix"
-                    )
-                estimates.append(audio)
-            return np.stack(estimates)
+            files = self._files(track, sources)
+            if faults := self._faults_of(track, files):
+                raise DataError(faults[0])
+            estimates = {
+                source: fit_length(
+                    Sum(tuple((AudioFile.of(file), 1.0) for file in parts)).read(
+                        sample_rate=sample_rate, channels=mix.shape[0]
+                    ),
+                    mix.shape[1],
+                )
+                for source, parts in files.items()
+            }
+            missing = [source for source in sources if source not in estimates]
+            rest = (mix - sum(estimates.values())) / np.float32(max(1, len(missing)))
+            return np.stack([estimates.get(source, rest) for source in sources])
 
         return estimate
 
-    def learnt_from(self) -> LearntFrom:
-        return LearntFrom()
-
     def paths(self) -> tuple[Path, ...]:
         return (self.path,)
+
+    def fingerprint(self) -> str:
+        files = sorted(file for file in self.path.rglob("*") if file.is_file())
+        facts = [(str(file.relative_to(self.path)), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+        return hashlib.sha256(repr(facts).encode(errors="surrogateescape")).hexdigest()
+
+    def faults(self, tracks: Sequence[Track], sources: Sequence[str]) -> list[str]:
+        found = []
+        for track in tracks:
+            found += self._faults_of(track, self._files(track, sources), says=True)
+        return found
+
+    def targets(self, track: Track, sources: tuple[str, ...]) -> tuple[str, ...]:
+        files = self._files(track, sources)
+        return tuple(source for source in sources if source in files)
+
+    def _files(self, track: Track, sources: Sequence[str]) -> dict[str, list[Path]]:
+        """Find the files of each source that has any."""
+        files = stem_files(self.path / track.name)
+        if tuple(sources) != (DRUMS, OTHER):
+            return {source: [files[source.lower()]] for source in sources if source.lower() in files}
+        found = {DRUMS: [files[DRUMS]]} if DRUMS in files else {}
+        return {**found, OTHER: rest} if (rest := files_of_rest(files)) else found
+
+    def _faults_of(self, track: Track, files: Mapping[str, list[Path]], *, says: bool = False) -> list[str]:
+        if not files:
+            return [f"{self.path / track.name}: holds no estimate of this track; write its stems there"]
+        faults = []
+        for file in (file for parts in files.values() for file in parts):
+            try:
+                seconds = probe(file).seconds
+            except AudioError as error:
+                faults.append(str(error))
+                continue
+            if abs(seconds - track.duration) > _FORGIVEN_SECONDS:
+                faults.append(f"{file}: lasts {seconds:.3f} s, and its track {track.duration:.3f} s; export it as long")
+            elif says and round(seconds * 44100) != round(track.duration * 44100):
+                _LOGGER.warning("%s: lasts %.4f s, and its track %.4f s; forgiven", file, seconds, track.duration)
+        return faults
 
 
 WITHOUT_A_MODEL: dict[str, Method] = {"mix": MixMethod(), **{name: OracleMethod(name) for name in ORACLES}}
@@ -164,6 +184,8 @@ def parse_methods(texts: Iterable[str], *, device: str = "cpu", precision: str =
             raise ConfigError(f"{name}: two methods have this name; write NAME={reference} to give one another")
         if reference in WITHOUT_A_MODEL:
             methods[name] = WITHOUT_A_MODEL[reference]
+        elif reference.startswith(_STEMS):  # scored as they are, without a step that would have them sum to the mix
+            methods[name] = FolderMethod(Path(reference.removeprefix(_STEMS)).resolve())
         elif (
             reference not in shipped
             and parse_reference(reference) is None

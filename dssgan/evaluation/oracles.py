@@ -6,7 +6,6 @@ Source: Stoeter, Liutkus and Ito, "The 2018 signal separation evaluation campaig
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +14,7 @@ from torch import Tensor
 
 from dssgan.audio.stft import STFT
 from dssgan.data.dataset import Track
-from dssgan.data.learnt_from import LearntFrom
+from dssgan.evaluation.method import Method
 from dssgan.separators.wiener import multichannel_wiener
 
 Audio = npt.NDArray[np.float32]
@@ -55,7 +54,7 @@ ORACLES: dict[str, Filter] = {
 
 
 @dataclass(frozen=True)
-class OracleMethod:
+class OracleMethod(Method):
     """An oracle as a method of a campaign.
 
     Args:
@@ -76,9 +75,3 @@ class OracleMethod:
             return found
 
         return estimate
-
-    def learnt_from(self) -> LearntFrom:
-        return LearntFrom()
-
-    def paths(self) -> tuple[Path, ...]:
-        return ()

@@ -9,16 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import ray
+import torch
 from ray.cluster_utils import Cluster
 
 from dssgan.audio import files
 from dssgan.data.audio_file import AudioFile
 from dssgan.data.dataset import Track
-from dssgan.data.learnt_from import LearntFrom
 from dssgan.data.loading import load_dataset
 from dssgan.errors import ConfigError, DataError, DssganError
 from dssgan.evaluation.bss_eval import evaluate_track
 from dssgan.evaluation.campaign import run_campaign, to_16_bits
+from dssgan.evaluation.method import Method
 from dssgan.evaluation.methods import FolderMethod, MixMethod, ModelMethod
 from dssgan.metrics.bss_eval import References
 from dssgan.separators import build_separator
@@ -136,22 +137,16 @@ def test_a_cluster_gives_the_same_numbers(result, methods, tracks, tmp_path):
 
 def test_faults_of_workers_come_back_as_one_line(tracks, tmp_path, monkeypatch):
     @dataclass(frozen=True)
-    class Dying:
+    class Dying(Method):
         """A method that takes its worker with it, as the system does when memory runs out."""
 
         def open(self, sources, sample_rate):  # noqa: ARG002
             os.kill(os.getpid(), signal.SIGKILL)
 
-        def learnt_from(self):
-            return LearntFrom()
-
-        def paths(self):
-            return ()
-
     monkeypatch.setenv("RAY_ADDRESS", "local")
     ray.init(num_cpus=2, log_to_driver=False, logging_level="ERROR")
     try:
-        with pytest.raises(DataError, match=r"nowhere.*drums\.wav: this estimate is missing") as missing:
+        with pytest.raises(DataError, match=r"nowhere.*: holds no estimate of this track") as missing:
             run_campaign({"a": FolderMethod(tmp_path / "nowhere")}, tracks, tmp_path, **SETTINGS, num_workers=2)
         with pytest.raises(DssganError, match=rf"dying: {tracks[0].name}: its worker died") as died:
             run_campaign({"dying": Dying()}, tracks[:1], tmp_path, **SETTINGS, num_workers=2)
@@ -189,6 +184,24 @@ def test_resume_takes_only_what_is_the_same(tracks, tmp_path):
     run_campaign(methods, tracks[:1], tmp_path, **SETTINGS)  # without `resume` everything is measured again
     pd.testing.assert_frame_equal(resume(tracks[:1]).frame, first.frame)
     assert len(labels) == 1
+
+
+def test_resume_scores_a_model_that_has_changed_under_its_name(tracks, tmp_path):
+    def write(seed):
+        torch.manual_seed(seed)
+        small = {"num_layers": 2, "num_initial_filters": 2, "n_fft": 512, "hop_samples": 256}
+        save_bundle(tmp_path / "net", "unet", build_separator("unet", small), metadata={})
+
+    def run(**changes):
+        methods = {"net": ModelMethod(str(tmp_path / "net"))}
+        return run_campaign(methods, tracks[:1], tmp_path / "out", **SETTINGS, **changes).frame["score"].tolist()
+
+    write(0)
+    first = run()
+    write(1)
+    assert run(resume=True) != first
+    write(0)
+    assert run(resume=True) == first
 
 
 def test_written_estimates_are_what_was_scored(tracks, tmp_path):

@@ -1,5 +1,6 @@
 """Stems that any other program wrote, one folder a song, as a separator of those songs."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,6 +20,28 @@ _CHANNELS = 2
 # What some programs write beside drums: everything else as one file.
 _RESTS = ("no_drums", "other_than_drums", "drumless")
 _MIXES = ("mix", "mixture")
+
+
+def stem_files(folder: Path) -> dict[str, Path]:
+    """Find the stems of one song, in whatever format, by their names in small letters; mixes are left out."""
+    return {
+        file.stem.lower(): file
+        for file in (sorted(folder.iterdir()) if folder.is_dir() else [])
+        if file.suffix.lower() in SUFFIXES and file.stem.lower() not in _MIXES
+    }
+
+
+def files_of_rest(files: Mapping[str, Path]) -> list[Path]:
+    """Choose the files that add up to a song without its drums.
+
+    Args:
+        files: as `stem_files` gives.
+
+    Returns:
+        The one that some programs write for all of it, or all others than drums.
+    """
+    whole = [files[name] for name in _RESTS if name in files]
+    return whole[:1] or [file for stem, file in files.items() if stem != DRUMS]
 
 
 class StemsFolder(SeparatorModel):
@@ -45,17 +68,10 @@ class StemsFolder(SeparatorModel):
             ModelError: the folder has none of that song.
         """
         folder = self.folder / name
-        files = {
-            file.stem.lower(): file
-            for file in (sorted(folder.iterdir()) if folder.is_dir() else [])
-            if file.suffix.lower() in SUFFIXES and file.stem.lower() not in _MIXES
-        }
+        files = stem_files(folder)
         if DRUMS not in files:
             raise ModelError(f"{folder}: has no drums of this song; write {folder}/drums.wav and {folder}/no_drums.wav")
-        rests = [files[name] for name in _RESTS if name in files] or [
-            file for stem, file in files.items() if stem != DRUMS
-        ]
-        return _StemsOfSong(self, files[DRUMS], rests)
+        return _StemsOfSong(self, files[DRUMS], files_of_rest(files))
 
     def matched(self, sample_rate: int, channels: int) -> SeparatorModel:
         """Give the same stems at another rate."""
