@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from dssgan.audio.files import SUFFIXES
 from dssgan.configurable import lookup
 from dssgan.curation.groups import GROUPS
 from dssgan.curation.importers import (
@@ -20,7 +21,7 @@ from dssgan.curation.importers import (
     stem_files,
     unpaired,
 )
-from dssgan.curation.importers.base import Importer, ImportResult, Options, split
+from dssgan.curation.importers.base import Importer, ImportResult, Options, split, walk
 from dssgan.data.audio_file import AudioFile, Recording
 from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Track, Unpaired
 from dssgan.errors import AudioError, DataError, unknown
@@ -106,9 +107,25 @@ def import_dataset(
         licence=licence or importer.licence,
         credits=credits,
     )
+    if path.is_dir():
+        found.notes += _passed_over(path, dataset)
     dataset, bad = _without_unreadable(dataset, map_unordered, progress)
     _report_bad(path, bad, found.notes, options)
     return dataset, found.notes
+
+
+def _passed_over(root: Path, dataset: Dataset) -> list[str]:
+    """Name audio files of a folder that no song is made of."""
+    used = {sample.path.resolve() for sample in dataset.files}
+    unused = [
+        path for path in walk(root, "*")
+        if path.suffix.lower() in SUFFIXES and path.is_file() and path.resolve() not in used
+    ]  # fmt: skip
+    if not unused:
+        return []
+    names = ", ".join(str(path.relative_to(root)) for path in unused[:3])
+    verb = "file is" if len(unused) == 1 else "files are"
+    return [f"{len(unused)} audio {verb} not used: {names}{', ...' if len(unused) > 3 else ''}"]
 
 
 def _report_bad(path: Path, bad: list[str], notes: list[str], options: Options) -> None:

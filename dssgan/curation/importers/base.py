@@ -1,5 +1,7 @@
 """What every importer is, and the steps most of them share."""
 
+import fnmatch
+import glob
 import hashlib
 import os
 import re
@@ -151,12 +153,12 @@ def folders(root: Path) -> list[Path]:
 
 
 def only(folder: Path, name: str) -> Path:
-    """Find the audio file of a name, whatever its suffix.
+    """Find the audio file of a name, whatever its suffix and letters.
 
     Raises:
         DataError: there is none, or more than one.
     """
-    found = [path for path in audio_files(folder) if path.stem == name]
+    found = [path for path in audio_files(folder) if path.stem.casefold() == name.casefold()]
     if len(found) != 1:
         present = "none is there" if not found else f"{' and '.join(path.name for path in found)} are there"
         raise DataError(f"{folder}: should hold one {name}.wav, but {present}; complete the set or take this song out")
@@ -312,7 +314,50 @@ def split(
 
 
 def walk(root: Path, pattern: str) -> Iterator[Path]:
-    """Find files of a name anywhere under a folder, in order, hidden folders left out."""
-    for path in sorted(root.rglob(pattern)):
-        if not any(part.startswith(_NOT_OURS) for part in path.relative_to(root).parts):
+    """Find files and folders of a name anywhere under a folder.
+
+    Small and large letters are the same, as on the file systems that data sets come from; links to folders are
+    followed, and hidden folders left out.
+
+    Args:
+        root: the folder.
+        pattern: of the name, as in a shell; `glob.escape` makes one of a name.
+
+    Yields:
+        Paths in order.
+    """
+    matches = re.compile(fnmatch.translate(pattern.casefold())).fullmatch
+    yield from sorted(path for path in _below(root, set()) if matches(path.name.casefold()))
+
+
+def _below(folder: Path, visited: set[Path]) -> Iterator[Path]:
+    real = folder.resolve()
+    if real in visited or not folder.is_dir():
+        return  # a link that leads back
+    visited.add(real)
+    for path in folder.iterdir():
+        if path.name.startswith(_NOT_OURS):
+            continue
+        yield path
+        if path.is_dir():
+            yield from _below(path, visited)
+
+
+def child(folder: Path, name: str) -> Path:
+    """Return what a folder holds under a name, in whatever letters; the path of that name where it holds nothing."""
+    if (folder / name).exists() or not folder.is_dir():
+        return folder / name
+    found = sorted(path for path in folder.iterdir() if path.name.casefold() == name.casefold())
+    return found[0] if found else folder / name
+
+
+def songs_with(root: Path, name: str) -> Iterator[Path]:
+    """Find audio files of a name without its suffix anywhere under a folder, in order."""
+    for path in walk(root, f"{glob.escape(name)}.*"):
+        if path.suffix.lower() in files.SUFFIXES and path.stem.casefold() == name.casefold() and path.is_file():
             yield path
+
+
+def without_suffix(path: Path, suffix: str) -> str:
+    """Return a file's name without an ending, in whatever letters that is written."""
+    return path.name[: -len(suffix)] if path.name.casefold().endswith(suffix.casefold()) else path.name

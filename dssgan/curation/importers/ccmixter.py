@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dssgan.curation.importers.base import Importer, ImportResult, Options, folders, only
+from dssgan.curation.importers.base import Importer, ImportResult, Options, audio_files, folders, only
 from dssgan.data.audio_file import AudioFile
 from dssgan.data.track import Unpaired
 
@@ -10,7 +10,9 @@ _NOTE = "the set tells voice from the rest, not drums: its songs train as unpair
 
 
 def _read(root: Path, _options: Options) -> ImportResult:
-    songs = [folder for folder in folders(root) if (folder / "source-01.wav").exists()]
+    songs = [
+        folder for folder in folders(root) if any(file.stem.casefold() == "source-01" for file in audio_files(folder))
+    ]
     return ImportResult(unpaired=Unpaired(tuple(AudioFile.of(only(folder, "mix")) for folder in songs)), notes=[_NOTE])
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dssgan.curation.importers.base import Importer, ImportResult, Options, folders, make_track, only
+from dssgan.curation.importers.base import Importer, ImportResult, Options, child, folders, make_track, only
 
 _STEMS = ("bass", "drums", "other", "vocals")
 
@@ -10,9 +10,10 @@ _STEMS = ("bass", "drums", "other", "vocals")
 def _read(root: Path, options: Options) -> ImportResult:
     found = ImportResult()
     for part, songs in (("Dev", found.train), ("Test", found.test)):
-        for folder in folders(root / "Mixtures" / part):
+        sources = child(child(root, "Sources"), part)
+        for folder in folders(child(child(root, "Mixtures"), part)):
             with found.one_song():
-                stems = [(name, only(root / "Sources" / part / folder.name, name)) for name in _STEMS]
+                stems = [(name, only(child(sources, folder.name), name)) for name in _STEMS]
                 songs.append(make_track(folder.name, only(folder, "mixture"), stems, options))
     return found
 

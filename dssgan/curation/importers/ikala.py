@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dssgan.curation.importers.base import Importer, ImportResult, Options, audio_files
+from dssgan.curation.importers.base import Importer, ImportResult, Options, audio_files, child
 from dssgan.data.audio_file import AudioFile
 from dssgan.data.track import Unpaired
 from dssgan.errors import DataError
@@ -14,7 +14,7 @@ _NOTE = (
 
 
 def _read(root: Path, _options: Options) -> ImportResult:
-    clips = tuple(AudioFile.of(path) for path in audio_files(root / "Wavfile"))
+    clips = tuple(AudioFile.of(path) for path in audio_files(child(root, "Wavfile")))
     for clip in clips:
         if clip.channels != 2:
             raise DataError(f"{clip.label}: has {clip.channels} channels, where iKala has music left and voice right")

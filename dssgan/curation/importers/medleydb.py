@@ -1,5 +1,6 @@
 """MedleyDB, versions 1 and 2 (Bittner et al. 2014 and 2016)."""
 
+import glob
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ from dssgan.curation.importers.base import (
     Importer,
     ImportResult,
     Options,
+    child,
     make_track,
     read_metadata,
     walk,
+    without_suffix,
 )
 from dssgan.errors import DataError
 
@@ -32,7 +35,7 @@ def _read(root: Path, options: Options) -> ImportResult:
     found = ImportResult()
     bleeding = []
     for path in walk(root, f"*{_SUFFIX}"):
-        name = path.name.removesuffix(_SUFFIX)
+        name = without_suffix(path, _SUFFIX)
         metadata = read_metadata(path)
         stems = metadata.get("stems") if isinstance(metadata, dict) else None
         if not isinstance(stems, dict):
@@ -44,10 +47,10 @@ def _read(root: Path, options: Options) -> ImportResult:
         if metadata.get("has_bleed") in ("yes", True):
             bleeding.append(name)
             continue
-        mix = folder / str(metadata.get("mix_filename") or f"{name}_MIX.wav")
-        stem_folder = folder / str(metadata.get("stem_dir") or f"{name}_STEMS")
+        mix = child(folder, str(metadata.get("mix_filename") or f"{name}_MIX.wav"))
+        stem_folder = child(folder, str(metadata.get("stem_dir") or f"{name}_STEMS"))
         kinds = [
-            (_kind(stem), stem_folder / Path(str(stem.get("filename"))).name)
+            (_kind(stem), child(stem_folder, Path(str(stem.get("filename"))).name))
             for _, stem in sorted(stems.items())
             if isinstance(stem, dict)
         ]
@@ -66,14 +69,12 @@ def _audio_folder(root: Path, metadata: Path, name: str) -> Path | None:
         metadata.parent,
         metadata.parent / name,
         root / name,
-        root / "Audio" / name,
-        root / "V1" / name,
-        root / "V2" / name,
+        *(child(root, part) / name for part in ("Audio", "V1", "V2")),
     )
     for place in places:
-        if (place / f"{name}_STEMS").is_dir():
+        if child(place, f"{name}_STEMS").is_dir():
             return place
-    found = next(iter(walk(root, f"{name}_STEMS")), None)
+    found = next(iter(walk(root, f"{glob.escape(name)}_STEMS")), None)
     return None if found is None else found.parent
 
 

@@ -9,6 +9,7 @@ from dssgan.curation.importers.base import (
     ImportResult,
     Options,
     audio_files,
+    child,
     make_track,
     read_metadata,
     walk,
@@ -40,13 +41,13 @@ def _files(path: Path, stem: Any) -> list[tuple[str, Path]]:
         kind, tracks = str(stem["stemName"]), [str(track["id"]) for track in stem["tracks"]]
     except (KeyError, TypeError) as error:
         raise DataError(f"{path}: a stem lacks its name or its tracks; replace it by an intact copy") from error
-    there = {file.stem: file for file in audio_files(path.parent / Path(kind).name)}
-    missing = [track for track in tracks if track not in there]
+    there = {file.stem.casefold(): file for file in audio_files(child(path.parent, Path(kind).name))}
+    missing = [track for track in tracks if track.casefold() not in there]
     if missing:
         raise DataError(
             f"{path}: names {missing[0]} in {kind}, which is not there; complete the set or take the song out"
         )
-    return [(DRUMS if kind in _DRUM_STEMS else kind, there[track]) for track in tracks]
+    return [(DRUMS if kind in _DRUM_STEMS else kind, there[track.casefold()]) for track in tracks]
 
 
 MOISESDB = Importer("MoisesDB", "UUID/data.json and UUID/STEM/TRACK.wav", _read, "CC BY-NC-SA 4.0")

@@ -8,6 +8,7 @@ from dssgan.curation.importers.base import (
     ImportResult,
     Options,
     audio_files,
+    child,
     make_track,
     only,
     read_metadata,
@@ -21,7 +22,8 @@ def _read(root: Path, options: Options) -> ImportResult:
     found = ImportResult()
     parts = {"train": found.train, "validation": found.valid, "test": found.test}
     for path in walk(root, "metadata.yaml"):
-        part = next((name for name in reversed(path.parts[:-2]) if name in (*parts, "omitted")), "train")
+        named = (name.casefold() for name in reversed(path.parts[:-2]))
+        part = next((name for name in named if name in (*parts, "omitted")), "train")
         if part == "omitted":  # songs that the authors found to be in two parts
             continue
         with found.one_song():
@@ -35,15 +37,15 @@ def _track(path: Path, options: Options) -> Track:
     if not isinstance(stems, dict):
         raise DataError(f"{path}: names no stems; replace it by an intact copy")
     folder = path.parent
-    there = {file.stem: file for file in audio_files(folder / "stems")}
+    there = {file.stem.casefold(): file for file in audio_files(child(folder, "stems"))}
     chosen = []
     for name, stem in sorted(stems.items()):
         if not isinstance(stem, dict) or not stem.get("audio_rendered", True):
             continue
-        if name not in there:
+        if str(name).casefold() not in there:
             raise DataError(f"{path}: names stem {name}, which is not there; complete the set or take the song out")
         drums = bool(stem.get("is_drum")) or stem.get("inst_class") == "Drums"
-        chosen.append((DRUMS if drums else str(stem.get("inst_class", "")).lower(), there[name]))
+        chosen.append((DRUMS if drums else str(stem.get("inst_class", "")).lower(), there[str(name).casefold()]))
     return make_track(folder.name, only(folder, "mix"), chosen, options)
 
 

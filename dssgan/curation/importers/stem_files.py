@@ -3,7 +3,17 @@
 from pathlib import Path
 
 from dssgan.audio.stems import stem_names
-from dssgan.curation.importers.base import DRUMS, OTHER, Importer, ImportResult, Options, kind_of, make_track, walk
+from dssgan.curation.importers.base import (
+    DRUMS,
+    OTHER,
+    Importer,
+    ImportResult,
+    Options,
+    kind_of,
+    make_track,
+    walk,
+    without_suffix,
+)
 from dssgan.data.audio_file import AudioFile
 from dssgan.data.track import Track
 from dssgan.errors import DataError
@@ -24,7 +34,7 @@ def _track(path: Path, options: Options) -> Track:
         (DRUMS if number in _drums(path, names, options) else _kind(name, options), AudioFile.of(path, number))
         for number, name in enumerate(names, 1)
     ]
-    return make_track(path.name.removesuffix(".stem.mp4"), AudioFile.of(path, 0), stems, options)
+    return make_track(without_suffix(path, ".stem.mp4"), AudioFile.of(path, 0), stems, options)
 
 
 def _kind(name: str, options: Options) -> str:

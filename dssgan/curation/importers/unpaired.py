@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dssgan.curation.importers.base import Importer, ImportResult, Options, audio_files, folders
+from dssgan.curation.importers.base import Importer, ImportResult, Options, audio_files, child, folders
 from dssgan.data.audio_file import AudioFile
 from dssgan.data.track import Unpaired
 
@@ -15,7 +15,7 @@ def read_unpaired(root: Path, options: Options) -> Unpaired:
     Raises:
         AudioError: a file cannot be read.
     """
-    mixes, *sources = (tuple(_recordings(root / name)) for name in (_MIXES, *options.sources))
+    mixes, *sources = (tuple(_recordings(child(root, name))) for name in (_MIXES, *options.sources))
     return Unpaired(mixes, tuple(sources))
 
 

@@ -319,6 +319,59 @@ def test_import(kind: str, tmp_path: Path, stems: Stems) -> None:
     assert load_dataset(tmp_path / "elsewhere" / "dataset.json") == dataset
 
 
+def in_other_letters(root: Path) -> None:
+    """Rename files and folders of a layout, down to their suffixes, as other systems and programs write them."""
+    for path in sorted(root.rglob("*"), reverse=True):  # the deepest first
+        is_song = path.is_dir() and path.parent.name in ("train", "test", "Dev", "Test", "validation", "omitted")
+        path.rename(path.with_name(path.name if is_song else path.name.swapcase()))
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"csv", "folders"}))  # whose names are the user's own
+def test_small_and_large_letters_are_the_same(kind: str, tmp_path: Path, stems: Stems) -> None:
+    make, paired, loose = REPLICAS[kind]
+    root = make(tmp_path / "set", stems)
+    in_other_letters(root)
+    dataset, _ = import_dataset(kind, root)
+    if kind not in ("musdb18", "stems"):  # named by their files, which the official split goes by
+        assert (len(dataset.train_sup), len(dataset.valid), len(dataset.test)) == paired
+    assert len(songs_of(dataset)) == sum(paired)
+    assert (len(dataset.train_unsup.mixes), *map(len, dataset.train_unsup.sources)) == loose
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"csv"}))
+def test_links_to_folders_are_followed_and_circles_are_none(kind: str, tmp_path: Path, stems: Stems) -> None:
+    make, paired, _ = REPLICAS[kind]
+    real = make(tmp_path / "disk", stems)
+    linked = tmp_path / "set"
+    linked.mkdir()
+    for path in real.iterdir():
+        (linked / path.name).symlink_to(path)
+    (linked / "loop").symlink_to(linked)
+    dataset, _ = import_dataset(kind, linked)
+    assert len(songs_of(dataset)) == sum(paired)
+
+
+def test_what_is_not_used_is_named(tmp_path: Path, stems: Stems) -> None:
+    root = musdb18_hq(tmp_path / "set", stems)
+    write_all(root / "train" / "A song without a mix", {"drums": stems.drums, "click": stems.drums})
+    write_all(root / "train" / "A - One", {"click": stems.drums})
+    _, notes = import_dataset("musdb18-hq", root)
+    assert notes[-1] == (
+        "3 audio files are not used: train/A - One/click.wav, train/A song without a mix/click.wav, "
+        "train/A song without a mix/drums.wav"
+    )
+
+
+def test_musdb18_hq_in_any_format_and_letters(tmp_path: Path, stems: Stems) -> None:
+    for name in ("A - One", VALIDATION_SONG):
+        audio = {key.capitalize(): wave for key, wave in stems.named(name).items()}
+        write_all(tmp_path / "set" / "Train" / name, audio, ".WAV" if name == "A - One" else ".flac")
+    dataset, notes = import_dataset("musdb18-hq", tmp_path / "set")
+    assert [track.name for track in dataset.train_sup] == ["A - One"]
+    assert [track.name for track in dataset.valid] == [VALIDATION_SONG]
+    assert not notes
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_folder_in_another_layout_is_told_the_right_one(kind: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
