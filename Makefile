@@ -16,10 +16,15 @@ demo: .venv/.ready
 	$(BIN)/dssgan demo
 
 test: .venv/.ready
-	@command -v chromedriver >/dev/null || ./tools/browser.sh || echo "Without a browser its tests are skipped."
+	@command -v chromedriver >/dev/null || ./tools/for_tests.sh browser || \
+		echo "Without a browser its tests are skipped."
+	@ls /usr/lib/postgresql/*/bin/pg_ctl >/dev/null 2>&1 || ./tools/for_tests.sh database || \
+		echo "Without PostgreSQL its tests are skipped."
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 RAY_worker_niceness=0 $(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not faults"
 
 test-cluster: .venv/.ready
+	@PATH=$$PATH:/usr/sbin; command -v sshd >/dev/null && command -v rsync >/dev/null && command -v ip >/dev/null || \
+		./tools/for_tests.sh hosts || echo "Without these the tests of two hosts are skipped."
 	$(BIN)/python -m pytest -m cluster --durations=0 -s -rs
 
 test-faults: .venv/.ready

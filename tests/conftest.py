@@ -7,6 +7,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
+from needs import need
 from numpy.typing import NDArray
 
 from dssgan.data.dataset import Dataset
@@ -92,4 +93,5 @@ def played() -> instruments.Instruments:
     try:
         return instruments.find()
     except DataError as error:
-        pytest.skip(f"no instruments to play on: {error}")
+        need(str(error))
+        raise

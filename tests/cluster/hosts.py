@@ -86,13 +86,17 @@ class Hosts:
     key: Path
 
 
-def missing() -> str | None:
-    """Say why this machine cannot be two hosts; None where it can."""
+def absent() -> str | None:
+    """Return what is to be installed on this machine, so that it can be two hosts; None where all is there."""
+    names = [name for name in ("ip", "nsenter", "rsync", "ssh", "ssh-keygen", "sshd", "unshare") if not _which(name)]
+    packages = "openssh-server, openssh-client, rsync, iproute2, util-linux"
+    return f"needs {', '.join(names)} (Debian: {packages})" if names else None
+
+
+def forbidden() -> str | None:
+    """Return why this machine may not be two hosts; None where it may."""
     if os.geteuid() != 0:
         return "needs root, to make namespaces"
-    absent = [name for name in ("ip", "nsenter", "rsync", "ssh", "ssh-keygen", "sshd", "unshare") if not _which(name)]
-    if absent:
-        return f"needs {', '.join(absent)} (Debian: openssh-server, openssh-client, rsync, iproute2, util-linux)"
     tried = subprocess.run([*_unshare(), "sh", "-c", PROBE], capture_output=True, text=True, check=False)
     return None if tried.returncode == 0 else f"may not make namespaces here ({tried.stderr.strip()})"
 

@@ -16,6 +16,7 @@ import pytest
 import yaml
 from cluster import hosts
 from moto.server import ThreadedMotoServer
+from needs import need
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("ray")]  # one Ray at a time
 
@@ -51,11 +52,15 @@ def step(name: str) -> Iterator[None]:
     print(f"{time.monotonic() - started:6.1f} s  {name}", flush=True)
 
 
+def need_two_hosts() -> None:
+    need(hosts.absent())
+    if (reason := hosts.forbidden()) is not None:
+        pytest.skip(reason)
+
+
 @pytest.fixture
 def two_hosts(tmp_path: Path) -> Iterator[hosts.Hosts]:
-    reason = hosts.missing()
-    if reason is not None:
-        pytest.skip(reason)
+    need_two_hosts()
     folder = tmp_path / "hosts"
     folder.mkdir()
     with ExitStack() as stack:
@@ -188,8 +193,7 @@ def test_a_sweep_on_two_hosts_from_ray_up_to_ray_down(tmp_path: Path, two_hosts:
 
 
 def test_two_hosts_leave_nothing(tmp_path: Path) -> None:
-    if (reason := hosts.missing()) is not None:
-        pytest.skip(reason)
+    need_two_hosts()
     with hosts.two_hosts(tmp_path) as made:
         ssh = ["ssh", "-i", made.key, "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
         found = subprocess.run(

@@ -19,7 +19,6 @@ pytestmark = pytest.mark.faults
 SECONDS_AWAY = 20
 
 
-@pytest.mark.skipif(postgresql.missing() is not None, reason=str(postgresql.missing()))
 @each_try
 def test_database_away(
     tmp_path: Path, chance: random.Random, undisturbed: Outcome, record: Record, monkeypatch: pytest.MonkeyPatch

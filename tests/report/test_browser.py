@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from needs import need
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
@@ -18,18 +19,14 @@ from selenium.webdriver.common.keys import Keys
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
-pytestmark = [
-    pytest.mark.xdist_group("report"),
-    pytest.mark.skipif(
-        not (CHROMIUM and DRIVER), reason="needs Chromium and its driver: apt-get install chromium chromium-driver"
-    ),
-]
+pytestmark = pytest.mark.xdist_group("report")
 PHONE, DESKTOP = (390, 844), (1280, 900)
 SYNC_SECONDS = 0.02
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    need(None if CHROMIUM and DRIVER else "needs Chromium and its driver (Debian: chromium, chromium-driver)")
     options = webdriver.ChromeOptions()
     options.binary_location = str(CHROMIUM)
     folder = tmp_path_factory.mktemp("downloads")

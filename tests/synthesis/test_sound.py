@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from needs import need
 
 from dssgan.errors import DataError
 from dssgan.synthesis import instruments, kits, mixing, voices
@@ -83,8 +84,8 @@ def test_pieces_are_known_by_their_names(name: str, piece: str) -> None:
 
 
 def test_a_song_is_sung_at_its_pitch(played: instruments.Instruments) -> None:
-    if played.voice is None:
-        pytest.skip("espeak-ng is not installed")
+    need(None if played.voice else "needs a voice (Debian: espeak-ng)")
+    assert played.voice is not None
     notes = (Note(0.2, 1.5, 57, 0.9), Note(2.2, 0.6, 62, 0.9))
     audio = voices.sing(played.voice, notes, 3.0, np.random.default_rng(0))
     assert audio.shape == (1, 3 * SAMPLE_RATE)
@@ -105,8 +106,8 @@ def test_a_song_is_sung_at_its_pitch(played: instruments.Instruments) -> None:
 
 
 def test_the_same_singer_twice(played: instruments.Instruments) -> None:
-    if played.voice is None:
-        pytest.skip("espeak-ng is not installed")
+    need(None if played.voice else "needs a voice (Debian: espeak-ng)")
+    assert played.voice is not None
     notes = (Note(0.2, 0.5, 60, 0.9),)
     sung = [voices.sing(played.voice, notes, 1.0, np.random.default_rng(3)) for _ in range(2)]
     assert np.array_equal(*sung)

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from needs import need
+
 USER = "searcher"
 
 
@@ -57,6 +59,7 @@ def running(password: str) -> Iterator[Server]:
     Args:
         password: of its only user.
     """
+    need(missing())
     with tempfile.TemporaryDirectory(prefix="dssgan-postgresql-") as scratch:
         folder, secret = Path(scratch) / "data", Path(scratch) / "password"
         secret.write_text(password)

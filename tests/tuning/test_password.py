@@ -10,10 +10,7 @@ import pytest
 from commands import dssgan
 from tuning import postgresql
 
-pytestmark = [
-    pytest.mark.xdist_group("ray"),  # one Ray at a time
-    pytest.mark.skipif(postgresql.missing() is not None, reason=str(postgresql.missing())),
-]
+pytestmark = pytest.mark.xdist_group("ray")  # one Ray at a time
 
 RIGHT, WRONG = "correct-horse-battery", "staple-of-another-horse"
 SMALL = [

@@ -149,7 +149,12 @@ def folders(root: Path) -> list[Path]:
     """List the folders in a folder, by name; none where there is no such folder."""
     if not root.is_dir():
         return []
-    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith(_NOT_OURS))
+    above = {root.resolve(), *root.resolve().parents}  # where a link may lead back to
+    return sorted(
+        path
+        for path in root.iterdir()
+        if path.is_dir() and not path.name.startswith(_NOT_OURS) and path.resolve() not in above
+    )
 
 
 def only(folder: Path, name: str) -> Path:
