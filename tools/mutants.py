@@ -18,36 +18,43 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 MAX_SURVIVORS = 0.1
+_PASSED, _FAILED, _NOT_COLLECTED = 0, 1, (2, 4)  # pytest's exit codes
 SECONDS = 300
 
 _TRAINING = ("tests/training/test_gan.py", "tests/training/test_phases.py")
 _ENSEMBLING = ("tests/ensembling",)
 # What is mutated, and the tests that look at it.
 TARGETS: dict[str, tuple[str, ...]] = {
-    "dssgan/data/pairing.py": ("tests/data/test_excerpts.py", "tests/synthesis/test_songs.py"),
-    "dssgan/training/gan.py": (*_TRAINING, "tests/training/test_micro_batches.py", "tests/training/test_balance.py"),
+    "dssgan/data/pairing.py": (
+        "tests/data/test_excerpts.py",
+        "tests/data/test_joined.py",
+        "tests/synthesis/test_songs.py",
+    ),
+    "dssgan/training/gan.py": (*_TRAINING, "tests/training/test_micro_batches.py", "tests/adversarial/test_balance.py"),
     "dssgan/training/phases.py": _TRAINING,
     "dssgan/training/validation.py": ("tests/training/test_validation.py", *_TRAINING),
     "dssgan/training/checkpoint.py": ("tests/training/test_phases.py",),
     "dssgan/training/schedules.py": ("tests/training/test_schedules.py",),
     "dssgan/training/resume.py": ("tests/training/test_resume.py",),
     "dssgan/training/micro_batches.py": ("tests/training/test_micro_batches.py",),
-    "dssgan/adversarial/critics_loss.py": ("tests/losses", "tests/training/test_gan.py"),
-    "dssgan/adversarial/losses.py": ("tests/losses",),
+    "dssgan/adversarial/critics_loss.py": ("tests/adversarial", "tests/training/test_gan.py"),
+    "dssgan/adversarial/losses.py": ("tests/adversarial",),
+    "dssgan/losses/snr.py": ("tests/losses",),
     "dssgan/losses/supervised.py": ("tests/losses",),
     "dssgan/losses/additivity.py": ("tests/losses",),
-    "dssgan/adversarial/critic_augment.py": ("tests/losses", "tests/adversarial/critics"),
+    "dssgan/adversarial/critic_augment.py": ("tests/adversarial",),
     "dssgan/ensembling/products.py": _ENSEMBLING,
     "dssgan/ensembling/stacking.py": _ENSEMBLING,
     "dssgan/ensembling/build.py": _ENSEMBLING,
-    "dssgan/separators/ensemble.py": _ENSEMBLING,
+    "dssgan/separators/ensemble.py": (*_ENSEMBLING, "tests/separators/test_ensemble.py"),
+    "dssgan/inference/level.py": ("tests/inference/test_level.py",),
     "dssgan/evaluation/statistics.py": ("tests/evaluation/test_statistics.py",),
     "dssgan/evaluation/frame.py": ("tests/evaluation/test_frame.py",),
     "dssgan/evaluation/bss_eval.py": ("tests/evaluation/test_bss_eval.py",),
@@ -143,22 +150,46 @@ def _become(node: ast.AST, other: ast.AST) -> str:
 
 
 def survives(mutant: Mutant) -> bool:
-    """Say whether all tests pass on a mutant."""
+    """Whether all tests pass on a mutant. One on which they hang, which nobody would overlook, does not survive.
+
+    Raises:
+        SystemExit: the tests were not run.
+    """
+    return run_tests(TARGETS[mutant.file], mutant) == _PASSED
+
+
+def run_tests(tests: Sequence[str], mutant: Mutant | None = None) -> int:
+    """Run tests on a copy of the package.
+
+    Args:
+        tests: files and folders of tests, relative to the root.
+        mutant: what is changed in the copy; None for nothing.
+
+    Returns:
+        0 where they pass and 1 where one fails or hangs.
+
+    Raises:
+        SystemExit: anything else came of it, such as a test file that is not there.
+    """
     with tempfile.TemporaryDirectory(prefix="mutant-") as name:
         copied = Path(name)
         for part in ("dssgan", "tests", "ensembles", "search_spaces", "docs"):
             shutil.copytree(ROOT / part, copied / part, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "pyproject.toml", copied)
-        (copied / mutant.file).write_text(mutant.text, encoding="utf-8")
+        if mutant is not None:
+            (copied / mutant.file).write_text(mutant.text, encoding="utf-8")
         environment = os.environ | {"PYTHONPATH": name, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *TARGETS[mutant.file]]
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
         try:
             done = subprocess.run(
                 command, cwd=copied, env=environment, capture_output=True, timeout=SECONDS, check=False
             )
         except subprocess.TimeoutExpired:
-            return False  # it hangs, which nobody would overlook
-    return done.returncode == 0
+            return _FAILED
+    # a mutant that cannot be imported keeps tests from being collected, which is noticed as well
+    if done.returncode not in (_PASSED, _FAILED) and not (mutant is not None and done.returncode in _NOT_COLLECTED):
+        sys.exit(f"pytest {' '.join(tests)} ended with {done.returncode}:\n{done.stdout.decode()[-2000:]}")
+    return min(done.returncode, _FAILED)
 
 
 def main() -> None:
@@ -171,6 +202,9 @@ def main() -> None:
     arguments = parser.parse_args()
     everything = [mutant for file in arguments.files for mutant in mutants_of(file)]
     drawn = random.Random(arguments.seed).sample(everything, min(arguments.num, len(everything)))
+    for tests in dict.fromkeys(TARGETS[mutant.file] for mutant in drawn):
+        if run_tests(tests) != _PASSED:
+            sys.exit(f"{' '.join(tests)}: fail on the code as it is, so that nothing can be said of mutants")
     survivors: list[Mutant] = []
     with ThreadPoolExecutor(arguments.jobs) as pool:
         for done, (mutant, alive) in enumerate(zip(drawn, pool.map(survives, drawn), strict=True), 1):

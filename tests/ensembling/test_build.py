@@ -135,6 +135,8 @@ def test_a_cluster_builds_the_same(
         ([[5.0, 5.2, 5.1], [7.0, 7.2, 7.1]], ("gate at -20.0", 0.2)),
         # each gate helps the song that would choose it, and hurts the other: worth -1 on songs that did not choose
         ([[5.0, 6.0, 4.0], [7.0, 6.0, 8.0]], ("fitted", 0.0)),
+        # +0.2 dB on average, by one song that would not have chosen it without itself: worth -0.17 dB on the others
+        ([[5.0, 6.0, 4.9], [5.0, 4.8, 5.5], [5.0, 4.8, 5.1]], ("fitted", 0.0)),
         ([[5.0, 4.9, 4.8]], ("fitted", 0.0)),
         ([[5.0, 5.3, 4.8]], ("gate at -20.0", 0.3)),  # of one song nothing can be left out
     ],

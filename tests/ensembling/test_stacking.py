@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from dssgan.ensembling import stacking
 from dssgan.ensembling.products import SongProducts, products_of_estimates
 from dssgan.ensembling.stacking import (
     average_weights,
@@ -184,3 +185,30 @@ def test_who_is_not_chosen_has_no_weight() -> None:
     assert set(found.members) == {0, 2}
     assert not found.fitted[:, 1].any()
     assert not found.average[:, 1].any()
+
+
+def test_a_loud_song_counts_no_more_than_a_soft_one() -> None:
+    # the first candidate is right on one song and the second on the other, 40 dB softer: each half as good as the other
+    songs = []
+    for seed, level in ((0, 1.0), (10, 0.01)):
+        reference = noise(seed, 2, 1, 44100)
+        right, wrong = reference + 0.1 * noise(seed + 1, 2, 1, 44100), reference + noise(seed + 2, 2, 1, 44100)
+        estimates = [right, wrong] if seed == 0 else [wrong, right]
+        songs.append(song([level * estimate for estimate in estimates], level * reference))
+    weights = fit(songs, ridge=1e-6)[0, :, 0]
+    assert float(weights[0] - weights[1]) == pytest.approx(0, abs=0.05)
+
+
+def test_the_ridge_is_chosen_on_songs_that_were_not_fitted() -> None:
+    # what is best differs from song to song by chance alone
+    generator = torch.Generator().manual_seed(0)
+    songs = []
+    for seed in (0, 100, 200):
+        reference = noise(seed, 2, 1, 8000)
+        sizes = (1 + 1.2 * (torch.rand(5, generator=generator) - 0.5)).tolist()
+        songs.append(song([reference + size * noise(seed + number, 2, 1, 8000)
+                           for number, size in enumerate(sizes, 1)], reference))  # fmt: skip
+    prior = average_weights(range(5), songs[0])
+    within = {ridge: usdr_of(songs, fit_weights(songs, prior, ridge=ridge), 0) for ridge in stacking._RIDGES}
+    assert max(within, key=lambda ridge: within[ridge]) == min(stacking._RIDGES)  # on its own songs the loosest wins
+    assert stacking._choose_ridge(songs, prior) > 10 * min(stacking._RIDGES)

@@ -1,6 +1,6 @@
 """Overlap-add gives what the model would give at once, however the audio arrives."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -212,3 +212,22 @@ def test_shifts_are_spread_over_half_a_second(models):
     assert len(set(shifts)) == 8
     assert max(shifts) < 0.5 * RATE
     assert np.diff(sorted(shifts)).max() < 0.5 * RATE / 4
+
+
+class Places(SeparatorModel):
+    """Gives for each sample where it lies in the song, as stems do that are there already."""
+
+    separates_by_sound = False
+
+    def __init__(self) -> None:
+        super().__init__(("drums", "other"), RATE, 1)
+
+    def separate_at(self, mix: torch.Tensor, starts: Sequence[int]) -> torch.Tensor:
+        places = torch.tensor(starts)[:, None] + torch.arange(mix.shape[-1])
+        return places.float()[:, None, None].expand(-1, 2, 1, -1)
+
+
+@pytest.mark.parametrize(("shifts", "batch_size"), [(1, 1), (1, 2), (1, 5), (3, 1), (4, 2)])
+def test_every_segment_lies_where_it_is_said_to(shifts: int, batch_size: int) -> None:
+    found = separate_all(Places(), noise(5000), **GRID, shifts=shifts, batch_size=batch_size)
+    np.testing.assert_allclose(found, np.broadcast_to(np.arange(5000), (2, 1, 5000)), atol=0.05)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dssgan.metrics.drums import ONSET_WINDOW_SECONDS, onset_f1, onset_times, score_drums
+from dssgan.metrics.drums import ONSET_WINDOW_SECONDS, _around, onset_f1, onset_times, score_drums
 
 RATE = 44100
 Audio = NDArray[np.float32]
@@ -135,3 +135,8 @@ def test_onsets_agree_by_mirex_s_count() -> None:
     assert onset_f1(hits([0.2, 0.8]), drums, RATE) == pytest.approx(2 / 3)
     assert onset_f1(np.zeros_like(drums), drums, RATE) == 0
     assert math.isnan(onset_f1(drums, np.zeros_like(drums), RATE))
+
+
+def test_an_onsets_window_begins_just_before_it_and_lasts_a_tenth_of_a_second() -> None:
+    near = _around(np.array([0.5]), 1000, 1000)
+    assert np.flatnonzero(near).tolist() == list(range(490, 600))

@@ -109,6 +109,10 @@ def test_phase_one_key_knows_what_rounds_and_what_plays(monkeypatch: pytest.Monk
     assert phase_one_key(fixed, "data") != same
 
 
+def test_phase_one_key_knows_the_number_of_processes() -> None:
+    assert len({phase_one_key(TrainConfig(), "data", num) for num in (1, 2, 4)}) == 3
+
+
 def test_phase_one_key_ignores_what_acts_in_phase_two_alone() -> None:
     def key(**changes: object) -> str:
         return phase_one_key(make_config(changes), "data")

@@ -224,3 +224,28 @@ def test_a_bundle_separates_as_its_score_says(bundled: Dataset, tmp_path: Path) 
         stems = separator.separate(mix, separator.sample_rate)
         found.append(usdr(torch.from_numpy(np.stack(list(stems.values()))), torch.from_numpy(references))[0])
     assert outcome.score == pytest.approx(float(torch.stack(found).mean()), abs=1e-4)
+
+
+def test_additivity_is_measured_against_what_the_separator_was_given() -> None:
+    separator = {"name": "tdf_unet", "preset": "micro", "n_fft": 512, "hop_samples": 256, "heads": "independent",
+                 "slots": 2, "sample_rate": RATE, "channels": 1}  # fmt: skip
+    settings = config(separator=separator, alpha=0, beta=1.0, mixit=0.5, supervised_loss={"name": "wave_stft"})
+    gan = GAN(settings, World(), torch.device("cpu"), bf16=False)
+    mixes: list[Tensor] = []
+
+    class Watched(torch.nn.Module):
+        def __init__(self, loss: torch.nn.Module) -> None:
+            super().__init__()
+            self.loss = loss
+
+        def forward(self, estimate: Tensor, mix: Tensor) -> Tensor:
+            mixes.append(mix)
+            loss: Tensor = self.loss(estimate, mix)
+            return loss
+
+    gan.additivity_loss = Watched(gan.additivity_loss)
+    generator = torch.Generator().manual_seed(0)
+    sources, unpaired = (torch.rand(2, *shape, generator=generator) for shape in ((2, 1, RATE), (1, RATE)))
+    gan.semi_supervised_step(sources.sum(dim=1), sources, unpaired)
+    (heard,) = mixes
+    assert torch.equal(heard, unpaired + unpaired.flip(0))  # the sum of two mixes, as the separator hears

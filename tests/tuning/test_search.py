@@ -8,12 +8,14 @@ from types import SimpleNamespace
 
 import optuna
 import pytest
+from optuna.trial import TrialState, create_trial
 
 from dssgan.training.settings import make_config
 from dssgan.training.store import FolderStore
+from dssgan.tuning.attributes import AXIS
 from dssgan.tuning.results import read_trials
 from dssgan.tuning.rungs import Brackets
-from dssgan.tuning.search import MAX_STARTS, Axis, PruningScheduler, StudySearch
+from dssgan.tuning.search import MAX_STARTS, Axis, PruningScheduler, StudySearch, replay
 from dssgan.tuning.space import SearchSpace
 from dssgan.tuning.storage import open_storage
 
@@ -221,3 +223,18 @@ def test_a_validation_that_is_no_number_is_not_among_those_that_reached_a_rung()
     assert [validation_of(trial, float("nan")) for trial in range(3)] == ["CONTINUE"] * 3
     # with the three among the arrived, two in six would go on
     assert [validation_of(trial, score) for trial, score in ((4, 3.0), (5, 2.0))] == ["CONTINUE", "STOP"]
+
+
+def test_rungs_are_restored_from_all_trials_that_reached_them(study: optuna.Study) -> None:
+    axes = [Axis(f"phase {number}", 1, 8, 1) for number in range(4)]
+    states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
+    for axis, state, score in zip(axes, states, (1.0, 5.0, 4.0), strict=False):
+        study.add_trial(create_trial(
+            state=state, value=score if state == TrialState.COMPLETE else None, intermediate_values={2: score},
+            user_attrs={AXIS: list(axis)},
+        ))  # fmt: skip
+    config = make_config({"steps_per_epoch": 1, "supervised_epochs": 8, "adversarial_epochs": 1})
+    pruner = Brackets([config], 3)
+    replay(pruner, study.get_trials())
+    # third of four at the rung: among the best third of all, though the best of those that are complete
+    assert not pruner.judge(3, axes[3].phase_one, axes[3].place(2), 2.0)
