@@ -1,9 +1,10 @@
 """Decoding through the ffmpeg and ffprobe programs: whatever libsndfile does not read."""
 
+import contextlib
 import json
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from shutil import which
@@ -16,6 +17,7 @@ from dssgan.errors import AudioError
 _BYTES_PER_SAMPLE = 4  # f32le
 _COUNTING_FRAMES = 1 << 18
 _DROP_BYTES = 1 << 20
+_HEARD_SECONDS = 0.02  # by which a stream may begin later without a word
 # Only MP4 and its kin tell places to the sample. There a seek goes one second too far back, for a transform codec needs
 # what comes before; elsewhere (WebM counts milliseconds, WMA and raw streams guess) a seek may land 90 ms off, so the
 # beginning is decoded and dropped.
@@ -37,8 +39,8 @@ def _probe(path: Path, _size: int, _changed_ns: int) -> tuple[dict[str, str], ..
     command = [_program("ffprobe", path), "-v", "warning", *_ONLY_LOCAL]
     command += [
         "-show_entries",
-        "stream=index,codec_type,sample_rate,channels,duration:stream_disposition=attached_pic"
-        ":format=duration,format_name",
+        "stream=index,codec_type,sample_rate,channels,duration,start_time:stream_disposition=attached_pic,default"
+        ":stream_tags=title,language,handler_name:format=duration,format_name,start_time",
         "-of",
         "json",
     ]
@@ -57,17 +59,29 @@ def _probe(path: Path, _size: int, _changed_ns: int) -> tuple[dict[str, str], ..
     if (kind.startswith("matroska") and films) or kind == "mp3":
         guessed = {"duration": "N/A"}
     return tuple(
-        whole | {key: str(value) for key, value in one.items() if key != "disposition"} | guessed
+        whole
+        | {key: str(value) for key, value in one.items() if key not in ("disposition", "tags")}
+        | {"default": str(one.get("disposition", {}).get("default", 0)), "title": _title(one.get("tags", {}))}
+        | {"file_start": str(whole.get("start_time", "N/A"))}
+        | guessed
         for one in streams
         if one.get("codec_type") == "audio"  # of what ffprobe does not know it tells no kind
     )
+
+
+def _title(tags: Mapping[str, str]) -> str:
+    """Name a stream as its container does: by its title, and its language."""
+    title = tags.get("title", "")
+    language = tags.get("language", "")
+    return ", ".join(part for part in (title, "" if language == "und" else language) if part)
 
 
 def audio_streams(path: Path) -> tuple[dict[str, str], ...]:
     """Ask ffprobe for a file's audio streams.
 
     Returns:
-        For each stream: index, sample_rate, channels, duration and the file's format_name, as text.
+        For each stream, as text: index, sample_rate, channels, duration, whether it is a default one, title, when it
+        begins (start_time) and when the file does (file_start), and the file's format_name.
 
     Raises:
         UnrecognisedError: ffprobe does not know the file.
@@ -115,15 +129,31 @@ def _count_frames(path: Path, number: int, rate: int, channels: int, _size: int,
     return sum(block.shape[1] for block in blocks)
 
 
+def _note(streams: Sequence[Mapping[str, str]], number: int) -> str:
+    """Say what the container says of a stream beside its samples."""
+    stream = streams[number]
+    notes = []
+    if len(streams) > 1:
+        titles = [f"{place} {one['title']}".strip() for place, one in enumerate(streams, 1)]
+        notes.append(f"audio track {number + 1} of {len(streams)} ({'; '.join(titles)})")
+    with contextlib.suppress(KeyError, ValueError):  # not said
+        late = float(stream["start_time"]) - float(stream["file_start"])
+        if late > _HEARD_SECONDS:
+            notes.append(f"which begins {late:.3f} s after the film")
+    return ", ".join(notes)
+
+
 class FfmpegDecoder:
     """One audio stream of a file that ffmpeg reads."""
 
     def __init__(self, path: Path, stem: int | None) -> None:
         self._path = path
-        self._number = stem or 0
         streams = audio_streams(path)
         if not streams:
             raise UnrecognisedError("it holds no audio")
+        # players play the one that the container calls the default
+        defaults = [number for number, stream in enumerate(streams) if stream["default"] == "1"]
+        self._number = stem if stem is not None else defaults[0] if len(defaults) == 1 else 0
         if not 0 <= self._number < len(streams):
             raise AudioError(f"{path}: has {len(streams)} audio streams, none numbered {self._number}; choose another")
         stream = streams[self._number]
@@ -136,7 +166,7 @@ class FfmpegDecoder:
         status = path.stat()
         if num_frames is None or num_frames > status.st_size * MAX_FRAMES_PER_BYTE:
             num_frames = _count_frames(path, self._number, rate, channels, status.st_size, status.st_mtime_ns)
-        self.info = AudioInfo(rate, channels, num_frames)
+        self.info = AudioInfo(rate, channels, num_frames, note=_note(streams, self._number))
 
     def blocks(self, start_frame: int, block_frames: int) -> Iterator[Audio]:
         """Decode blocks of (channels, samples) from a place on."""

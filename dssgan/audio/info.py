@@ -26,12 +26,14 @@ class AudioInfo:
             the container's word and may differ from what is decoded by a few milliseconds.
         promised_frames: what the header says where the file ends earlier; None where it is whole, as far as that is
             known before decoding.
+        note: what the container says of the stream and a listener should know; "" for nothing.
     """
 
     sample_rate: int
     channels: int
     num_frames: int
     promised_frames: int | None = None
+    note: str = ""
 
     @property
     def seconds(self) -> float:

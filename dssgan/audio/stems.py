@@ -34,7 +34,7 @@ def open_file(path: Path, stem: int | None) -> ffmpeg.FfmpegDecoder:
     """
     if not is_stem_file(path):
         raise UnrecognisedError("not a stem file")
-    return ffmpeg.open_file(path, stem)
+    return ffmpeg.open_file(path, stem or 0)  # whatever the container calls its default
 
 
 def stem_names(path: Path) -> tuple[str, ...]:

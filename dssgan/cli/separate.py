@@ -72,6 +72,12 @@ _STANDARD = Path("-")
     help="float32, bf16, or auto: bf16 where the processor is faster with it and the stems are as good.",
 )
 @click.option(
+    "--audio-track",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Audio track of a video with several; the one that the file calls its default is used otherwise.",
+)
+@click.option(
     "--engine",
     default="torch",
     show_default=True,
@@ -108,6 +114,7 @@ def command(
     batch_size: int,
     precision: str,
     engine: str,
+    audio_track: int | None,
     jobs: int,
     address: str | None,
     prints_json: bool,
@@ -145,6 +152,7 @@ def command(
     separator = Separator.load(
         model, device if address is None else "cpu", overlap=overlap, segment_seconds=segment, shifts=shifts,
         channel_swap=channel_swap, polarity=polarity, batch_size=batch_size, precision=precision, engine=engine,
+        audio_track=audio_track,
         two_stems=two_stems,
     )  # fmt: skip
     terminal = Terminal(quiet=quiet or out == _STANDARD)
@@ -234,6 +242,8 @@ def _summary(result: "SeparatedFile", place: Path) -> str:
         line += f"; all stems at {result.gain:.4f} of their level, so that none clips"
     if result.stem_rate != result.sample_rate:
         line += f"; the stems at {result.stem_rate} Hz, which this format holds, not {result.sample_rate}"
+    if result.note:
+        line += f"; {printable(result.note)}"
     if result.promised_seconds is not None:
         line += f"; the file is truncated: its header promises {result.promised_seconds:.1f} s"
     return line

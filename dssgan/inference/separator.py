@@ -49,6 +49,7 @@ class SeparatedFile:
         model: name of the model.
         elapsed_seconds: how long it took.
         promised_seconds: length that its header promises, where the file ends earlier; None where it is whole.
+        note: what its container says of the sound, such as which of several audio tracks it is; "" for nothing.
     """
 
     track: Path
@@ -62,6 +63,7 @@ class SeparatedFile:
     model: str
     elapsed_seconds: float
     promised_seconds: float | None = None
+    note: str = ""
 
     def as_record(self) -> dict[str, Any]:
         """Give plain data for JSON."""
@@ -88,6 +90,7 @@ class Separator:
         two_stems: one of the model's sources: it and the sum of all others, called "no_" and its name, are the stems.
         channel_swap: whether it also listens with the channels swapped, and averages.
         polarity: likewise with the sign turned.
+        audio_track: which audio track of a file that holds several, from 1; None for the one that it calls its default.
         engine: what runs the networks: "torch", "onnxruntime", "openvino", or "auto" for the fastest that is installed.
         fingerprint: of the model, under which it is remembered whether it may run in bf16.
         settings: of `SeparationSettings`.
@@ -99,7 +102,7 @@ class Separator:
     def __init__(
         self, model: SeparatorModel, name: str, *, device: str = "cpu", two_stems: str | None = None,
         channel_swap: bool = False, polarity: bool = False, engine: str = "torch", fingerprint: str | None = None,
-        **settings: Any,
+        audio_track: int | None = None, **settings: Any,
     ) -> None:  # fmt: skip
         if channel_swap or polarity:
             model = Flips(model, channel_swap=channel_swap, polarity=polarity)
@@ -115,6 +118,7 @@ class Separator:
             self.settings = replace(self.settings, precision=precision)
         self.model = with_engine(self.model, engine, self.settings.precision, where)
         self.name = name
+        self.audio_track = audio_track
         self._live: LiveSeparator | None = None
 
     @classmethod
@@ -238,19 +242,24 @@ class Separator:
         path = Path(path)
         paths = output.paths(Path(folder), track or path.stem, self.sources)
         begun = time.monotonic()
-        info = probe(path)
+        stream = None if self.audio_track is None else self.audio_track - 1
+        info = probe(path, stream)
         output.check(path, info.channels)
         for target in paths.values():
             if target.is_dir() or (target.exists() and target.samefile(path)):
                 raise AudioError(f"{target}: is {'a folder' if target.is_dir() else 'the mix itself'}; write elsewhere")
 
         model = self.model.for_song(path.stem)
-        level = measure_level(read_blocks(path, _BLOCK_SAMPLES, on_truncated=lambda *_: None), info.sample_rate)
+        level = measure_level(
+            read_blocks(path, _BLOCK_SAMPLES, stem=stream, on_truncated=lambda *_: None), info.sample_rate
+        )
         promised: list[float] = []
 
         def reporting() -> Iterator[tuple[Audio, Audio]]:
             num_frames = 0
-            blocks = read_blocks(path, _BLOCK_SAMPLES, on_truncated=lambda _there, stated: promised.append(stated))
+            blocks = read_blocks(
+                path, _BLOCK_SAMPLES, stem=stream, on_truncated=lambda _there, stated: promised.append(stated)
+            )
             stems = separate_stream(
                 model, blocks, sample_rate=info.sample_rate, channels=info.channels, settings=self.settings,
                 level=level,
@@ -283,6 +292,7 @@ class Separator:
             model=self.name,
             elapsed_seconds=time.monotonic() - begun,
             promised_seconds=promised[0] if promised else None,
+            note=info.note,
         )
 
 

@@ -426,3 +426,20 @@ def test_names_beyond_the_locale_end_no_batch(model, song, tmp_path):
     assert ran.returncode == 0, ran.stderr
     assert b"Traceback" not in ran.stderr
     assert len(list(tmp_path.glob("out/*/drums.wav"))) == 1
+
+
+def test_a_track_of_a_film_is_chosen(run, song, tmp_path):
+    film = tmp_path / "film.mkv"
+    sound = ["-i", song, "-f", "lavfi", "-i", "anullsrc=r=44100:cl=stereo", "-map", "0", "-map", "1"]
+    default = ["-disposition:a:0", "0", "-disposition:a:1", "default", "-c:a", "flac", "-t", "2"]
+    subprocess.run(["ffmpeg", "-v", "error", *sound, *default, film], check=True)
+    code, _, errors = run(film, "-o", tmp_path / "default")
+    assert code == 0
+    assert "audio track 2 of 2" in " ".join(errors)
+    assert not read(tmp_path / "default" / "film" / "drums.wav").any()
+    code, _, errors = run(film, "-o", tmp_path / "first", "--audio-track", "1")
+    assert "audio track 1 of 2" in " ".join(errors)
+    assert read(tmp_path / "first" / "film" / "drums.wav").any()
+    code, _, errors = run(film, "-o", tmp_path / "third", "--audio-track", "3")
+    assert code == 2
+    assert "has 2 audio streams" in " ".join(errors)

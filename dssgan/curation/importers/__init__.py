@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from dssgan.audio.files import SUFFIXES
+from dssgan.audio.files import SUFFIXES, probe
+from dssgan.audio.stems import is_stem_file
 from dssgan.configurable import lookup
 from dssgan.curation.groups import GROUPS
 from dssgan.curation.importers import (
@@ -30,6 +31,7 @@ from dssgan.parallel.processes import MapUnordered
 __all__ = ["KINDS", "Importer", "Options", "import_dataset"]
 
 _MAX_BAD = 20  # that an error lists
+_MAX_NOTED = 5  # files whose containers are spoken of
 
 KINDS: dict[str, Importer] = {
     "musdb18": musdb18.MUSDB18,
@@ -109,6 +111,7 @@ def import_dataset(
     )
     if path.is_dir():
         found.notes += _passed_over(path, dataset)
+    found.notes += _notes_of_containers(dataset)
     dataset, bad = _without_unreadable(dataset, map_unordered, progress)
     _report_bad(path, bad, found.notes, options)
     return dataset, found.notes
@@ -126,6 +129,17 @@ def _passed_over(root: Path, dataset: Dataset) -> list[str]:
     names = ", ".join(str(path.relative_to(root)) for path in unused[:3])
     verb = "file is" if len(unused) == 1 else "files are"
     return [f"{len(unused)} audio {verb} not used: {names}{', ...' if len(unused) > 3 else ''}"]
+
+
+def _notes_of_containers(dataset: Dataset) -> list[str]:
+    """Name files whose containers hold more than one sound, or one that begins late."""
+    files = {
+        sample.path: probe(sample.path, sample.stem).note for sample in dataset.files if not is_stem_file(sample.path)
+    }
+    noted = {path: note for path, note in files.items() if note}
+    return [f"{path}: {note}" for path, note in list(noted.items())[:_MAX_NOTED]] + (
+        [f"and {len(noted) - _MAX_NOTED} more such files"] if len(noted) > _MAX_NOTED else []
+    )
 
 
 def _report_bad(path: Path, bad: list[str], notes: list[str], options: Options) -> None:
