@@ -183,7 +183,10 @@ def train_member(
 def train_long(dataset: Dataset, runs: Path, settings: Sequence[str]) -> None:
     """Train until SIGTERM, or go on; keep the averaged weights of every fifth epoch as bundles in half precision."""
     folder, start = runs / LONG_MEMBER, LONG_START / LONG_MEMBER
-    begin = {"start_from": str(start)} if start.exists() else {"separator": LONG_SEPARATOR}
+    begun_from = str(start) if start.exists() else None
+    if has_checkpoint(folder):  # it goes on as it was begun
+        begun_from = read_checkpoint(folder)[0]["settings"]["phase_one"]["start_from"]
+    begin = {"separator": LONG_SEPARATOR} if begun_from is None else {"start_from": begun_from}
     config = make_config(LONG_SETTINGS, begin, parse_overrides(settings))
 
     def keep(metrics: dict[str, float], checkpoint: Path) -> None:
@@ -268,7 +271,8 @@ def write_half(bundle: Path, separator: SeparatorModel, folder: Path, dataset: D
     """
     description = read_description(bundle)
     metadata = {key: value for key, value in description.items() if key not in DESCRIBED}
-    metadata["data"] |= {"licence": dataset.licence, "credits": list(dataset.credits)}
+    credits_ = dict.fromkeys((*dataset.credits, *metadata["data"]["credits"]))  # synthetic songs' among the bundle's
+    metadata["data"] |= {"licence": dataset.licence, "credits": list(credits_)}
     save_bundle(
         folder, description["architecture"], separator, metadata=metadata, dtype=torch.float16,
         learnt_from=learnt_from(bundle).without_marks(is_synthetic),
