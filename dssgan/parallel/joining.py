@@ -39,9 +39,10 @@ def require_cluster(address: str) -> None:
         reason = error.strerror or str(error)
         raise ConfigError(f"{address}: there is no Ray cluster ({place}: {reason}); {_START_ONE}") from error
     try:
-        # in a process of its own, which can be ended while Ray waits
+        # In a process of its own, which can be ended while Ray waits. It gets the address as it was given, for Ray uses
+        # this machine's token without being told to for "auto" alone.
         done = subprocess.run(
-            [sys.executable, "-c", _PROBE, place], capture_output=True, text=True, timeout=SECONDS_TO_JOIN, check=False
+            [sys.executable, "-c", _PROBE, address], capture_output=True, text=True, timeout=SECONDS_TO_JOIN, check=False
         )
         output, is_joined = done.stdout + done.stderr, done.returncode == 0
     except subprocess.TimeoutExpired as error:
