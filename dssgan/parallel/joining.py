@@ -41,9 +41,8 @@ def require_cluster(address: str) -> None:
     try:
         # In a process of its own, which can be ended while Ray waits. It gets the address as it was given, for Ray uses
         # this machine's token without being told to for "auto" alone.
-        done = subprocess.run(
-            [sys.executable, "-c", _PROBE, address], capture_output=True, text=True, timeout=SECONDS_TO_JOIN, check=False
-        )
+        probe = [sys.executable, "-c", _PROBE, address]
+        done = subprocess.run(probe, capture_output=True, text=True, timeout=SECONDS_TO_JOIN, check=False)
         output, is_joined = done.stdout + done.stderr, done.returncode == 0
     except subprocess.TimeoutExpired as error:
         parts = (error.stdout or b"", error.stderr or b"")
