@@ -199,7 +199,7 @@ def train_long(dataset: Dataset, runs: Path, settings: Sequence[str]) -> None:
             name.removeprefix("module."): weight
             for name, weight in state["average"].items() if name.startswith("module.")
         })  # fmt: skip
-        write_half(checkpoint / BUNDLE, averaged, runs / f"{LONG_MEMBER}-{epoch:04d}", dataset)
+        write_half(checkpoint / BUNDLE, averaged, runs / f"{LONG_MEMBER}-{epoch:04d}", dataset, metrics)
 
     train_member(LONG_MEMBER, config, dataset, runs, keep)
     print(f"{folder}: trained to the last epoch")
@@ -264,14 +264,28 @@ def read_songs(root: Path, synthetic: Sequence[Path], guitars: Path | None, vali
     )  # fmt: skip
 
 
-def write_half(bundle: Path, separator: SeparatorModel, folder: Path, dataset: Dataset) -> None:
+def write_half(
+    bundle: Path,
+    separator: SeparatorModel,
+    folder: Path,
+    dataset: Dataset,
+    validation: dict[str, float] | None = None,
+) -> None:
     """Write a separator with weights of half the size, its bundle's description and its data's credits.
 
     Synthetic songs, which are most of the songs, are then known by their fingerprints alone: nobody has other copies.
+
+    Args:
+        bundle: whose description it is.
+        separator: with the weights.
+        folder: where to write.
+        dataset: what it was trained on.
+        validation: its scores, where it is a later one than the bundle's.
     """
     description = read_description(bundle)
     metadata = {key: value for key, value in description.items() if key not in DESCRIBED}
     credits_ = dict.fromkeys((*dataset.credits, *metadata["data"]["credits"]))  # synthetic songs' among the bundle's
+    metadata["validation"] |= validation or {}
     metadata["data"] |= {"licence": dataset.licence, "credits": list(credits_)}
     save_bundle(
         folder, description["architecture"], separator, metadata=metadata, dtype=torch.float16,
