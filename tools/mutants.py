@@ -202,9 +202,9 @@ def main() -> None:
     arguments = parser.parse_args()
     everything = [mutant for file in arguments.files for mutant in mutants_of(file)]
     drawn = random.Random(arguments.seed).sample(everything, min(arguments.num, len(everything)))
-    for tests in dict.fromkeys(TARGETS[mutant.file] for mutant in drawn):
-        if run_tests(tests) != _PASSED:
-            sys.exit(f"{' '.join(tests)}: fail on the code as it is, so that nothing can be said of mutants")
+    for test in dict.fromkeys(test for mutant in drawn for test in TARGETS[mutant.file]):
+        if run_tests([test]) != _PASSED:
+            sys.exit(f"{test}: fails on the code as it is, so that nothing can be said of mutants")
     survivors: list[Mutant] = []
     with ThreadPoolExecutor(arguments.jobs) as pool:
         for done, (mutant, alive) in enumerate(zip(drawn, pool.map(survives, drawn), strict=True), 1):
