@@ -64,7 +64,8 @@ class SNRLoss(nn.Module):
         super().__init__()
         if not 0 <= octaves_weight <= 1:
             raise ConfigError(f"supervised_loss.octaves_weight: {octaves_weight} is no weight; choose between 0 and 1")
-        if not 1 <= octaves <= (most := max(1, (n_fft // 2).bit_length())):
+        most = max(1, (n_fft // 2).bit_length())
+        if not 1 <= octaves <= most:
             raise ConfigError(f"supervised_loss.octaves: {octaves}; choose between 1 and {most} with n_fft {n_fft}")
         weights = [1.0] * octaves if octave_weights is None else [float(weight) for weight in octave_weights]
         if len(weights) != octaves or min(weights) < 0 or sum(weights) <= 0:

@@ -91,3 +91,14 @@ def test_an_item_without_a_low_pass_is_left_alone_beside_one_that_has_it() -> No
     )
     torch.testing.assert_close(heard[1], wave[1], atol=1e-5, rtol=0)
     assert heard[0].square().sum() < 0.7 * wave[0].square().sum()
+
+
+def test_gains_are_drawn_evenly_in_decibels_both_ways() -> None:
+    torch.manual_seed(0)
+    params = CriticAugment().sample_params(4000, 1)
+    assert params is not None
+    gain_db = 20 * params.gain.abs().log10()
+    assert gain_db.min() == pytest.approx(-gain_db.max(), abs=0.05)
+    assert gain_db.mean() == pytest.approx(0, abs=0.1 * gain_db.max())
+    assert 1 < gain_db.max() < 20
+    assert (params.gain < 0).float().mean() == pytest.approx(0.5, abs=0.05)

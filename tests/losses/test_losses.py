@@ -154,3 +154,16 @@ def test_silence_has_a_gradient(loss: nn.Module) -> None:
     loss(estimate, target).backward()
     assert estimate.grad is not None
     assert torch.isfinite(estimate.grad).all()
+
+
+def test_several_windows_count_as_their_mean() -> None:
+    reference = torch.zeros(1, 2, 1, 64)
+    error = torch.randn(1, 2, 1, 64, generator=torch.Generator().manual_seed(0))
+    one, other = (WaveAndSTFTLoss(n_ffts=(n_fft,))(error, reference).item() for n_fft in (16, 8))
+    assert WaveAndSTFTLoss(n_ffts=(16, 8))(error, reference).item() == pytest.approx((one + other) / 2, rel=1e-5)
+
+
+def test_one_octave_is_the_least() -> None:
+    assert SNRLoss(octaves=1).octave_shares == [1.0]
+    with pytest.raises(ConfigError, match=r"supervised_loss\.octaves: 0; choose between 1 and 11"):
+        SNRLoss(octaves=0)

@@ -3,7 +3,7 @@
 import pytest
 
 from dssgan.errors import ConfigError
-from dssgan.training.resume import differences, require_agreement, require_resumable
+from dssgan.training.resume import differences, phase_to_resume, require_agreement, require_resumable
 
 SETTINGS = {
     "alpha": 0.1,
@@ -54,3 +54,18 @@ def test_what_is_given_again_must_agree() -> None:
         require_agreement("sweep", SETTINGS, {"alpha": 0.3})
     with pytest.raises(ConfigError, match=r"beta=its own, not 1"):
         require_agreement("sweep", SETTINGS, {"beta": 1})
+
+
+@pytest.mark.parametrize(
+    ("recorded", "phase", "expected"),
+    [
+        ({"adversarial_epochs": 0}, 2, 1),
+        ({"adversarial_epochs": 5}, 2, 2),
+        ({"adversarial_epochs": 5}, 1, 1),
+        ({}, 2, 2),
+    ],
+)
+def test_a_training_without_a_second_phase_is_still_in_its_first(
+    recorded: dict[str, object], phase: int, expected: int
+) -> None:
+    assert phase_to_resume(recorded, phase) == expected

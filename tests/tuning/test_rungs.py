@@ -68,3 +68,14 @@ def test_shipped_spaces_have_several_rungs_in_phase_one(name: str, supervised: i
     brackets = Brackets(find_space(name).check({}), 3)
     assert len(brackets.supervised.positions) == supervised
     assert len(brackets.adversarial.positions) == adversarial
+
+
+def test_a_rung_past_the_switch_is_not_reached_before_as_many_steps_past_it() -> None:
+    brackets = Brackets([make_config({"steps_per_epoch": 10, "supervised_epochs": 9, "adversarial_epochs": 9})], 3)
+    assert brackets.adversarial.positions[0] == 10
+    early = Place(95, 90, 180)
+    assert brackets.judge(0, "one", early, 2.0)
+    assert brackets.judge(1, "one", early, 1.0)
+    late = early._replace(steps=100)
+    assert brackets.judge(0, "one", late, 2.0)
+    assert not brackets.judge(1, "one", late, 1.0)
