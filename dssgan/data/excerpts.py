@@ -125,12 +125,9 @@ class PairedExcerpts(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         """Give mix (channels, samples) and sources (sources, channels, samples) of the excerpt with this number."""
-        generator = self._excerpts.generator(index)
-
         mix, sources = make_pair(
-            generator, self.augment, len(self.tracks[0].sources),
-            choose_place=lambda others: self.choose_place(generator, index, others),
-            read_source=self.read_source, read_mix=self.read_mix, sample_rate=self._excerpts.cache.sample_rate,
+            self._excerpts.generator(index), self.augment, self, index,
+            num_sources=len(self.tracks[0].sources), sample_rate=self._excerpts.cache.sample_rate,
         )  # fmt: skip
         return torch.from_numpy(mix), torch.from_numpy(sources)
 

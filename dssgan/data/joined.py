@@ -70,24 +70,25 @@ class JoinedExcerpts(Dataset[tuple[Tensor, Tensor]]):
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         """Return mix (channels, samples) and sources (sources, channels, samples) of the excerpt with this number."""
         generator = np.random.default_rng(np.random.SeedSequence([_STREAM, *self._key, self._epoch, index]))
-
-        def choose_place(others: Sequence[_Place]) -> _Place:
-            which = int(generator.random() < self._share)
-            taken = [place for collection, place in others if collection == which]
-            return which, self._collections[which].choose_place(generator, index, taken)
-
-        def read_source(place: _Place, source: int) -> Audio:
-            return self._collections[place[0]].read_source(place[1], source)
-
-        def read_mix(place: _Place) -> Audio | None:
-            return self._collections[place[0]].read_mix(place[1])
-
         mix, sources = make_pair(
-            generator, self.augment, self._num_sources, choose_place=choose_place, read_source=read_source,
-            read_mix=read_mix, sample_rate=self._sample_rate,
-        )  # fmt: skip
+            generator, self.augment, self, index, num_sources=self._num_sources, sample_rate=self._sample_rate
+        )
         return torch.from_numpy(mix), torch.from_numpy(sources)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield them for ever, from the first."""
         return map(self.__getitem__, count())
+
+    def choose_place(self, generator: np.random.Generator, index: int, others: Sequence[_Place]) -> _Place:
+        """Choose a collection, and a place in it, as `dssgan.data.pairing.Songs` describes."""
+        which = int(generator.random() < self._share)
+        taken = [place for collection, place in others if collection == which]
+        return which, self._collections[which].choose_place(generator, index, taken)
+
+    def read_source(self, place: _Place, source: int) -> Audio:
+        """Read a source at a place, (channels, samples)."""
+        return self._collections[place[0]].read_source(place[1], source)
+
+    def read_mix(self, place: _Place) -> Audio | None:
+        """Read the song's own mix at a place, (channels, samples); None where it is the sum of the sources."""
+        return self._collections[place[0]].read_mix(place[1])

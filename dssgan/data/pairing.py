@@ -1,6 +1,6 @@
 """The one way in which a mix and its sources are put together for training, whatever they are cut from."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -35,15 +35,9 @@ class Songs(Protocol[Place]):
 
 
 def make_pair(
-    generator: np.random.Generator,
-    augment: Augment,
-    num_sources: int,
-    *,
-    choose_place: Callable[[list[Place]], Place],
-    read_source: Callable[[Place, int], Audio],
-    read_mix: Callable[[Place], Audio | None],
-    sample_rate: int = 44100,
-) -> tuple[Audio, Audio]:
+    generator: np.random.Generator, augment: Augment, songs: Songs[Place], index: int, *,
+    num_sources: int, sample_rate: int,
+) -> tuple[Audio, Audio]:  # fmt: skip
     """Put a mix and its sources together from one place, or from one place a source.
 
     Whether the sources are remixed is decided once for the excerpt, before anything else: a gain, a swap or a turned
@@ -52,12 +46,10 @@ def make_pair(
 
     Args:
         generator: where chance comes from.
-        augment: how the sources are changed.
-        num_sources: how many there are.
-        choose_place: chooses a song and a start; it is given the places of this excerpt so far, which the new one must
-            not be (as far as there are others).
-        read_source: gives a source's audio at a place, (channels, samples).
-        read_mix: gives the song's own mix at a place, (channels, samples); None where it is the sum of the sources.
+        augment: how sources and mixes are changed.
+        songs: what they are cut from.
+        index: number of the excerpt.
+        num_sources: number of sources.
         sample_rate: of all of them, Hz.
 
     Returns:
@@ -65,28 +57,28 @@ def make_pair(
         but for a codec of `augment.master`, or the song's own where neither a remix nor an augmentation changed one.
     """
     is_remixed = bool(generator.random() < augment.remix)
-    places = [choose_place([])]
+    places = [songs.choose_place(generator, index, [])]
     for _ in range(num_sources - 1):
-        places.append(choose_place(places))
+        places.append(songs.choose_place(generator, index, places))
     is_changed = is_remixed
     # its own source of chance leaves the excerpts that follow as they are without it
     composer = generator.spawn(1)[0] if augment.composes else None
     sounding = [True] * num_sources if composer is None else augment.sounding(num_sources, composer)
     parts = []
     for source in range(num_sources):
-        before = read_source(places[source if is_remixed else 0], source)
+        before = songs.read_source(places[source if is_remixed else 0], source)
         after, touched = augment.apply(before, generator, sample_rate)
         is_changed = is_changed or (touched and bool(before.any()))
         if not sounding[source]:
             is_changed, after = True, np.zeros_like(after)
         elif composer is not None and source > 0:
             for _ in range(augment.num_layers(composer)):
-                places.append(choose_place(places))
+                places.append(songs.choose_place(generator, index, places))
                 is_changed = True
-                after = after + augment.apply(read_source(places[-1], source), composer, sample_rate)[0]
+                after = after + augment.apply(songs.read_source(places[-1], source), composer, sample_rate)[0]
         parts.append(after)
     sources = np.stack(parts)  # (sources, channels, samples)
     if composer is not None and augment.master:
         return effects.master(sources, sample_rate, augment.master, composer)
-    own_mix = None if is_changed else read_mix(places[0])
+    own_mix = None if is_changed else songs.read_mix(places[0])
     return (sources.sum(axis=0) if own_mix is None else np.array(own_mix)), sources

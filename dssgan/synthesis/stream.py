@@ -112,11 +112,9 @@ class SyntheticExcerpts(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         """Return mix (channels, samples) and sources (2, channels, samples) of the excerpt with this number."""
-        generator = self._generator(self._epoch, 0, index)
         mix, sources = make_pair(
-            generator, self.augment, len(SOURCES),
-            choose_place=lambda others: self.choose_place(generator, index, others),
-            read_source=self.read_source, read_mix=self.read_mix, sample_rate=self._sample_rate,
+            self._generator(self._epoch, 0, index), self.augment, self, index,
+            num_sources=len(SOURCES), sample_rate=self._sample_rate,
         )  # fmt: skip
         return torch.from_numpy(mix), torch.from_numpy(sources)
 
