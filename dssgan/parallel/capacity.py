@@ -60,11 +60,16 @@ class Capacity:
     @classmethod
     def of_cluster(cls) -> "Capacity":
         """Ask the Ray that this process has joined."""
-        alive = [node for node in ray.nodes() if node["Alive"]]
+        alive = _machines_alive()
         machines = tuple(dict(node["Resources"]) for node in alive)
         growth = _reported_growth() or _growth_at_head(alive)
         workers = [machine for machine in machines if _HEAD not in machine]
         return cls(machines, _left(growth, workers), not growth.is_known)
+
+    @classmethod
+    def now(cls) -> "Capacity":
+        """Ask for the machines that are there alone, which takes no look at the head's processes."""
+        return cls(tuple(dict(node["Resources"]) for node in _machines_alive()))
 
     @property
     def has_gpus(self) -> bool:
@@ -94,6 +99,10 @@ def fits(machine: Resources, needed: Resources) -> int:
     """
     # Ray counts in ten thousandths, and 0.3 goes three times into 0.9
     return min(math.floor(machine.get(kind, 0.0) / amount + 1e-4) for kind, amount in needed.items() if amount > 0)
+
+
+def _machines_alive() -> list[dict[str, Any]]:
+    return [node for node in ray.nodes() if node["Alive"]]
 
 
 def _left(growth: Growth, workers: list[Resources]) -> tuple[tuple[Resources, int], ...]:

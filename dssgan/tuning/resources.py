@@ -37,7 +37,10 @@ class Waiting:
         """Look at the cluster, if some seconds have passed since the last time."""
         if time.monotonic() - self._looked >= _SECONDS_BETWEEN_LOOKS:
             self._looked = time.monotonic()
-            self.look(Capacity.of_cluster())
+            capacity = Capacity.now()
+            # what may come matters only to a trial that finds no room
+            has_room = describe_wait(capacity, self._workers) is None
+            self.look(capacity if has_room else Capacity.of_cluster())
 
 
 def choose_workers(capacity: Capacity, *, num: int, cpus: int, gpus: float | None) -> Workers:
