@@ -2,16 +2,15 @@
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dssgan.atomic import replacing
 from dssgan.cli.separate_batch import Outcome, Request
 from dssgan.errors import AudioError, DssganError
 from dssgan.inference.output import OutputSettings
 from dssgan.inference.separator import SeparatedFile, Separator
+from dssgan.inference.stem_files import write_contents
 from dssgan.parallel.cluster import cluster_map
 
 
@@ -82,11 +81,11 @@ def separate_on_cluster(
             if isinstance(outcome, DssganError):
                 yield request, outcome
                 continue
-            taken = next((path for path in request.paths.values() if path.exists()), None)
-            if taken is not None and not output.replaces:
-                yield request, AudioError(f"{taken}: appeared while this track was separated; nothing is replaced")
+            try:
+                write_contents(
+                    {request.paths[source]: content for source, content in stems.items()}, replaces=output.replaces
+                )
+            except AudioError as error:
+                yield request, error
                 continue
-            with ExitStack() as stack:  # all appear when all are there
-                for source, content in stems.items():
-                    stack.enter_context(replacing(request.paths[source])).write_bytes(content)
             yield request, replace(outcome, track=request.track, paths=request.paths)

@@ -15,7 +15,7 @@ from dssgan.audio.tags import read_tags
 from dssgan.errors import AudioError
 from dssgan.inference.device import choose_device, make_forks_safe
 from dssgan.inference.engines import with_engine
-from dssgan.inference.level import measure_level
+from dssgan.inference.level import Level, measure_level
 from dssgan.inference.live import LiveSeparator
 from dssgan.inference.output import OutputSettings
 from dssgan.inference.overlap_add import SeparationSettings
@@ -250,9 +250,10 @@ class Separator:
                 raise AudioError(f"{target}: is {'a folder' if target.is_dir() else 'the mix itself'}; write elsewhere")
 
         model = self.model.for_song(path.stem)
-        level = measure_level(
-            read_blocks(path, _BLOCK_SAMPLES, stem=stream, on_truncated=lambda *_: None), info.sample_rate
-        )
+        level = Level()
+        if model.separates_by_sound:
+            blocks_to_measure = read_blocks(path, _BLOCK_SAMPLES, stem=stream, on_truncated=lambda *_: None)
+            level = measure_level(blocks_to_measure, info.sample_rate)
         promised: list[float] = []
 
         def reporting() -> Iterator[tuple[Audio, Audio]]:

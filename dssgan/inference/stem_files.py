@@ -131,6 +131,25 @@ def write_stems(
     return WrittenStems(dict(paths), num_frames, peak, gain)
 
 
+def write_contents(contents: Mapping[Path, bytes], *, replaces: bool) -> None:
+    """Write stems that were encoded elsewhere, such as on another machine.
+
+    Args:
+        contents: of each file.
+        replaces: whether files of those names are replaced.
+
+    Raises:
+        AudioError: the files cannot be written, or one of them is there and may not be replaced; then none appears.
+    """
+    finals: dict[Path, Path] = {}
+    with _workspace(contents, finals) as work:
+        for number, (path, content) in enumerate(contents.items()):
+            draft = work / f"{number}{path.suffix}"
+            draft.write_bytes(content)
+            finals[draft] = path
+        _publish(finals, replaces=replaces)
+
+
 def _publish(finals: Mapping[Path, Path], *, replaces: bool) -> None:
     """Give files their names.
 

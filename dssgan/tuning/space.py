@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.distributions import BaseDistribution
 
 from dssgan.errors import ConfigError, unknown
 from dssgan.training.config import TrainConfig
@@ -112,7 +113,7 @@ class SearchSpace:
         verbosity = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         configs = []
-        for drawn in self.samples():
+        for drawn, _ in self.samples():
             try:
                 configs.append(make_config(combine(settings, drawn)))
             except ConfigError as error:
@@ -132,11 +133,11 @@ class SearchSpace:
             )
         return configs
 
-    def samples(self) -> Iterator[dict[str, Any]]:
-        """Draw some trials at random, those apart that the space forbids.
+    def samples(self) -> Iterator[tuple[dict[str, Any], dict[str, BaseDistribution]]]:
+        """Draw some trials at random, without those that the space forbids.
 
         Yields:
-            Settings by dotted key.
+            Settings, and the distributions that they were drawn from, by dotted key.
 
         Raises:
             ConfigError: the space fails, or forbids every one of them.
@@ -146,7 +147,7 @@ class SearchSpace:
         for _ in range(MAX_CHECKS):
             trial = study.ask()
             with suppress(optuna.TrialPruned):
-                yield self.draw(trial)
+                yield self.draw(trial), trial.distributions
                 num_drawn += 1
             if num_drawn == NUM_CHECKS:
                 return

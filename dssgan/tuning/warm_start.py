@@ -1,14 +1,12 @@
 """Let a sweep learn from an earlier one."""
 
-from contextlib import suppress
-
 import optuna
 from optuna.distributions import BaseDistribution, check_distribution_compatibility
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from dssgan.errors import ConfigError
 from dssgan.tuning.attributes import AXIS, FURTHER, SETTINGS, TAKEN_OVER
-from dssgan.tuning.space import NUM_CHECKS, SearchSpace
+from dssgan.tuning.space import SearchSpace
 
 # Of each earlier study, so many of the best settings are trained again before anything is drawn.
 NUM_ENQUEUED = 1
@@ -36,7 +34,9 @@ def take_over_trials(study: optuna.Study, earlier: optuna.Study, space: SearchSp
     trials = earlier.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
     if not trials:
         raise ConfigError(f"study {earlier.study_name}: has no finished trial to start from")
-    known = _distributions(space)
+    known: dict[str, BaseDistribution] = {}
+    for _, distributions in space.samples():
+        known |= distributions
     reasons = [_misfit(trial, known) for trial in trials]
     fitting = [trial for trial, reason in zip(trials, reasons, strict=True) if reason is None]
     if not fitting:
@@ -46,17 +46,6 @@ def take_over_trials(study: optuna.Study, earlier: optuna.Study, space: SearchSp
     for trial in sorted(complete, key=lambda trial: -trial.values[0])[:NUM_ENQUEUED]:
         study.enqueue_trial(trial.params)
     return len(fitting)
-
-
-def _distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    known: dict[str, BaseDistribution] = {}
-    for _ in range(NUM_CHECKS):
-        trial = study.ask()
-        with suppress(optuna.TrialPruned):
-            space.draw(trial)
-        known |= trial.distributions
-    return known
 
 
 def _misfit(trial: FrozenTrial, known: dict[str, BaseDistribution]) -> str | None:

@@ -8,6 +8,7 @@ import pytest
 
 from dssgan.data.augment import Augment
 from dssgan.data.joined import JoinedExcerpts
+from dssgan.data.pairing import make_pair
 from dssgan.errors import DataError
 
 Place = tuple[int, int]
@@ -80,6 +81,37 @@ def test_a_denser_mix_has_more_of_all_but_the_first_source() -> None:
     some = [other for _, other in values(joined(0.0, remix=0.0, dense=0.5), 800)]
     shares = [some.count(10 * layers) / 800 for layers in (1, 2, 3, 4)]
     assert shares == pytest.approx([0.5, 0.25, 0.125, 0.125], abs=0.05)
+
+
+def test_each_layer_of_a_dense_mix_comes_from_another_place() -> None:
+    class Apart(Numbered):
+        """Songs that are used once an excerpt: each place differs from the ones before it."""
+
+        def choose_place(self, generator: np.random.Generator, index: int, others: Sequence[Place]) -> Place:  # noqa: ARG002
+            return self.number, len(others)
+
+        def read_source(self, place: Place, source: int) -> np.ndarray:
+            return np.full((1, 4), place[1] if source else 0, np.float32)
+
+    augment = Augment(**{**PLAIN, "remix": 1.0, "dense": 1.0})  # type: ignore[arg-type]
+    sizes = {"num_sources": 2, "sample_rate": 44100}
+    _, sources = make_pair(np.random.default_rng(0), augment, Apart(1), 0, **sizes)
+    assert sources[1, 0, 0] == 1 + 2 + 3 + 4
+
+
+def test_a_songs_own_mix_is_kept_unless_the_bus_changes_it() -> None:
+    class Mixed(Numbered):
+        def read_mix(self, place: Place) -> np.ndarray:  # noqa: ARG002
+            return np.full((1, 4), 12, np.float32)  # a master that is louder than the sum, 11
+
+    def mix_of(**augment: float) -> float:
+        settings = Augment(**{**PLAIN, "remix": 0.0, **augment})  # type: ignore[arg-type]
+        generator = np.random.default_rng(0)
+        return float(make_pair(generator, settings, Mixed(1), 0, num_sources=2, sample_rate=44100)[0][0, 0])
+
+    assert mix_of() == 12
+    assert mix_of(dense=1e-9) == 12  # composes, and leaves this excerpt as it is
+    assert mix_of(master=1.0) != 12
 
 
 def test_sources_are_silent_as_often_as_asked_for() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dssgan.errors import AudioError, ConfigError
 from dssgan.inference.output import OutputSettings
-from dssgan.inference.stem_files import WrittenStems
+from dssgan.inference.stem_files import WrittenStems, write_contents
 from dssgan.inference.stem_files import write_stems as write_to
 
 BITS = {"pcm16": 16, "pcm24": 24}
@@ -41,6 +41,19 @@ def test_stems_that_appear_meanwhile_are_not_replaced(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"drums.wav", "other.wav"}
     write_stems(stream(), tmp_path, ["drums", "other"], sample_rate=8000, channels=2)
     assert soundfile.info(tmp_path / "other.wav").frames == 1000
+
+
+def test_stems_from_another_machine_appear_together_or_not_at_all(tmp_path: Path) -> None:
+    folder = tmp_path / "out" / "song"
+    contents = {folder / "drums.wav": b"first", folder / "other.wav": b"second"}
+    write_contents(contents, replaces=False)
+    assert {path: path.read_bytes() for path in folder.iterdir()} == contents
+    (folder / "drums.wav").unlink()
+    with pytest.raises(AudioError, match=r"other\.wav: appeared while this track was separated"):
+        write_contents(contents, replaces=False)
+    assert [path.name for path in folder.iterdir()] == ["other.wav"]
+    write_contents(dict.fromkeys(contents, b"third"), replaces=True)
+    assert [path.read_bytes() for path in folder.iterdir()] == [b"third"] * 2
 
 
 def test_a_name_that_is_too_long_is_refused_beforehand(tmp_path: Path) -> None:
