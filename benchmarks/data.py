@@ -24,7 +24,6 @@ import torch
 from machine import describe
 
 from dssgan.audio import files
-from dssgan.audio.files import Audio
 from dssgan.curation.decoded import DecodedCache
 from dssgan.data.audio_file import AudioFile
 from dssgan.data.cache import AudioCache
@@ -34,6 +33,7 @@ from dssgan.training.batches import Batches
 from dssgan.training.gan import GAN
 from dssgan.training.settings import make_config
 from dssgan.training.world import World
+from dssgan.types import Audio
 
 RATE = 44100
 CHANNELS = 2

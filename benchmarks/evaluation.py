@@ -29,8 +29,7 @@ from dssgan.audio.files import read
 from dssgan.data.loading import load_dataset
 from dssgan.evaluation.campaign import to_16_bits
 from dssgan.metrics.bss_eval import METRICS, VERSIONS, References
-
-Audio = npt.NDArray[np.float32]
+from dssgan.types import Audio
 
 
 def seconds_of(run: Callable[[], Any]) -> tuple[float, Any]:

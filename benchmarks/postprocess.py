@@ -16,7 +16,6 @@ import torch
 from machine import describe
 from torch import nn
 
-from dssgan.audio.info import Audio
 from dssgan.data.loading import load_dataset
 from dssgan.ensembling.songs import SideBySide
 from dssgan.inference.overlap_add import SeparationSettings, separate_blocks
@@ -27,6 +26,7 @@ from dssgan.separators.ensemble import Ensemble
 from dssgan.separators.hpss import HPSS
 from dssgan.separators.loading import load_model
 from dssgan.separators.postprocess import BleedGate, MixtureConsistency, PercussivePart, Wiener
+from dssgan.types import Audio
 
 STEPS: dict[str, nn.Module | None] = {
     "none": None,

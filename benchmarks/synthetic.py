@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from machine import describe
 
-from dssgan.audio.files import Audio
 from dssgan.data.dataset import Track
 from dssgan.data.loading import load_dataset
 from dssgan.inference.separator import Separator
@@ -19,6 +18,7 @@ from dssgan.metrics.scores import score_tracks
 from dssgan.training.checkpoint import CHECKPOINT_FILE
 from dssgan.training.phases import train
 from dssgan.training.settings import make_config, parse_overrides
+from dssgan.types import Audio
 
 SHARES = {"real": 0.0, "synthetic": 1.0, "both": 0.5}
 

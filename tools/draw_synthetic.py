@@ -10,11 +10,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from dssgan.audio.files import Audio
 from dssgan.audio.picture import spectrogram_image
 from dssgan.data.loading import load_dataset
 from dssgan.synthesis.compose import compose
 from dssgan.synthesis.render import render
+from dssgan.types import Audio
 
 SECONDS = 8
 RATE = 44100

@@ -21,7 +21,6 @@ import numpy as np
 import torch
 import yaml
 
-from dssgan.audio.files import Audio
 from dssgan.data.audio_file import AudioFile
 from dssgan.data.dataset import Dataset
 from dssgan.data.loading import load_dataset
@@ -40,6 +39,7 @@ from dssgan.training.config import TrainConfig
 from dssgan.training.notice import Notice
 from dssgan.training.phases import Report, train
 from dssgan.training.settings import make_config, parse_overrides
+from dssgan.types import Audio
 
 # One artist's album, CC0 1.0, and demo songs that come with LMMS (Debian's lmms-common, the first 75 s of each,
 # rendered with the drum tracks alone and without them). An artist's songs stay on one side, but for the album's.

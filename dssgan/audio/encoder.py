@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from dssgan import atomic
 from dssgan.audio.formats import Encoding
-from dssgan.audio.info import Audio
 from dssgan.audio.writer import Writer, check_block
 from dssgan.errors import AudioError
+from dssgan.types import Audio
 
 _FAULTS = ("No space left", "Error writing", "Error closing", "Disk quota exceeded", "Input/output error")
 

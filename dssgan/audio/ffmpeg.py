@@ -11,8 +11,9 @@ from shutil import which
 
 import numpy as np
 
-from dssgan.audio.info import MAX_FRAMES_PER_BYTE, Audio, AudioInfo, UnrecognisedError
+from dssgan.audio.info import MAX_FRAMES_PER_BYTE, AudioInfo, UnrecognisedError
 from dssgan.errors import AudioError
+from dssgan.types import Audio
 
 _BYTES_PER_SAMPLE = 4  # f32le
 _COUNTING_FRAMES = 1 << 18

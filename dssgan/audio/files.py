@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from dssgan.audio import ffmpeg, sndfile, stems
-from dssgan.audio.info import Audio, AudioInfo, Decoder, Opener, UnrecognisedError
+from dssgan.audio.info import AudioInfo, Decoder, Opener, UnrecognisedError
 from dssgan.audio.writer import Writer, quantise, write
 from dssgan.errors import AudioError
+from dssgan.types import Audio
 
 __all__ = ["SUFFIXES", "Audio", "AudioInfo", "Writer", "probe", "quantise", "read", "read_blocks", "write"]
 

@@ -5,10 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-Audio = NDArray[np.float32]
+from dssgan.types import Audio
 
 # The densest real coding is FLAC's constant subframe: 65,535 samples in some 14 bytes. A header that claims more than
 # this is broken, or does not know its length (a streamed FLAC says 2^63 - 1).

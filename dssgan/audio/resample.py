@@ -3,8 +3,8 @@
 import numpy as np
 import soxr
 
-from dssgan.audio.info import Audio
 from dssgan.errors import AudioError
+from dssgan.types import Audio
 
 _QUALITY = "HQ"  # soxr's 20-bit quality; the next one costs half as much again for what 16-bit audio cannot hold
 

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from dssgan.audio.info import MAX_FRAMES_PER_BYTE, Audio, AudioInfo, UnrecognisedError
+from dssgan.audio.info import MAX_FRAMES_PER_BYTE, AudioInfo, UnrecognisedError
 from dssgan.errors import AudioError
+from dssgan.types import Audio
 
 _STDERR_LOCK = threading.RLock()
 _DROP_FRAMES = 1 << 18

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from dssgan import atomic
 from dssgan.audio.formats import SUBTYPES, Encoding
-from dssgan.audio.info import Audio
 from dssgan.errors import AudioError, ConfigError
+from dssgan.types import Audio
 
 _MAX_WAV_BYTES = 2**32 - 4096  # a wav header counts bytes in 32 bits; RF64's in 64
 

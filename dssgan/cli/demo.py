@@ -81,7 +81,7 @@ def command(settings: tuple[str, ...], data: Path | None, output: Path, trials: 
             sources=dataset.sources,
             sample_rate=dataset.test[0].sample_rate,
             num_workers=os.cpu_count() or 1,
-            progress=lambda done, total, _label: progress.advance_to(done, total),
+            progress=progress.advance_to,
         )
 
     terminal.heading("4 of 5  Separate: one test song into its drums and the rest")

@@ -83,7 +83,7 @@ def command(
             # the bundled songs lie in the package, which is not ours to write to
             manifest_folder=None if data is None else (data if data.is_dir() else data.parent),
             say=terminal.say,
-            progress=lambda done, total, _label: progress.advance_to(done, total),
+            progress=progress.advance_to,
         )
     title = f"{dataset.name}, partition {partition}"
     show_scores(terminal, result.table(dataset.sources[0]), f"{title}, BSS Eval {bss}")

@@ -12,9 +12,9 @@ from dssgan.cli.options import quiet_option
 from dssgan.errors import AudioError, ConfigError
 
 if TYPE_CHECKING:
-    from dssgan.audio.info import Audio
     from dssgan.cli.terminal import Terminal
     from dssgan.inference.separator import Separator
+    from dssgan.types import Audio
 
 SWITCH_SECONDS = 0.0005
 

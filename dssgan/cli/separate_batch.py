@@ -21,6 +21,7 @@ from dssgan.inference.separator import SeparatedFile, Separator
 from dssgan.inference.stem_files import write_stems
 from dssgan.inference.tracks import PlannedTrack, plan_tracks
 from dssgan.parallel.processes import map_in_processes
+from dssgan.types import DRUMS, OTHER
 
 Outcome = SeparatedFile | DssganError
 Advance = Callable[[float, float], None]
@@ -88,7 +89,7 @@ def check_output(output: OutputSettings, folder: Path) -> None:
     try:
         with _scratch_folder(existing) as scratch:
             target = scratch / f"trial{output.suffix}"
-            names = ("drums", "other")
+            names = (DRUMS, OTHER)
             stems = np.stack([tone / 2, tone / 2]).astype(np.float32)
             paths = dict.fromkeys(names if output.in_one_file else names[:1], target)
             write_stems([(tone, stems)], paths, names, sample_rate=_TRIAL_RATE, channels=2, output=output)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dssgan.audio.files import Audio
 from dssgan.audio.resample import resample
+from dssgan.types import Audio
 
 SAMPLE_RATE = 11025
 _N_FFT = 1024

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from dssgan.audio import files
-from dssgan.audio.files import Audio
 from dssgan.audio.resample import resample, to_channels
 from dssgan.data.fingerprint import SILENCE, fingerprint
 from dssgan.errors import DataError
+from dssgan.types import Audio
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dssgan.audio.files import Audio
 from dssgan.data import effects
 from dssgan.errors import ConfigError
+from dssgan.types import Audio
 
 # of the equaliser, octaves from half the sample rate: 61 Hz to 15.6 kHz of 44.1 kHz
 _BANDS = -np.arange(8.5, 0.0, -2.0)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from dssgan.audio.files import Audio
 from dssgan.data.audio_file import Recording, fit_length
+from dssgan.types import Audio
 
 _BYTES_PER_SAMPLE = 4
 _DEFAULT_BYTES = 2 * 2**30  # 100 minutes of stereo at 44.1 kHz

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dssgan.audio.files import Audio
 from dssgan.errors import ConfigError
+from dssgan.types import Audio
 
 _CODEC_RATES = (32000, 44100, 48000)  # of MPEG-1, layer 3, Hz
 _CODEC_SHARE = 1 / 3  # of the probability of the other effects: few listeners separate strongly compressed files

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from dssgan.audio.files import Audio
 from dssgan.data.audio_file import Recording
 from dssgan.data.augment import Augment
 from dssgan.data.cache import AudioCache, num_samples_of
 from dssgan.data.pairing import make_pair
 from dssgan.data.track import Track
 from dssgan.errors import DataError
+from dssgan.types import Audio
 
 _Place = tuple[int, int, int]  # number of the recording, start and period in samples
 

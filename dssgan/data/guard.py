@@ -6,11 +6,12 @@ from dataclasses import replace
 from dssgan.data.acoustic import matches
 from dssgan.data.audio_file import AudioFile, Recording, Sum
 from dssgan.data.dataset import Dataset
-from dssgan.data.known import Known, Progress, examine_recordings
+from dssgan.data.known import Known, examine_recordings
 from dssgan.data.learnt_from import SAME_SONG, LearntFrom
 from dssgan.data.track import Track
 from dssgan.errors import DataError
 from dssgan.parallel.processes import MapUnordered
+from dssgan.types import Progress
 
 
 def guarded(

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from dssgan.audio.files import Audio
 from dssgan.data.augment import Augment
 from dssgan.data.pairing import Songs, make_pair
 from dssgan.errors import DataError
+from dssgan.types import Audio
 
 _STREAM = 0x6A6F696E  # keeps these draws apart from those of the collections themselves
 

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +14,11 @@ from dssgan.data.acoustic import Landmarks, landmarks
 from dssgan.data.audio_file import AudioFile, Recording
 from dssgan.errors import AudioError, DataError
 from dssgan.parallel.processes import MapUnordered, map_in_processes
+from dssgan.types import Progress
 from dssgan.user_cache import cache_folder
 
 _FORMAT = 1
 _WORTH_PROCESSES_SECONDS = 900.0  # of audio, under which starting processes takes longer than the work
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

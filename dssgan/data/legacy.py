@@ -13,9 +13,10 @@ from dssgan.data.audio_file import AudioFile
 from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Track, Unpaired
 from dssgan.data.legacy_pickle import PickledSample
 from dssgan.errors import AudioError, DataError, unknown
+from dssgan.types import DRUMS, OTHER
 
 STORED_SOURCES = ("other", "drums")  # the first version put the accompaniment first
-_USUAL_SOURCES = ("drums", "other")
+_USUAL_SOURCES = (DRUMS, OTHER)
 _ALIASES = {"train_valid": "valid", "train_test": "test"}
 _DURATION_TOLERANCE_SECONDS = 0.5  # it took lengths from the container's word
 _LONGEST_PATH = 4096

@@ -5,9 +5,9 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from dssgan.audio.files import Audio
 from dssgan.data import effects
 from dssgan.data.augment import Augment
+from dssgan.types import Audio
 
 Place = TypeVar("Place")
 

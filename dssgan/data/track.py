@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dssgan.audio.files import Audio
 from dssgan.data.audio_file import Recording, fit_length
 from dssgan.errors import DataError
+from dssgan.types import Audio
 
 # Rounded lengths differ by a sample or so; a codec's delay (20 ms and more) would already shift the parts
 LENGTH_TOLERANCE_SECONDS = 0.01

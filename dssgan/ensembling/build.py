@@ -10,15 +10,7 @@ from dssgan.atomic import replacing_folder
 from dssgan.data.dataset import Bring, Dataset, where_it_is
 from dssgan.data.guard import guarded
 from dssgan.data.learnt_from import FILE as LEARNT_FROM
-from dssgan.ensembling.songs import (
-    EDGES_HZ,
-    Progress,
-    ValidationSongs,
-    products_of,
-    score,
-    two_passes,
-    validation_alone,
-)  # fmt: skip
+from dssgan.ensembling.songs import EDGES_HZ, ValidationSongs, products_of, score, two_passes, validation_alone
 from dssgan.ensembling.stacking import choose, leave_one_out, monitored_source, score_alone
 from dssgan.errors import DataError, ModelError, WriteError
 from dssgan.inference.device import choose_device
@@ -28,6 +20,7 @@ from dssgan.separators import SeparatorModel
 from dssgan.separators.ensemble import Ensemble, Recipe, in_step, save_recipe
 from dssgan.separators.loading import StoredExternal, is_kept, load_ensemble, locate, without_copies
 from dssgan.separators.postprocess import BleedGate, MixtureConsistency
+from dssgan.types import Progress
 
 MIN_MEMBERS = 2  # one is no ensemble
 GATE_THRESHOLDS_DB = (-30.0, -24.0, -20.0, -16.0, -12.0)

@@ -8,14 +8,7 @@ from torch import Tensor
 
 from dssgan.data.dataset import Dataset, where_it_is
 from dssgan.data.guard import guarded
-from dssgan.ensembling.songs import (
-    Progress,
-    ValidationSongs,
-    products_of,
-    score,
-    two_passes,
-    validation_alone,
-)  # fmt: skip
+from dssgan.ensembling.songs import ValidationSongs, products_of, score, two_passes, validation_alone
 from dssgan.ensembling.stacking import band_sdr_of, monitored_source, score_alone, usdr_of
 from dssgan.errors import DataError, ModelError
 from dssgan.inference.device import choose_device
@@ -24,6 +17,7 @@ from dssgan.separators import SeparatorModel
 from dssgan.separators.ensemble import Ensemble
 from dssgan.separators.loading import StoredEnsemble, locate
 from dssgan.separators.postprocess import STEPS, MixtureConsistency
+from dssgan.types import Progress
 
 _STEP_NAMES = {step: name for name, step in STEPS.items()}
 

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from dssgan.atomic import replacing
-from dssgan.audio.info import Audio
 from dssgan.inference.overlap_add import DEFAULT_SETTINGS, SeparationSettings, separate_blocks
 from dssgan.separators import SeparatorModel
 from dssgan.separators.consistency import mixture_consistency
 from dssgan.separators.ensemble import HOP_SAMPLES, N_FFT
 from dssgan.separators.postprocess import bands_of_bins
+from dssgan.types import Audio
 
 _FORMAT = 3
 _BLOCK_SAMPLES = 1 << 14  # what is in memory at a time; the frames are those of the whole song

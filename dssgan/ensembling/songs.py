@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dssgan.audio.info import Audio
 from dssgan.data.dataset import Bring, Dataset
 from dssgan.data.track import Track, Unpaired
 from dssgan.ensembling.products import ProductsCache, SongProducts, song_products
@@ -23,12 +22,11 @@ from dssgan.separators import SeparatorModel
 from dssgan.separators.base import Starts
 from dssgan.separators.ensemble import Ensemble, in_step
 from dssgan.separators.loading import load_model, model_fingerprint
+from dssgan.types import Audio, Progress
 from dssgan.user_cache import cache_folder
 
 # Kick, snare body, snare and tom attack, presence, cymbals.
 EDGES_HZ: tuple[float, ...] = (0.0, 150.0, 500.0, 2000.0, 6000.0)
-
-Progress = Callable[[int, int], None]
 
 
 def validation_alone(dataset: Dataset) -> Dataset:

@@ -6,12 +6,10 @@ from typing import Any
 
 import museval
 import numpy as np
-import numpy.typing as npt
 
 from dssgan.errors import DataError
 from dssgan.metrics.bss_eval import METRICS, References
-
-Audio = npt.NDArray[np.float32]
+from dssgan.types import Audio
 
 
 def evaluate_track(references: References, estimates: Audio, sources: Sequence[str], track_name: str) -> Any:

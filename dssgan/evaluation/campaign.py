@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 
@@ -34,9 +33,8 @@ from dssgan.metrics.catalogue import DEFAULT_METRICS, Song, find_metrics, score_
 from dssgan.metrics.silence import without_noise
 from dssgan.plain_json import plain, to_json
 from dssgan.provenance import describe_run
+from dssgan.types import Audio, Progress
 
-Audio = npt.NDArray[np.float32]
-Progress = Callable[[int, int, str], None]
 _RECORD = "dssgan"  # what museval's format lacks stands under this key of the same file; museval passes over it
 _WHOLE = "whole_track"
 RECORD = "evaluation.json"
@@ -244,7 +242,7 @@ def run_campaign(
             of scoring it again.
         write_estimates: write them too, to OUT/METHOD/estimates/TRACK/SOURCE.wav in float32.
         begin: called once, when nothing stands against scoring and before anything is scored.
-        progress: called with (units done, units in all, what was done last).
+        progress: called with the units done and all units.
 
     Returns:
         The scores, in the order of `methods`, then `tracks`.
@@ -300,7 +298,7 @@ def run_campaign(
         for track in tracks
     ]
     results = {unit.path: text for unit in units if resume and (text := _finished(unit)) is not None}
-    report = progress or (lambda _done, _total, _label: None)
+    report = progress or (lambda _done, _total: None)
     begin()
     mix = next((name for name, method in methods.items() if isinstance(method, MixMethod)), None)
     bounds = [name for name, method in methods.items() if isinstance(method, MixMethod | OracleMethod)]
@@ -310,7 +308,7 @@ def run_campaign(
         data={"name": dataset_name, "tracks": {track.name: sorted(track.fingerprints) for track in tracks}},
     )  # fmt: skip
     write_text(folder / RECORD, to_json(record, indent=2))
-    report(len(results), len(units), "")
+    report(len(results), len(units))
     # a few methods at a time, and of these track by track
     groups = {name: index // _OPEN_AT_ONCE for index, name in enumerate(methods)}
     order = {track: index for index, track in enumerate(track_names)}
@@ -323,7 +321,7 @@ def run_campaign(
     with closing(_score_all(todo, num_workers, address)) as scored:
         for unit, text in scored:
             results[unit.path] = text
-            report(len(results), len(units), unit.label)
+            report(len(results), len(units))
 
     texts = [(unit.method_name, unit.track.name, results[unit.path]) for unit in units]
     whole_track = [

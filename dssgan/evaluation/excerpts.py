@@ -4,13 +4,11 @@ import io
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import soundfile
 
 from dssgan.atomic import replacing
 from dssgan.audio.resample import resample, to_channels
-
-Audio = npt.NDArray[np.float32]
+from dssgan.types import Audio
 
 SECONDS = 10.0
 SAMPLE_RATE = 48000  # Opus knows no other above 24 kHz

@@ -4,13 +4,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from dssgan.data.dataset import Track
 from dssgan.data.learnt_from import LearntFrom
+from dssgan.types import Audio
 
-Audio = npt.NDArray[np.float32]
 Estimator = Callable[[Track, Audio], Audio]  # a track and its mix (channels, samples) to (sources, channels, samples)
 
 

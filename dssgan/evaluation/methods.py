@@ -13,13 +13,13 @@ from dssgan.data.audio_file import AudioFile, Sum, fit_length
 from dssgan.data.dataset import Track
 from dssgan.data.learnt_from import LearntFrom
 from dssgan.errors import AudioError, ConfigError, DataError
-from dssgan.evaluation.method import Audio, Estimator, Method
+from dssgan.evaluation.method import Estimator, Method
 from dssgan.evaluation.oracles import ORACLES, OracleMethod
 from dssgan.inference.separator import Separator
 from dssgan.separators.external import parse_reference
-from dssgan.separators.external.family import DRUMS, OTHER
 from dssgan.separators.external.stems import StemsFamily, files_of_rest, stem_files
 from dssgan.separators.loading import learnt_from, locate, model_fingerprint, shipped_ensembles
+from dssgan.types import DRUMS, OTHER, Audio
 
 _STEMS = f"{StemsFamily.name}:"
 _LOGGER = logging.getLogger(__name__)

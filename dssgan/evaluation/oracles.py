@@ -7,8 +7,6 @@ Source: Stoeter, Liutkus and Ito, "The 2018 signal separation evaluation campaig
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -16,8 +14,8 @@ from dssgan.audio.stft import STFT
 from dssgan.data.dataset import Track
 from dssgan.evaluation.method import Method
 from dssgan.separators.wiener import multichannel_wiener
+from dssgan.types import Audio
 
-Audio = npt.NDArray[np.float32]
 Filter = Callable[[Tensor, Tensor], Tensor]  # spectrograms of sources (1, S, C, F, T) and mix (1, C, F, T) to estimates
 
 _FFT, _HOP = 2048, 1024

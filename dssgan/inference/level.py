@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from dssgan.audio.info import Audio
+from dssgan.types import Audio
 
 ORDINARY_DB = (-42.0, -6.0)  # root mean square of what sounds, dB of full scale
 _USUAL_DB = -18.0

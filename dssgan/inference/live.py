@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dssgan.audio.info import Audio
 from dssgan.errors import AudioError, ConfigError, ModelError
 from dssgan.inference.level import SlowGain
 from dssgan.separators.band_split import BandSplit
 from dssgan.separators.base import SeparatorModel
 from dssgan.separators.dual_path import State
 from dssgan.separators.stacked_bands import StackedBands
+from dssgan.types import Audio
 
 _LEAST_WEIGHT = 1e-11  # of the windows over a sample: at the very edges it is nearly nothing
 

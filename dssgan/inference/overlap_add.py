@@ -7,10 +7,10 @@ from itertools import chain, islice, tee
 import numpy as np
 import torch
 
-from dssgan.audio.info import Audio
 from dssgan.errors import AudioError, ConfigError, ModelError, unknown
 from dssgan.inference.device import PRECISIONS, uses_bf16
 from dssgan.separators.base import SeparatorModel
+from dssgan.types import Audio
 
 DEFAULT_SEGMENT_SECONDS = 8.0
 # source: the "shift trick" of Défossez et al. 2019, arXiv 1911.13254, where shifts are random

@@ -1,7 +1,7 @@
 """What users call."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dssgan.audio.files import Audio, probe, read_blocks
+from dssgan.audio.files import probe, read_blocks
 from dssgan.audio.tags import read_tags
 from dssgan.errors import AudioError
 from dssgan.inference.device import choose_device, make_forks_safe
@@ -26,8 +26,7 @@ from dssgan.separators.base import SeparatorModel
 from dssgan.separators.flips import Flips
 from dssgan.separators.loading import load_model, model_fingerprint
 from dssgan.separators.two_stems import TwoStems
-
-Progress = Callable[[float, float], None]
+from dssgan.types import Audio, Progress
 
 _BLOCK_SAMPLES = 1 << 16
 _MAX_CHANNELS = 32  # more than any format of loudspeakers, fewer than the samples of any music

@@ -12,13 +12,13 @@ import numpy.typing as npt
 
 from dssgan.atomic import make_folder
 from dssgan.audio.encoder import Encoder, open_writer
-from dssgan.audio.files import Audio
 from dssgan.audio.formats import Encoding
 from dssgan.audio.stem_mp4 import add_stem_box, write_stem_file
 from dssgan.audio.tags import Tags, write_tags
 from dssgan.audio.writer import Writer
 from dssgan.errors import AudioError, DssganError
 from dssgan.inference.output import OutputSettings
+from dssgan.types import Audio
 
 _MIX = "mix"
 _IN_STEM_FILE = Encoding(".wav", "pcm24")  # what the streams of a stem file are encoded from

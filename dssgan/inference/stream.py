@@ -7,13 +7,13 @@ from itertools import tee
 import numpy as np
 import torch
 
-from dssgan.audio.info import Audio
 from dssgan.audio.resample import StreamResampler
 from dssgan.errors import AudioError
 from dssgan.inference.level import Level, brought, measure_level
 from dssgan.inference.overlap_add import DEFAULT_SETTINGS, SeparationSettings, separate_blocks
 from dssgan.separators.base import SeparatorModel
 from dssgan.separators.consistency import mixture_consistency
+from dssgan.types import Audio
 
 _ARRAY_BLOCK_SAMPLES = 1 << 16
 

@@ -5,13 +5,12 @@ which its leaderboards are made: a mel spectrogram in decibels, and the means of
 reference's.
 """
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 from scipy import fft, signal, sparse
 
-Audio = npt.NDArray[np.floating[Any]]
+from dssgan.types import Signal
+
 Array = npt.NDArray[np.float64]
 
 _FFT = 4096
@@ -21,7 +20,7 @@ _RANGE_DB = 80.0  # below the loudest
 _FRAMES = 256  # transformed at a time
 
 
-def bleedless_and_fullness(estimate: Audio, reference: Audio, sample_rate: int) -> tuple[float, float]:
+def bleedless_and_fullness(estimate: Signal, reference: Signal, sample_rate: int) -> tuple[float, float]:
     """Score an estimate from 0 to 100 by what it adds, and by what it lacks.
 
     Args:
@@ -46,7 +45,7 @@ def bleedless_and_fullness(estimate: Audio, reference: Audio, sample_rate: int) 
     )
 
 
-def _mel_decibels(audio: Audio, sample_rate: int) -> npt.NDArray[np.float32]:
+def _mel_decibels(audio: Signal, sample_rate: int) -> npt.NDArray[np.float32]:
     """Give (channels, frames, mels); centred frames, the ends filled up with silence."""
     window = signal.get_window("hann", _FFT).astype(np.float32)
     padded = np.pad(audio.astype(np.float32), ((0, 0), (_FFT // 2, _FFT // 2)))

@@ -19,8 +19,8 @@ import numpy.typing as npt
 from scipy import fft, linalg
 
 from dssgan.errors import AudioError
+from dssgan.types import Signal
 
-Audio = npt.NDArray[np.floating[Any]]
 Array = npt.NDArray[np.float64]
 Spectrum = npt.NDArray[np.complex128]
 
@@ -81,7 +81,7 @@ class References:
         AudioError: there are no samples, or one that is not a finite number.
     """
 
-    def __init__(self, sources: Audio, sample_rate: int, version: Version = VERSIONS["v4"]) -> None:
+    def __init__(self, sources: Signal, sample_rate: int, version: Version = VERSIONS["v4"]) -> None:
         if sources.ndim != 3 or sources.shape[-1] == 0:
             raise AudioError(f"references {sources.shape}: must be (sources, channels, samples), and hold a sample")
         if not np.isfinite(sources).all():
@@ -98,7 +98,7 @@ class References:
         """Frames that are scored: whole windows, or the track itself where it is shorter than one."""
         return len(self._frames)
 
-    def score(self, estimates: Audio) -> Array:
+    def score(self, estimates: Signal) -> Array:
         """Score one method's estimates.
 
         A frame in which any source is silent, in references or estimates, is NaN for all of them. Silent is what
@@ -135,7 +135,7 @@ class References:
                 scores[..., index] = filters.ratios(true, estimate, images=self.version.images)
         return scores
 
-    def _heard(self, audio: Audio) -> Audio:
+    def _heard(self, audio: Signal) -> Signal:
         return audio if self.version.images else audio.mean(axis=1, keepdims=True, dtype=np.float64)
 
     def _projections(self, span: slice) -> "_Projections":
@@ -157,7 +157,7 @@ class _Filters:
     by_all: Array
     by_own: Array
 
-    def ratios(self, true: Audio, estimate: Audio, *, images: bool) -> Array:
+    def ratios(self, true: Signal, estimate: Signal, *, images: bool) -> Array:
         """Give the four ratios of a frame, dB, (metrics, sources)."""
         size = fft.next_fast_len(true.shape[-1] + FILTER_LENGTH - 1, real=True)
         spectra, guesses = _spectrum(true, size), _spectrum(estimate, size)  # (sources, channels, bins)
@@ -197,7 +197,7 @@ class _Filters:
 class _Projections:
     """The normal equations of the least-squares projections, factored."""
 
-    def __init__(self, true: Audio, span: slice) -> None:
+    def __init__(self, true: Signal, span: slice) -> None:
         self.span = span
         self._true = true
         num_sources, num_channels = true.shape[:2]
@@ -215,7 +215,7 @@ class _Projections:
             for start in range(0, len(matrix), self._num_rows)
         ]
 
-    def fit(self, estimates: Audio) -> _Filters:
+    def fit(self, estimates: Signal) -> _Filters:
         num_sources, num_channels = self._true.shape[:2]
         right = _correlations(self._true, estimates)
         right = right.reshape(num_sources * self._num_rows, num_sources, num_channels)
@@ -248,7 +248,7 @@ class _Equations:
         return solution
 
 
-def _correlations(true: Audio, estimates: Audio) -> Array:
+def _correlations(true: Signal, estimates: Signal) -> Array:
     """Correlate estimates with true sources that are delayed by up to a filter's length.
 
     Args:
@@ -276,7 +276,7 @@ def _correlations(true: Audio, estimates: Audio) -> Array:
     return np.moveaxis(lags[..., ::-1], 2, 1)
 
 
-def _plain_sdr(true: Audio, estimate: Audio) -> list[float]:
+def _plain_sdr(true: Signal, estimate: Signal) -> list[float]:
     """Compare energies of sources and errors: the decomposition's three errors add up to the whole one."""
     signal, guess = true.astype(np.float64), estimate.astype(np.float64)
     energies = np.square(signal).sum(axis=(1, 2)), np.square(guess - signal).sum(axis=(1, 2))
@@ -293,11 +293,11 @@ def _frames(num_samples: int, sample_rate: int, version: Version) -> Iterator[sl
         yield slice(start, start + window)
 
 
-def _any_silent(audio: Audio) -> bool:
+def _any_silent(audio: Signal) -> bool:
     return bool((audio.sum(axis=1) == 0).all(axis=-1).any())
 
 
-def _spectrum(audio: Audio, size: int) -> Spectrum:
+def _spectrum(audio: Signal, size: int) -> Spectrum:
     found: Spectrum = fft.rfft(audio.astype(np.float64), size, axis=-1)
     return found
 

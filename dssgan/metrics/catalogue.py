@@ -17,14 +17,12 @@ from dssgan.configurable import lookup
 from dssgan.errors import ConfigError
 from dssgan.metrics import sdr
 from dssgan.metrics.scale_invariant import scale_invariant
+from dssgan.types import DRUMS, Audio
 
 if TYPE_CHECKING:
     from dssgan.metrics.drums import DrumScores
 
-Audio = npt.NDArray[np.float32]
 Scores = Mapping[str, float]  # by source
-
-DRUMS = "drums"
 
 
 @dataclass(frozen=True)

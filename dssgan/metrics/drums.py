@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft, signal
 
-Audio = npt.NDArray[np.float32]
+from dssgan.types import Audio
+
 Mask = npt.NDArray[np.bool_]
 
 # What each part of the kit has to itself, Hz: a kick's fundamental and punch, a snare's body and its first ring, and

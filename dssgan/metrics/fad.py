@@ -20,8 +20,8 @@ import torch
 
 from dssgan.errors import ConfigError
 from dssgan.metrics.perceptual import SAMPLE_RATE, listen
+from dssgan.types import Audio
 
-Audio = npt.NDArray[np.float32]
 Array = npt.NDArray[np.float64]
 
 MODEL = "laion/clap-htsat-unfused"

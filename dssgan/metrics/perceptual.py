@@ -7,13 +7,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import soxr
+
+from dssgan.types import Audio
 
 if TYPE_CHECKING:
     from visqol import VisqolApi
 
-Audio = npt.NDArray[np.float32]
 
 SAMPLE_RATE = 48000
 

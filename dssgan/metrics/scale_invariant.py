@@ -3,18 +3,17 @@
 Source: Le Roux, Wisdom, Erdogan and Hershey, "SDR - half-baked or well done?", 2019 (arXiv 1811.02508).
 """
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-Audio = npt.NDArray[np.floating[Any]]
+from dssgan.types import Signal
+
 Scores = npt.NDArray[np.float64]
 
 _BLOCK = 1 << 20  # numbers of a source in float64 at a time
 
 
-def scale_invariant(estimates: Audio, references: Audio) -> dict[str, Scores]:
+def scale_invariant(estimates: Signal, references: Signal) -> dict[str, Scores]:
     """Split estimates into what their source, all sources and nothing explain, each times one gain.
 
     All channels share the gain, so that a source at another place counts as an error.

@@ -4,7 +4,6 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -12,8 +11,7 @@ from dssgan.errors import DataError, DivergedError
 from dssgan.metrics.catalogue import Song, score_song
 from dssgan.metrics.sdr import csdr, median_of_numbers, usdr
 from dssgan.metrics.silence import without_noise
-
-Audio = npt.NDArray[np.float32]
+from dssgan.types import Audio
 
 
 class LoadableTrack(Protocol):

@@ -1,12 +1,11 @@
 """What of a true source counts as silence."""
 
 import numpy as np
-import numpy.typing as npt
+
+from dssgan.types import Audio
 
 # The dither of 16 bits lies 6 dB below, and what codecs make of silence lower still; no source is so soft all along.
 NOISE_FLOOR_DB = -90.0
-
-Audio = npt.NDArray[np.float32]
 
 
 def without_noise(sources: Audio) -> Audio:

@@ -11,6 +11,7 @@ from dssgan.errors import ConfigError
 from dssgan.separators.base import require_positive
 from dssgan.separators.dual_path import DualPath, State
 from dssgan.separators.masking import Heads, MaskingSeparator
+from dssgan.types import DRUMS, OTHER
 
 # Lower edges of the bands for drums, Hz: single partials of kick and toms lie below 250 Hz, the snare's body and its
 # ring up to 1 kHz; above, noise alone is left, for which a few wide bands suffice.
@@ -56,7 +57,7 @@ class BandSplit(MaskingSeparator):
     def __init__(
         self,
         *,
-        sources: tuple[str, ...] = ("drums", "other"),
+        sources: tuple[str, ...] = (DRUMS, OTHER),
         sample_rate: int = 44100,
         channels: int = 2,
         n_fft: int = 2048,

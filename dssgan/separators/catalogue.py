@@ -11,6 +11,7 @@ from dssgan.errors import ModelError
 from dssgan.separators.bundle import read_description
 from dssgan.separators.external import FAMILIES, Family, KnownModel
 from dssgan.separators.loading import StoredBundle, StoredEnsemble, origins_in, shipped_ensembles
+from dssgan.types import DRUMS, OTHER
 
 # Where commands leave bundles and ensembles below the folder they run in.
 _BUNDLES = ("*/model.json", "*/bundle/model.json", "runs/*/bundle/model.json")
@@ -79,7 +80,7 @@ def _ensemble(reference: str, where: str, path: Path) -> ListedModel | None:
         descriptions = [read_description(member.folder) for member in members if isinstance(member, StoredBundle)]
     except ModelError:
         return None  # some other YAML file
-    sources = tuple(descriptions[0]["sources"]) if descriptions else ("drums", "other")
+    sources = tuple(descriptions[0]["sources"]) if descriptions else (DRUMS, OTHER)
     complete = len(descriptions) == len(members)
     data = [origin for one in descriptions for origin in origins_in(one)]
     data += ((stored.content.get("origin") or {}).get("by_others") or {}).values()
@@ -98,7 +99,7 @@ def _by_others() -> Iterator[ListedModel]:
     for family in FAMILIES.values():
         for name, known in family.known.items():
             yield ListedModel(
-                f"{family.name}:{name}", _state(family, name, known), known.about, ("drums", "other"), None,
+                f"{family.name}:{name}", _state(family, name, known), known.about, (DRUMS, OTHER), None,
                 known.terms,
             )  # fmt: skip
 

@@ -7,6 +7,7 @@ from torch.nn import functional
 from dssgan.audio.stft import STFT
 from dssgan.errors import ConfigError
 from dssgan.separators.base import SeparatorModel, require_positive
+from dssgan.types import DRUMS, OTHER
 
 _SORTED_AT_ONCE = 1 << 23  # numbers, 32 MiB: a median of 31 sorts 31 times what it filters
 
@@ -34,7 +35,7 @@ class HPSS(SeparatorModel):
     def __init__(
         self,
         *,
-        sources: tuple[str, ...] = ("drums", "other"),
+        sources: tuple[str, ...] = (DRUMS, OTHER),
         sample_rate: int = 44100,
         channels: int = 2,
         n_fft: int = 4096,

@@ -10,6 +10,7 @@ from torch.nn import functional
 from dssgan.separators.base import require_positive
 from dssgan.separators.dual_path import DualPath
 from dssgan.separators.masking import Heads, MaskingSeparator
+from dssgan.types import DRUMS, OTHER
 
 # Of a spectrum: the share of its cells in each of three bands, and by how much a layer thins each of them. Most of what
 # tells one source from another lies low. Source: Tong et al. 2024, table 1.
@@ -164,7 +165,7 @@ class SCLite(MaskingSeparator):
     def __init__(
         self,
         *,
-        sources: tuple[str, ...] = ("drums", "other"),
+        sources: tuple[str, ...] = (DRUMS, OTHER),
         sample_rate: int = 44100,
         channels: int = 2,
         n_fft: int = 2048,

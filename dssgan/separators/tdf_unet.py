@@ -10,6 +10,7 @@ from torch.nn import functional
 from dssgan.errors import ConfigError
 from dssgan.separators.base import require_positive
 from dssgan.separators.masking import Heads, MaskingSeparator
+from dssgan.types import DRUMS, OTHER
 
 
 class Frequencies(nn.Module):
@@ -102,7 +103,7 @@ class TDFUNet(MaskingSeparator):
     def __init__(
         self,
         *,
-        sources: tuple[str, ...] = ("drums", "other"),
+        sources: tuple[str, ...] = (DRUMS, OTHER),
         sample_rate: int = 44100,
         channels: int = 2,
         n_fft: int = 2048,

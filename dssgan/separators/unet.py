@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from dssgan.audio.stft import STFT
 from dssgan.separators.base import SeparatorModel, require_positive
+from dssgan.types import DRUMS, OTHER
 
 # Each level is one valid 3x3 convolution, so a side loses 2 cells there.
 CELLS_LOST_PER_CONVOLUTION = 2
@@ -56,7 +57,7 @@ class UNet(SeparatorModel):
     def __init__(
         self,
         *,
-        sources: tuple[str, ...] = ("drums", "other"),
+        sources: tuple[str, ...] = (DRUMS, OTHER),
         sample_rate: int = 44100,
         channels: int = 2,
         n_fft: int = 2048,

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from dssgan.audio.files import Audio, probe, read
+from dssgan.audio.files import probe, read
 from dssgan.audio.resample import resample, to_channels
 from dssgan.errors import DssganError
 from dssgan.synthesis import instruments, mixing, sampler
 from dssgan.synthesis.score import Note
 from dssgan.synthesis.sfz import Region, read_regions
 from dssgan.synthesis.soundfont import SAMPLE_RATE, Player
+from dssgan.types import Audio
 
 _TAIL_DB = -66.0
 _MAX_SECONDS = 4.0

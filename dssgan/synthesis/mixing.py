@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dssgan.audio.files import Audio
 from dssgan.synthesis.soundfont import SAMPLE_RATE
+from dssgan.types import Audio
 
 _CEILING = 0.98
 _LOOKAHEAD_SAMPLES = 221  # 5 ms

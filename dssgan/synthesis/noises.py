@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dssgan.audio.files import Audio
 from dssgan.synthesis import mixing
 from dssgan.synthesis.score import Hit, Note, Song
 from dssgan.synthesis.soundfont import SAMPLE_RATE
+from dssgan.types import Audio
 
 _HANDS = 8  # kinds of claps in an audience
 _MAINS_HZ = (50.0, 60.0)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from dssgan.atomic import replacing
-from dssgan.audio.files import Audio
+from dssgan.types import Audio
 
 # mix, where it is not the sum; drums, other: (channels, samples) each
 Song = tuple[Audio | None, Audio, Audio]

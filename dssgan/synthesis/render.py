@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dssgan.audio.files import Audio
 from dssgan.errors import DataError
 from dssgan.synthesis import instruments, kits, mixing, noises, sampler, voices
 from dssgan.synthesis.genres import GENRES
 from dssgan.synthesis.gm import CLEAN_GUITAR, DISTORTED_GUITAR
 from dssgan.synthesis.score import Hit, Part, Song
 from dssgan.synthesis.soundfont import SAMPLE_RATE, Player
+from dssgan.types import Audio
 
 SOURCES = ("drums", "other")
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from dssgan.audio.files import Audio, probe, read
+from dssgan.audio.files import probe, read
 from dssgan.audio.resample import to_channels
 from dssgan.synthesis import gm, instruments, mixing
 from dssgan.synthesis.score import Note
 from dssgan.synthesis.sfz import Region, read_regions
 from dssgan.synthesis.soundfont import SAMPLE_RATE
+from dssgan.types import Audio
 
 _SHORTEST_RELEASE_SECONDS = 0.05
 _MAX_CACHED = 64  # recordings, some 3 MB each

@@ -8,9 +8,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from dssgan.audio.files import Audio
 from dssgan.errors import DataError
 from dssgan.synthesis.score import Note
+from dssgan.types import Audio
 
 SAMPLE_RATE = 44100
 _BLOCK = 64  # FluidSynth's own: whole blocks leave it in the same state whatever was played before

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from dssgan.audio.files import Audio
 from dssgan.audio.resample import resample, to_channels
 from dssgan.data.augment import Augment
 from dssgan.data.cache import num_samples_of
@@ -22,6 +21,7 @@ from dssgan.synthesis.compose import compose
 from dssgan.synthesis.pool import Song, SongPool
 from dssgan.synthesis.render import SOURCES, render
 from dssgan.synthesis.soundfont import SAMPLE_RATE
+from dssgan.types import Audio
 
 _STREAM = 0x73796E74  # keeps these draws apart from those of real excerpts
 _SONG_SECONDS = 24.0

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dssgan.audio.files import Audio, probe, read
+from dssgan.audio.files import probe, read
 from dssgan.audio.resample import resample
 from dssgan.data.audio_file import AudioFile
 from dssgan.data.loading import load_dataset
@@ -17,6 +17,7 @@ from dssgan.errors import DataError
 from dssgan.synthesis.instruments import Instrument
 from dssgan.synthesis.score import Note
 from dssgan.synthesis.soundfont import SAMPLE_RATE
+from dssgan.types import Audio
 
 VOICES = ("en+m3", "en-us+f2", "en+f4", "de+m7", "fr+f3", "es+m1", "it+f1", "en-us+m5")
 WORDS = ("love", "fire", "night", "away", "you", "home", "shine", "never", "run", "sky", "oh", "stars")

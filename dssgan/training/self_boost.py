@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from dssgan.audio.info import Audio
 from dssgan.data.audio_file import AudioFile, Recording
 from dssgan.data.track import Track
 from dssgan.errors import ModelError
@@ -21,6 +20,7 @@ from dssgan.separators import SeparatorModel
 from dssgan.separators.adapted import adapt
 from dssgan.separators.loading import load_model
 from dssgan.training.config import SelfBoost
+from dssgan.types import Audio
 
 Decibels = npt.NDArray[np.float64]
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dssgan.configurable import lookup
-from dssgan.metrics.catalogue import DRUMS, METRICS, Monitored
+from dssgan.metrics.catalogue import METRICS, Monitored
+from dssgan.types import DRUMS
 
 
 @dataclass(frozen=True)

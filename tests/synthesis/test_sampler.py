@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dssgan.audio.files import Audio, write
+from dssgan.audio.files import write
 from dssgan.synthesis import instruments, kits, sampler
 from dssgan.synthesis.gm import ACOUSTIC_GUITAR, DOUBLE_BASS, PIANO
 from dssgan.synthesis.sampler import SampledInstrument
 from dssgan.synthesis.score import Note
 from dssgan.synthesis.sfz import read_regions
+from dssgan.types import Audio
 
 RATE = 44100
 

@@ -10,7 +10,6 @@ import pytest
 from commands import dssgan
 
 from dssgan.audio import files
-from dssgan.audio.files import Audio
 from dssgan.data.audio_file import AudioFile
 from dssgan.data.dataset import Dataset, Track
 from dssgan.data.guard import guarded
@@ -22,6 +21,7 @@ from dssgan.training.distributed import Workers, train_distributed
 from dssgan.training.phases import train
 from dssgan.training.settings import make_config
 from dssgan.training.store import FolderStore
+from dssgan.types import Audio
 
 pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.usefixtures("one_ray")]
 

@@ -20,6 +20,7 @@ from dssgan.data.loading import load_dataset
 from dssgan.data.manifest import FILE_NAME, describe, encode_manifest
 from dssgan.data.rights import Rights
 from dssgan.errors import DataError
+from dssgan.types import DRUMS, OTHER
 
 SUFFIX = ".dssgan.zip"
 # the first day a zip can tell: the same tracks give the same bytes, whenever they are packed
@@ -29,7 +30,7 @@ _COPY_BYTES = 1 << 20
 
 
 def find_tracks(
-    path: Path, sources: Sequence[str] = ("drums", "other"), *, holder: str | None = None
+    path: Path, sources: Sequence[str] = (DRUMS, OTHER), *, holder: str | None = None
 ) -> tuple[tuple[str, ...], tuple[Track, ...]]:
     """Find the tracks somebody wants to give.
 

@@ -7,7 +7,6 @@ from functools import partial
 
 import numpy as np
 
-from dssgan.audio.files import Audio
 from dssgan.curation.doctor.finding import Finding
 from dssgan.curation.doctor.signal import examine_signal
 from dssgan.curation.doctor.song import examine_drums, examine_sum
@@ -18,6 +17,7 @@ from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Track
 from dssgan.data.fingerprint import fingerprint, fingerprint_of
 from dssgan.errors import AudioError, printable
 from dssgan.parallel.processes import MapUnordered
+from dssgan.types import Audio
 
 __all__ = ["Finding", "examine", "examine_track"]
 

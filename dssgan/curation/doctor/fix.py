@@ -8,11 +8,11 @@ import numpy as np
 
 from dssgan import atomic
 from dssgan.audio import files
-from dssgan.audio.files import Audio
 from dssgan.curation.doctor import Finding, examine_track
 from dssgan.curation.doctor.song import misalignments, shifted
 from dssgan.data.audio_file import AudioFile
 from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Track
+from dssgan.types import Audio
 
 _FIXABLE = frozenset({"dc", "alignment", "format"})
 _LEFT_OUT_OF = ("train_sup", "valid")  # a test song stays, unless nobody can read it

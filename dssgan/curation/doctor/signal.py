@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from dssgan.audio.files import Audio
 from dssgan.curation.doctor.finding import Finding
+from dssgan.types import Audio
 
 _SILENT_DB = -60.0
 _MAX_SILENT = 0.9

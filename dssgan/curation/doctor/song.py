@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from dssgan.audio.files import Audio
 from dssgan.curation.doctor.finding import Finding
 from dssgan.curation.doctor.signal import level_db
+from dssgan.types import DRUMS, Audio
 
 _GOOD_DB = -30.0
 _BAD_DB = -10.0
@@ -139,9 +139,9 @@ def examine_drums(sources: Audio, names: Sequence[str], sample_rate: int) -> Ite
     Yields:
         Findings without partition and track.
     """
-    if "drums" not in names:
+    if DRUMS not in names:
         return
-    place = list(names).index("drums")
+    place = list(names).index(DRUMS)
     if level_db(sources[place]) < _FAINT_DB:
         return
     found = percussiveness(sources[place], sample_rate)

@@ -3,10 +3,11 @@
 import re
 from pathlib import Path
 
-from dssgan.curation.importers.base import OTHER, Importer, ImportResult, Options, audio_files, folders
+from dssgan.curation.importers.base import Importer, ImportResult, Options, audio_files, folders
 from dssgan.data.audio_file import AudioFile, Recording, Sum
 from dssgan.data.track import Unpaired
 from dssgan.errors import DataError
+from dssgan.types import OTHER
 
 _CHORALE = re.compile(r"^\d{2}[-_ ]")
 

@@ -20,9 +20,7 @@ from dssgan.data.dataset import Dataset, Track, Unpaired
 from dssgan.data.track import LENGTH_TOLERANCE_SECONDS
 from dssgan.errors import AudioError, DataError
 from dssgan.plain_yaml import load_yaml
-
-DRUMS = "drums"
-OTHER = "other"
+from dssgan.types import DRUMS, OTHER
 
 # words by which people name files that hold drums, files that hold everything, and files that may hold both
 _DRUM_WORDS = re.compile(

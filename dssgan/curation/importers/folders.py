@@ -6,7 +6,6 @@ from pathlib import Path
 
 from dssgan.audio.files import SUFFIXES
 from dssgan.curation.importers.base import (
-    DRUMS,
     Importer,
     ImportResult,
     Options,
@@ -20,6 +19,7 @@ from dssgan.curation.importers.base import (
 from dssgan.curation.importers.unpaired import read_unpaired
 from dssgan.data.track import Track
 from dssgan.errors import DataError
+from dssgan.types import DRUMS
 
 _PARTS = {"train": ("train_sup", "train"), "valid": ("valid", "validation"), "test": ("test",)}
 _UNPAIRED = "train_unsup"

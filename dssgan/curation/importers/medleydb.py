@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from dssgan.curation.importers.base import (
-    DRUMS,
-    OTHER,
     Importer,
     ImportResult,
     Options,
@@ -17,6 +15,7 @@ from dssgan.curation.importers.base import (
     without_suffix,
 )
 from dssgan.errors import DataError
+from dssgan.types import DRUMS, OTHER
 
 _SUFFIX = "_METADATA.yaml"
 # the set's names for what a drummer or a percussionist without pitches plays

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from dssgan.curation.importers.base import (
-    DRUMS,
     Importer,
     ImportResult,
     Options,
@@ -15,6 +14,7 @@ from dssgan.curation.importers.base import (
     walk,
 )
 from dssgan.errors import DataError
+from dssgan.types import DRUMS
 
 _DRUM_STEMS = ("drums", "percussion")
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from dssgan.curation.importers.base import (
-    DRUMS,
     Importer,
     ImportResult,
     Options,
@@ -16,6 +15,7 @@ from dssgan.curation.importers.base import (
 )
 from dssgan.data.track import Track
 from dssgan.errors import DataError
+from dssgan.types import DRUMS
 
 
 def _read(root: Path, options: Options) -> ImportResult:

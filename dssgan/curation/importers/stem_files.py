@@ -3,20 +3,11 @@
 from pathlib import Path
 
 from dssgan.audio.stems import stem_names
-from dssgan.curation.importers.base import (
-    DRUMS,
-    OTHER,
-    Importer,
-    ImportResult,
-    Options,
-    kind_of,
-    make_track,
-    walk,
-    without_suffix,
-)
+from dssgan.curation.importers.base import Importer, ImportResult, Options, kind_of, make_track, walk, without_suffix
 from dssgan.data.audio_file import AudioFile
 from dssgan.data.track import Track
 from dssgan.errors import DataError
+from dssgan.types import DRUMS, OTHER
 
 
 def _read(root: Path, options: Options) -> ImportResult:

@@ -15,8 +15,6 @@ from dssgan.plain_yaml import load_yaml
 from dssgan.separators.base import SeparatorModel
 from dssgan.separators.external.download import RemoteFile
 from dssgan.separators.external.family import (
-    DRUMS,
-    OTHER,
     Family,
     KnownModel,
     build_network,
@@ -28,6 +26,7 @@ from dssgan.separators.external.family import (
     require_drums,
 )
 from dssgan.separators.two_stems import one_and_rest
+from dssgan.types import DRUMS, OTHER
 
 # class -> module of the package that has it; nothing else is made from a checkpoint
 _NETWORKS = {"Demucs": "demucs.demucs", "HDemucs": "demucs.hdemucs", "HTDemucs": "demucs.htdemucs"}

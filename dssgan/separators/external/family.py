@@ -18,10 +18,9 @@ from dssgan.data.learnt_from import LearntFrom
 from dssgan.errors import ModelError, unknown
 from dssgan.separators.base import SeparatorModel
 from dssgan.separators.external.download import RemoteFile, obtain
+from dssgan.types import DRUMS
 from dssgan.user_cache import cache_folder
 
-DRUMS = "drums"
-OTHER = "other"
 _STD_FLOOR = 1e-8
 
 

@@ -9,10 +9,11 @@ from torch.nn import functional
 
 from dssgan.errors import ConfigError, ModelError
 from dssgan.separators.base import SeparatorModel
-from dssgan.separators.external.family import DRUMS, OTHER, ExportRecord, Family, require_drums
+from dssgan.separators.external.family import ExportRecord, Family, require_drums
 from dssgan.separators.external.graph import RECORD, Graph, OnnxRuntimeGraph, OpenVinoGraph
 from dssgan.separators.masking import MaskingSeparator
 from dssgan.separators.two_stems import one_and_rest
+from dssgan.types import DRUMS, OTHER
 
 # The sources of graphs that do not say, by their number: those of Demucs, in its order.
 _SOURCES_BY_NUMBER = {

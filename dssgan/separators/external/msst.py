@@ -17,8 +17,6 @@ from dssgan.errors import ConfigError, ModelError, unknown
 from dssgan.plain_yaml import PlainLoader, load_yaml
 from dssgan.separators.base import SeparatorModel
 from dssgan.separators.external.family import (
-    DRUMS,
-    OTHER,
     Family,
     build_network,
     import_from,
@@ -28,6 +26,7 @@ from dssgan.separators.external.family import (
     require_drums,
 )
 from dssgan.separators.two_stems import one_and_rest
+from dssgan.types import DRUMS, OTHER
 
 _MODULES = "pymss_core.modules"
 # kind -> module and class of the network

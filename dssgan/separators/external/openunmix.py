@@ -15,7 +15,8 @@ from torch.nn import functional
 from dssgan.errors import ConfigError, ModelError
 from dssgan.separators.base import SeparatorModel, require_positive
 from dssgan.separators.external.download import RemoteFile
-from dssgan.separators.external.family import DRUMS, OTHER, Family, KnownModel, load_weights, read_checkpoint
+from dssgan.separators.external.family import Family, KnownModel, load_weights, read_checkpoint
+from dssgan.types import DRUMS, OTHER
 
 _BANDWIDTH_HZ = 16_000
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from dssgan.audio.files import SUFFIXES
-from dssgan.audio.info import Audio
 from dssgan.data.audio_file import AudioFile, Sum, fit_length
 from dssgan.errors import ModelError
 from dssgan.separators.base import SeparatorModel, Starts
-from dssgan.separators.external.family import DRUMS, OTHER, Family
+from dssgan.separators.external.family import Family
+from dssgan.types import DRUMS, OTHER, Audio
 
 _SAMPLE_RATE = 44100
 _CHANNELS = 2

@@ -1,0 +1,15 @@
+"""Types and names that every package uses."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Audio = NDArray[np.float32]  # (channels, samples) in [-1, 1], unless a docstring gives another shape
+Signal = NDArray[np.floating[Any]]  # audio in whatever precision a metric computes with
+
+Progress = Callable[[float, float], None]  # called with what is done and with the whole, in the same unit
+
+DRUMS = "drums"
+OTHER = "other"
