@@ -1,5 +1,6 @@
 # make demo          set everything up, then run the main job on the bundled real songs
-# make test          set everything up, then pass the tests
+# make test          set everything up, then pass the tests but for the slow ones (minutes)
+# make test-slow     set everything up, then pass the tests that kill processes, start several or run whole commands
 # make test-cluster  set everything up, then pass the tests that take whole machines (as root, minutes)
 # make test-faults   set everything up, then kill, damage and disconnect sweeps at random and count what is lost (two hours)
 # make soak          set everything up, then disturb a sweep for an hour and see that nothing is lost and no memory grows
@@ -10,17 +11,23 @@
 
 BIN := .venv/bin
 
-.PHONY: demo test test-cluster test-faults soak lint instruments bench mutants format clean
+.PHONY: demo test test-slow test-cluster test-faults soak lint instruments bench mutants format clean
 
-demo: .venv/.ready
+# One thread a process: the tests themselves run in two.
+PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 RAY_worker_niceness=0 $(BIN)/python -m pytest -n 2 --dist loadgroup
+
+demo: .venv/.demo
 	$(BIN)/dssgan demo
 
 test: .venv/.ready
 	@command -v chromedriver >/dev/null || ./tools/for_tests.sh browser || \
 		echo "Without a browser its tests are skipped."
+	$(PYTEST) -m "not slow and not cluster and not faults"
+
+test-slow: .venv/.ready
 	@ls /usr/lib/postgresql/*/bin/pg_ctl >/dev/null 2>&1 || ./tools/for_tests.sh database || \
 		echo "Without PostgreSQL its tests are skipped."
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 RAY_worker_niceness=0 $(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not faults"
+	$(PYTEST) -m slow
 
 test-cluster: .venv/.ready
 	@PATH=$$PATH:/usr/sbin; command -v sshd >/dev/null && command -v rsync >/dev/null && command -v ip >/dev/null || \
@@ -63,7 +70,11 @@ format: .venv/.ready
 clean:
 	rm -rf .venv demo runs sweeps separated results
 
-# The stamp is written last, so an installation that was cut short starts again.
+# The stamps are written last, so an installation that was cut short starts again.
 .venv/.ready: pyproject.toml constraints.txt tools/setup.sh
-	./tools/setup.sh
+	./tools/setup.sh dev
+	touch $@ .venv/.demo
+
+.venv/.demo: pyproject.toml constraints.txt tools/setup.sh
+	./tools/setup.sh report
 	touch $@

@@ -27,7 +27,7 @@ from machine import describe
 
 from dssgan.audio.files import read
 from dssgan.data.loading import load_dataset
-from dssgan.evaluation.campaign import to_16_bits
+from dssgan.evaluation.jobs import to_16_bits
 from dssgan.metrics.bss_eval import METRICS, VERSIONS, References
 from dssgan.types import Audio
 

@@ -24,7 +24,7 @@ from dssgan.metrics.sdr import usdr
 from dssgan.separators import SeparatorModel
 from dssgan.separators.ensemble import Ensemble
 from dssgan.separators.hpss import HPSS
-from dssgan.separators.loading import load_model
+from dssgan.separators.loading import find_model
 from dssgan.separators.postprocess import BleedGate, MixtureConsistency, PercussivePart, Wiener
 from dssgan.types import Audio
 
@@ -42,9 +42,9 @@ STEPS: dict[str, nn.Module | None] = {
     "wiener, twice": Wiener(iterations=2),
 }
 BASELINES: dict[str, SeparatorModel] = {
-    "dsp:hpss": HPSS(),
-    "dsp:hpss, n_fft 2048": HPSS(n_fft=2048, hop_samples=512),
-    "dsp:hpss, medians of 31": HPSS(frames=31, bins=31),
+    "hpss": HPSS(),
+    "hpss, n_fft 2048": HPSS(n_fft=2048, hop_samples=512),
+    "hpss, medians of 31": HPSS(frames=31, bins=31),
 }
 
 
@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="a data set's JSON file; its validation partition is used")
     parser.add_argument("--model", default="default", help="an ensemble")
     arguments = parser.parse_args()
-    ensemble = load_model(arguments.model)
+    ensemble = find_model(arguments.model).load()
     assert isinstance(ensemble, Ensemble)
     members = list(ensemble.members)
     side_by_side = SideBySide([

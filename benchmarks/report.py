@@ -8,7 +8,6 @@ page that holds plotly's script and one small plot.
 """
 
 import argparse
-import json
 import shutil
 import time
 from pathlib import Path
@@ -24,8 +23,10 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
 from dssgan.report.build import write_report
-from dssgan.tuning.attributes import AXIS, PROGRESS
-from dssgan.tuning.storage import default_url
+from dssgan.runs.record import SWEEP, RecordedData, RunRecord, write_record
+from dssgan.runs.store import FolderStore
+from dssgan.tuning.search.attributes import AXIS, PROGRESS
+from dssgan.tuning.search.storage import default_url
 
 UNDRAWN = """
 return [...document.querySelectorAll('.plot')].filter((plot) => plot.offsetParent
@@ -60,11 +61,11 @@ def make_sweep(folder: Path, num_trials: int) -> Path:
     study = optuna.create_study(storage=default_url(folder), study_name="made up", direction="maximize")
     rng = np.random.default_rng(0)
     study.add_trials([make_trial(number, rng) for number in range(num_trials)])
-    record = {
+    details = {
         "study": "made up", "options": {"num_trials": num_trials}, "workers": {"num": 1, "cpus": 1, "gpus": None},
-        "study_url": None, "command": "dssgan sweep",
+        "study_url": None,
     }  # fmt: skip
-    (folder / "sweep.json").write_text(json.dumps(record))
+    write_record(FolderStore(folder), RunRecord(SWEEP, {}, RecordedData("songs"), details, command="dssgan sweep"))
     return folder
 
 

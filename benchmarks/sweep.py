@@ -39,9 +39,9 @@ from dssgan.training.config import TrainConfig
 from dssgan.training.phases import Report, TrainingResult, train
 from dssgan.training.settings import make_config
 from dssgan.training.shared_phases import SharedPhases
-from dssgan.tuning.options import SearchOptions
-from dssgan.tuning.space import SearchSpace
-from dssgan.tuning.sweep import OBJECT_STORE_BYTES, run_sweep
+from dssgan.tuning.ray.sweep import OBJECT_STORE_BYTES, run_sweep
+from dssgan.tuning.search.options import SearchOptions
+from dssgan.tuning.search.space import SearchSpace
 
 CURVES = Path(__file__).with_name("sweep_curves.json")
 SUPERVISED_EPOCHS, ADVERSARIAL_EPOCHS = 15, 3

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from dssgan.data.loading import load_dataset
     from dssgan.ensembling.build import build_ensemble
     from dssgan.ensembling.explain import explain_ensemble
-    from dssgan.evaluation.campaign import evaluate
+    from dssgan.evaluation.api import evaluate
+    from dssgan.inference.batch import separate_files
     from dssgan.inference.output import OutputSettings
     from dssgan.inference.separator import Separator
     from dssgan.training.phases import train
@@ -29,6 +30,7 @@ __all__ = [
     "explain_ensemble",
     "load_dataset",
     "make_config",
+    "separate_files",
     "train",
 ]  # fmt: skip
 __version__ = "0.1.0"
@@ -41,9 +43,10 @@ _MODULES = {
     "Separator": "dssgan.inference.separator",
     "build_ensemble": "dssgan.ensembling.build",
     "explain_ensemble": "dssgan.ensembling.explain",
-    "evaluate": "dssgan.evaluation.campaign",
+    "evaluate": "dssgan.evaluation.api",
     "load_dataset": "dssgan.data.loading",
     "make_config": "dssgan.training.settings",
+    "separate_files": "dssgan.inference.batch",
     "train": "dssgan.training.phases",
 }
 _EXTRAS = {"build_ensemble": "evaluate", "evaluate": "evaluate", "explain_ensemble": "evaluate", "train": "train"}

@@ -25,7 +25,7 @@ def _cannot_write(path: Path, error: OSError) -> WriteError:
 
 
 def _open_up(path: Path, mode: int) -> None:
-    """Give a file the mode of any other that the user makes; temporary ones are private."""
+    """Set a file's permissions to those of any file that the user creates; temporary files are private."""
     umask = os.umask(0)
     os.umask(umask)
     path.chmod(mode & ~umask)

@@ -37,7 +37,7 @@ class DivergedError(DssganError):
 
 
 class TrainingInterruptedError(DssganError):
-    """A training that was told to end, and has written where it stands."""
+    """A training that was asked to stop, and has written a checkpoint."""
 
 
 class RayEndedError(DssganError):
@@ -45,12 +45,12 @@ class RayEndedError(DssganError):
 
 
 def printable(thing: object) -> str:
-    """Give text that any terminal takes, also of a name that is bytes in some old encoding."""
+    """Return text that any terminal can print, even of a file name that is no valid Unicode."""
     return str(thing).encode(errors="surrogateescape").decode(errors="replace")
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """Say that `name` is not one of `known`, the nearest first.
+    """Return a message that `name` is not among `known`, with the most similar names first.
 
     Args:
         kind: what `name` was meant to be, such as "architecture".

@@ -1,7 +1,11 @@
-"""Which of pip's extras brings a package that is not installed."""
+"""Which of pip's extras installs a missing package."""
 
+import importlib
 import re
 from importlib.metadata import PackageNotFoundError, requires
+from typing import Any
+
+from dssgan.errors import ModelError
 
 _REQUIREMENT = re.compile(r"""([\w.-]+).*;\s*extra\s*==\s*['"]([\w-]+)['"]""")
 _SPOKEN_OF = (
@@ -29,15 +33,15 @@ _PACKAGES = {
 
 
 def explain_missing(what: str, error: ModuleNotFoundError, preferred: str = "all") -> str | None:
-    """Say what to install where a module is missing.
+    """Return what to install where a module is missing.
 
     Args:
         what: needs it, such as "sweep".
-        error: of the import.
-        preferred: extra to name if it brings the module.
+        error: the error that the import raised.
+        preferred: extra to name if it installs the module.
 
     Returns:
-        One line; None where no extra brings it, so that the error is of another kind.
+        One line; None where no extra installs it, so that the error is of another kind.
     """
     module = (error.name or "").partition(".")[0]
     extras = _extras_with(_PACKAGES.get(module, module))
@@ -55,3 +59,15 @@ def _extras_with(package: str) -> list[str]:
     found = [match for text in stated if (match := _REQUIREMENT.match(text))]
     direct = {extra for name, extra in (match.groups() for match in found) if name.lower() == package.lower()}
     return [extra for extra in _SPOKEN_OF if extra in direct]
+
+
+def import_from(module: str, extra: str) -> Any:
+    """Import a module of an extra.
+
+    Raises:
+        ModelError: it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ModelError(f"{extra}: needs more packages; pip install 'dssgan[{extra}]'") from error

@@ -29,7 +29,7 @@ def to_json(value: Any, *, indent: int | None = None) -> str:
 
     Args:
         value: dicts, lists, tuples, strings, numbers, booleans and None.
-        indent: of nested values, for people to read; None for one line.
+        indent: indent of nested values, for people to read; None for one line.
     """
     text = json.dumps(plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
     try:

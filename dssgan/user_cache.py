@@ -6,10 +6,10 @@ import platformdirs
 
 
 def cache_folder(name: str) -> Path:
-    """Give a folder of the user's cache: below $XDG_CACHE_HOME on Linux, where it is set.
+    """Return a folder of the user's cache: below $XDG_CACHE_HOME on Linux, where it is set.
 
     Args:
-        name: of the folder.
+        name: name of the folder.
 
     Returns:
         Its path; it may not exist yet.

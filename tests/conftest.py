@@ -1,6 +1,8 @@
 """What every test may use: the bundled songs, and a quiet machine."""
 
+import socket
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import hypothesis
 import matplotlib as mpl
@@ -15,6 +17,9 @@ from dssgan.data.loading import load_dataset
 from dssgan.errors import DataError
 from dssgan.separators import SeparatorModel, build_separator
 from dssgan.synthesis import instruments
+
+if TYPE_CHECKING:
+    from moto.server import ThreadedMotoServer
 
 mpl.use("Agg")
 # the same examples each time, and no deadline on a machine that others use too
@@ -95,3 +100,32 @@ def played() -> instruments.Instruments:
     except DataError as error:
         need(str(error))
         raise
+
+
+@pytest.fixture(scope="module")
+def bucket_server() -> "Iterator[ThreadedMotoServer]":
+    """Run a server of S3's protocol on a loopback port."""
+    from moto.server import ThreadedMotoServer  # takes seconds to import
+
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    made = ThreadedMotoServer(ip_address="127.0.0.1", port=port)
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def bucket_url(
+    bucket_server: "ThreadedMotoServer", monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> str:
+    """Make a bucket of the test's own and return the URL of a folder in it."""
+    import boto3
+
+    for name, value in (("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "hush-hush"),
+                        ("AWS_EC2_METADATA_DISABLED", "true"), ("AWS_DEFAULT_REGION", "us-east-1")):  # fmt: skip
+        monkeypatch.setenv(name, value)
+    host, port = bucket_server.get_host_and_port()
+    name = f"bucket-{abs(hash(request.node.name))}"
+    boto3.client("s3", endpoint_url=f"http://{host}:{port}").create_bucket(Bucket=name)
+    return f"s3://{name}/sweeps?endpoint_override={host}:{port}&scheme=http&allow_bucket_creation=false"

@@ -15,5 +15,7 @@ def need(reason: str | None) -> None:
     if reason is None:
         return
     if os.geteuid() == 0 and shutil.which("apt-get") is not None:
-        pytest.fail(f"{reason}; `make test` and `make test-cluster` install it on a machine such as this one")
+        pytest.fail(
+            f"{reason}; `make test`, `make test-slow` and `make test-cluster` install it on a machine such as this one"
+        )
     pytest.skip(reason)

@@ -10,6 +10,8 @@ import pytest
 
 from dssgan.data.bundled import FOLDER
 
+pytestmark = pytest.mark.slow
+
 SONG = FOLDER / "train_unsup" / "mixes" / "potassium.ogg"
 # Hides what does not come with some extras, so that importing it fails as where nobody installed it. It looks for what
 # is there itself: Ray, where a test has imported it, adds packages of its own to the path.

@@ -10,7 +10,7 @@ import yaml
 from dssgan.curation.importers.base import read_metadata
 from dssgan.errors import ConfigError, DataError, ModelError
 from dssgan.plain_yaml import load_yaml
-from dssgan.separators.loading import load_model, model_fingerprint
+from dssgan.separators.loading import find_model
 from dssgan.training.settings import parse_overrides, read_config
 
 # ten lists, each of ten times the one before: 10^10 numbers in 500 bytes
@@ -38,7 +38,7 @@ def test_every_reader_of_yaml_refuses_what_stands_for_more_than_it_holds(tmp_pat
     ensemble, settings = tmp_path / "bomb.yaml", tmp_path / "settings.yaml"
     ensemble.write_text(BOMB + "members: [x]\nweights: *a9\n")
     settings.write_text(BOMB)
-    for read in (load_model, model_fingerprint):
+    for read in (lambda path: find_model(path).load(), lambda path: find_model(path).fingerprint()):
         with pytest.raises(ModelError, match=r"bomb.yaml: cannot be read .*stand for far more"):
             read(ensemble)
     with pytest.raises(ConfigError, match=r"settings.yaml: cannot be read as YAML .*stand for far more"):
@@ -54,9 +54,9 @@ def test_an_ensemble_that_stands_for_billions_of_numbers_costs_no_memory(tmp_pat
     file.write_text(BOMB + "members: [x]\nweights: *a9\n")
     script = (
         "import resource\nfrom dssgan.errors import ModelError\n"
-        "from dssgan.separators.loading import model_fingerprint\n"
+        "from dssgan.separators.loading import find_model\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "try: model_fingerprint('bomb.yaml')\nexcept ModelError: pass\nelse: raise SystemExit('was read')\n"
+        "try: find_model('bomb.yaml').fingerprint()\nexcept ModelError: pass\nelse: raise SystemExit('was read')\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
     )
     ran = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)

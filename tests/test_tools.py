@@ -28,6 +28,7 @@ def test_what_is_mutated_and_what_tests_it_are_there(mutants: ModuleType) -> Non
             assert (ROOT / path).exists(), path
 
 
+@pytest.mark.slow
 def test_a_wrong_change_is_noticed_and_a_harmless_one_survives(mutants: ModuleType) -> None:
     file = "dssgan/training/schedules.py"
     source = (ROOT / file).read_text()

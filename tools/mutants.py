@@ -58,9 +58,9 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "dssgan/evaluation/statistics.py": ("tests/evaluation/test_statistics.py",),
     "dssgan/evaluation/frame.py": ("tests/evaluation/test_frame.py",),
     "dssgan/evaluation/bss_eval.py": ("tests/evaluation/test_bss_eval.py",),
-    "dssgan/tuning/rungs.py": ("tests/tuning/test_rungs.py",),
+    "dssgan/tuning/search/rungs.py": ("tests/tuning/search/test_rungs.py",),
     "dssgan/data/guard.py": ("tests/data/test_guard.py",),
-    "dssgan/data/learnt_from.py": ("tests/data/test_guard.py",),
+    "dssgan/data/seen_recordings.py": ("tests/data/test_guard.py",),
 }
 
 _SWAPS: dict[type[ast.AST], type[ast.AST]] = {

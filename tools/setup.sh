@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes .venv with the package and its pinned dependencies, and sees to ffmpeg. Run from the project's root.
+# Makes .venv with the package and its pinned dependencies, and installs ffmpeg. Run from the project's root.
+# The argument is the extra to install: "dev", everything that the tests need, or "report", what the demo needs.
 set -eu
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -25,7 +26,9 @@ if ! command -v ffmpeg >/dev/null 2>&1 || ! command -v ffprobe >/dev/null 2>&1; 
     debian "reads m4a, aac, wma and stem.mp4" ffmpeg || true
 fi
 
-if ! ls /usr/share/sounds/sf2/*.sf2 /usr/share/hydrogen/data/drumkits >/dev/null 2>&1; then
+extra=${1:-dev}
+
+if [ "$extra" = dev ] && ! ls /usr/share/sounds/sf2/*.sf2 /usr/share/hydrogen/data/drumkits >/dev/null 2>&1; then
     say "installing a few instruments for synthetic songs"
     ./tools/instruments.sh small || say "without instruments there are no synthetic songs; see docs/data.md" >&2
 fi
@@ -42,8 +45,8 @@ fi
 
 [ -x .venv/bin/python ] || { rm -rf .venv; "$python" -m venv .venv; }
 say "installing the package and its pinned dependencies into .venv (some minutes, once)"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$extra]"
 # a part of ViSQOL has no wheel: only where it can be compiled
-.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[perceptual]' 2>/dev/null \
+[ "$extra" != dev ] || .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[perceptual]' 2>/dev/null \
     || say "without a C compiler and Python's headers there is no ViSQOL, and its tests are skipped"
 say "done"

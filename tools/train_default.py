@@ -33,10 +33,10 @@ from dssgan.metrics.scores import score_tracks
 from dssgan.separators import SeparatorModel
 from dssgan.separators.bundle import load_bundle, read_description, save_bundle
 from dssgan.separators.ensemble import Recipe, save_recipe
-from dssgan.separators.loading import learnt_from
+from dssgan.separators.loading import find_model
 from dssgan.training.checkpoint import BUNDLE, has_checkpoint, read_checkpoint
 from dssgan.training.config import TrainConfig
-from dssgan.training.notice import Notice
+from dssgan.training.notice import StopNotice
 from dssgan.training.phases import Report, train
 from dssgan.training.settings import make_config, parse_overrides
 from dssgan.types import Audio
@@ -172,7 +172,7 @@ def train_member(
     folder = runs / name
     begun = folder if has_checkpoint(folder) else None
     try:
-        with Notice() as notice:  # SIGTERM has it write a checkpoint of the step
+        with StopNotice() as notice:  # SIGTERM has it write a checkpoint of the step
             outcome = train(config, dataset, folder, report=report, resume_from=begun, notice=notice)
     except TrainingInterruptedError as error:
         sys.exit(f"{error}; run it again to go on")
@@ -289,7 +289,7 @@ def write_half(
     metadata["data"] |= {"licence": dataset.licence, "credits": list(credits_)}
     save_bundle(
         folder, description["architecture"], separator, metadata=metadata, dtype=torch.float16,
-        learnt_from=learnt_from(bundle).without_marks(is_synthetic),
+        learnt_from=find_model(bundle).learnt_from().without_marks(is_synthetic),
     )  # fmt: skip
 
 

@@ -1,1 +1,1 @@
-"""The adversarial half: critics, what they and the separator want, and what critics hear."""
+"""Adversarial training: critics, the losses of both sides, and the augmentation of the critics' input."""

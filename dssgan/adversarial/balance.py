@@ -20,7 +20,7 @@ class GradientBalancer:
     section 3.4, arXiv 2210.13438, which balances at the estimates.
 
     Args:
-        weights: of the separator.
+        weights: weights of the separator.
         gather: gives the values of all processes that train together.
     """
 
@@ -39,9 +39,9 @@ class GradientBalancer:
         """Scale the adversarial gradient so that its norm at the weights is the supervised one's.
 
         Args:
-            adversarial_grad: at the estimates, (batch, sources, channels, samples).
+            adversarial_grad: gradient of the adversarial loss at the estimates, (batch, sources, channels, samples).
             supervised_grad: likewise.
-            estimates: with their graph back to the weights, the same shape.
+            estimates: estimates with their graph back to the weights, the same shape.
             step: number of the step, which says whether the ratio is measured again; None never measures.
 
         Returns:
@@ -65,7 +65,7 @@ class GradientBalancer:
             self.weight_grad_ratio = before + (1 - _MOMENTUM) * (mean - before)
 
     def state_dict(self) -> dict[str, Any]:
-        """Give what a later process needs to go on exactly from here."""
+        """Return the state from which a later process resumes exactly."""
         return {"weight_grad_ratio": self.weight_grad_ratio}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -74,14 +74,14 @@ class GradientBalancer:
 
 
 def equalise(grad: Tensor, norm: Tensor) -> Tensor:
-    """Give every estimate's gradient the same norm.
+    """Scale the gradients of all estimates to the same norm.
 
     Critics receive all estimates at one level, so their gradient for a soft one is many times as strong; with one
     factor for the whole batch, the softest estimate's gradient would dominate.
 
     Args:
-        grad: at the estimates, (batch, sources, channels, samples); 0 where an estimate is silent.
-        norm: of the result as a whole.
+        grad: gradient at the estimates, (batch, sources, channels, samples); 0 where an estimate is silent.
+        norm: norm of the result as a whole.
 
     Returns:
         The gradient with equal norms, of the same shape.

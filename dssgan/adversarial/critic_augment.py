@@ -1,4 +1,4 @@
-"""What real sources and estimates pass before a critic hears them, so that it cannot win by level, silence or codec."""
+"""Augmentation of the critics' input, so that critics cannot tell by level, silence or codec what is real."""
 
 from dataclasses import dataclass
 
@@ -17,8 +17,8 @@ class AugmentParams:
 
     Args:
         gain: factor, negative turns the polarity, (batch, sources).
-        swap: whether channels change places, (batch, sources).
-        cutoff: of the low-pass, in parts of Nyquist; from 1 up there is none, (batch, sources).
+        swap: whether the channels are swapped, (batch, sources).
+        cutoff: cutoff of the low-pass, in parts of Nyquist; from 1 up there is none, (batch, sources).
     """
 
     gain: Tensor
@@ -32,13 +32,13 @@ class AugmentParams:
 
 @dataclass(frozen=True)
 class CriticAugment:
-    """Bring waveforms to one level, change real ones and estimates alike, and drop the silent.
+    """Scale waveforms to one level, change real ones and estimates alike, and drop the silent.
 
     A critic that may listen to level, bandwidth or silence learns those: estimates are quieter than the truth, and
     unpaired recordings come through other codecs than mixes do. Everything is differentiable.
 
     Args:
-        loudness: bring every waveform to one root mean square.
+        loudness: whether to scale every waveform to one root mean square.
         augment: change level, polarity, channels and bandwidth by chance.
         silence_db: a waveform whose root mean square is below counts as silent, dB of full scale.
     """
@@ -74,7 +74,7 @@ class CriticAugment:
             params: changes that `params` gave; None changes nothing.
 
         Returns:
-            What a critic hears, the same shape, and which of it is not silent, 1 or 0, (batch, sources).
+            Input of a critic, the same shape, and which of it is not silent, 1 or 0, (batch, sources).
         """
         audible = (_level(wave.detach()) >= 10 ** (self.silence_db / 20)).to(wave.dtype)
         if params is not None:

@@ -20,7 +20,7 @@ class CriticsLoss(nn.Module):
     Args:
         critics: one critic per source, in the order of the sources.
         loss: what critics and separator want.
-        critic_augment: what both sides pass before a critic hears them.
+        critic_augment: what sources and estimates pass before a critic.
     """
 
     def __init__(self, critics: Iterable[Critic], loss: AdversarialLoss, critic_augment: CriticAugment) -> None:
@@ -61,7 +61,7 @@ class CriticsLoss(nn.Module):
         return total + penalty, distance.detach(), penalty.detach()
 
     def separator_loss(self, fake: Tensor, real: Tensor | None = None, params: AugmentParams | None = None) -> Tensor:
-        """Say how unreal the critics find estimates: L_u, the separator's adversarial term.
+        """Return the separator's adversarial term, L_u: the lower, the more real the critics find the estimates.
 
         Args:
             fake: estimates, (batch, sources, channels, samples), with gradient.
@@ -75,20 +75,20 @@ class CriticsLoss(nn.Module):
             ValueError: the loss is relative and there is nothing real.
         """
         fake, audible = self.critic_augment.apply(fake, params)
-        heard_real = None
+        augmented_real = None
         if self.loss.is_relative:
             if real is None:
                 raise ValueError("a relative loss compares with real sources: give some")
             with torch.no_grad():
-                heard_real, real_audible = self.critic_augment.apply(real, params)
+                augmented_real, real_audible = self.critic_augment.apply(real, params)
             audible = audible * real_audible
         total = fake.new_zeros(())
         for index, critic in enumerate(self._each()):
             scores = critic(fake[:, index]).scores
             others = scores
-            if heard_real is not None:
+            if augmented_real is not None:
                 with torch.no_grad():
-                    others = critic(heard_real[:, index]).scores
+                    others = critic(augmented_real[:, index]).scores
             for score, other in zip(scores, others, strict=True):
                 total = total + weighted_mean(self.loss.separator(score, other), audible[:, index]) / len(scores)
         return total
@@ -99,7 +99,7 @@ class CriticsLoss(nn.Module):
         Source: Defossez et al. 2022, equation 5, arXiv 2210.13438; DAC, Kumar et al. 2023, arXiv 2306.06546.
 
         Args:
-            estimate: of pairs, (batch, sources, channels, samples), with gradient.
+            estimate: estimates of pairs, (batch, sources, channels, samples), with gradient.
             reference: the same shape.
             params: as in `forward`.
 
@@ -108,8 +108,8 @@ class CriticsLoss(nn.Module):
         """
         # the reference's own level for both: a wrong level is a fault that pairs may show
         with torch.no_grad():
-            heard, audible = replace(self.critic_augment, augment=False).apply(reference)
-            factor = (heard * reference).sum((-2, -1)) / reference.square().sum((-2, -1)).clamp(min=1e-12)
+            normalised, audible = replace(self.critic_augment, augment=False).apply(reference)
+            factor = (normalised * reference).sum((-2, -1)) / reference.square().sum((-2, -1)).clamp(min=1e-12)
             factor = torch.where(audible > 0, factor, torch.ones_like(factor))[..., None, None]
         change = replace(self.critic_augment, loudness=False)
         total = estimate.new_zeros(())

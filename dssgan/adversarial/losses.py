@@ -66,7 +66,7 @@ class AdversarialLoss:
     """What both sides minimise.
 
     Args:
-        penalty_weight: of the penalty on the critics' gradient.
+        penalty_weight: weight of the penalty on the critics' gradient.
 
     Raises:
         ConfigError: the weight is negative.
@@ -90,7 +90,7 @@ class AdversarialLoss:
     def penalty(
         self, critic: Critic, real: tuple[Tensor, ...], fake: tuple[Tensor, ...], position: Tensor, weight: Tensor
     ) -> Tensor:
-        """Say what a critic's gradient costs it, weighted; arguments as in `gradient_penalty`."""
+        """Return the weighted penalty on a critic's gradient; arguments as in `gradient_penalty`."""
         del critic, fake, position, weight
         return real[0].new_zeros(())
 
@@ -166,7 +166,7 @@ class RelativisticLoss(AdversarialLoss):
     arXiv 1807.00734.
 
     Args:
-        penalty_weight: of R1 and R2, the papers' gamma.
+        penalty_weight: weight of R1 and R2, the papers' gamma.
     """
 
     is_relative = True

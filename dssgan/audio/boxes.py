@@ -6,7 +6,7 @@ _HEADER_BYTES = 8  # four of length, four of kind
 
 
 def find_box(file: BinaryIO, kind: bytes, start: int, end: int) -> tuple[int, int] | None:
-    """Find the first box of a kind among those between two places.
+    """Find the first box of a kind between two positions.
 
     Args:
         file: an MP4.

@@ -21,7 +21,7 @@ _FAULTS = ("No space left", "Error writing", "Error closing", "Disk quota exceed
 
 
 def ffmpeg_command(encoding: Encoding, channels: int) -> list[str]:
-    """Give what ffmpeg is told of the output, up to its name."""
+    """Return ffmpeg's arguments for the output, up to its name."""
     kind = encoding.format
     kbps = encoding.kbps or kind.kbps * max(1, channels) // 2
     command = ["-c:a", *encoding.codec_arguments]
@@ -35,11 +35,11 @@ def ffmpeg_command(encoding: Encoding, channels: int) -> list[str]:
 def open_writer(
     path: Path, sample_rate: int, channels: int, encoding: Encoding, *, expected_frames: int = 0
 ) -> "Writer | Encoder":
-    """Give what writes a file block by block.
+    """Return a writer of a file, block by block.
 
     Args:
         path: file to write, whatever its suffix.
-        sample_rate: of the blocks, Hz.
+        sample_rate: sample rate of the blocks, Hz.
         channels: number of channels of every block.
         encoding: how it is written.
         expected_frames: samples a channel, as far as they are known.
@@ -58,7 +58,8 @@ class Encoder:
 
     Args:
         path: file to write.
-        sample_rate: of the blocks, Hz; one that the format does not hold becomes the next higher one, or the highest.
+        sample_rate: sample rate of the blocks, Hz; one that the format does not hold becomes the next higher one, or
+            the highest.
         channels: number of channels of every block.
         encoding: how it is written.
 
@@ -148,7 +149,7 @@ def _exact_times(encoding: Encoding, rate: int) -> tuple[str, ...]:
 
 
 def encoding_failure(path: Path, code: int, messages: bytes) -> AudioError | None:
-    """Say what went wrong while ffmpeg wrote a file.
+    """Return the error that ffmpeg met while it wrote a file.
 
     Args:
         path: the file.

@@ -19,9 +19,9 @@ _BYTES_PER_SAMPLE = 4  # f32le
 _COUNTING_FRAMES = 1 << 18
 _DROP_BYTES = 1 << 20
 _HEARD_SECONDS = 0.02  # by which a stream may begin later without a word
-# Only MP4 and its kin tell places to the sample. There a seek goes one second too far back, for a transform codec needs
-# what comes before; elsewhere (WebM counts milliseconds, WMA and raw streams guess) a seek may land 90 ms off, so the
-# beginning is decoded and dropped.
+# Only MP4 and related containers store positions to the sample. There a seek goes one second too far back, for a
+# transform codec needs what comes before; elsewhere (WebM counts milliseconds, WMA and raw streams guess) a seek may
+# land 90 ms off, so the beginning is decoded and dropped.
 _EXACT_FORMAT = "mov,"
 # "file:" so that a name is never taken for an option or an address; and nothing that a playlist names is fetched
 _ONLY_LOCAL = ("-protocol_whitelist", "file,pipe")
@@ -51,12 +51,12 @@ def _probe(path: Path, _size: int, _changed_ns: int) -> tuple[dict[str, str], ..
         raise UnrecognisedError(reason[-1].removeprefix(f"file:{path}: ") if reason else "ffprobe failed")
     answer = json.loads(result.stdout)
     whole = {"duration": "N/A"} | answer.get("format", {})
-    # raw streams (.aac, .ac3) tell no length, and what ffprobe guesses from the bit rate can be seconds off
+    # raw streams (.aac, .ac3) state no length, and what ffprobe guesses from the bit rate can be seconds off
     guessed = {"duration": "N/A"} if b"Estimating duration" in result.stderr else {}
     streams = answer.get("streams", [])
     films = [one for one in streams if one.get("codec_type") == "video" and not one["disposition"]["attached_pic"]]
     kind = whole.get("format_name", "")
-    # Matroska and WebM tell the length of the film; an mp3 that comes here has parts that its header does not know
+    # Matroska and WebM state the length of the film; an mp3 that gets here has parts that its header omits
     if (kind.startswith("matroska") and films) or kind == "mp3":
         guessed = {"duration": "N/A"}
     return tuple(
@@ -66,7 +66,7 @@ def _probe(path: Path, _size: int, _changed_ns: int) -> tuple[dict[str, str], ..
         | {"file_start": str(whole.get("start_time", "N/A"))}
         | guessed
         for one in streams
-        if one.get("codec_type") == "audio"  # of what ffprobe does not know it tells no kind
+        if one.get("codec_type") == "audio"  # ffprobe states no type of what it does not know
     )
 
 
@@ -95,7 +95,7 @@ def audio_streams(path: Path) -> tuple[dict[str, str], ...]:
 def _decode(
     path: Path, number: int, rate: int, channels: int, *, start_frame: int, block_frames: int, seeks_exactly: bool
 ) -> Iterator[Audio]:
-    """Decode one audio stream from a place on, in blocks of (channels, samples)."""
+    """Decode one audio stream from a position on, in blocks of (channels, samples)."""
     seek_frame = max(0, start_frame - rate) if seeks_exactly else 0
     seek = ["-ss", f"{seek_frame / rate:.6f}"] if seek_frame else []
     drop_bytes = (start_frame - seek_frame) * _BYTES_PER_SAMPLE * channels
@@ -131,11 +131,11 @@ def _count_frames(path: Path, number: int, rate: int, channels: int, _size: int,
 
 
 def _note(streams: Sequence[Mapping[str, str]], number: int) -> str:
-    """Say what the container says of a stream beside its samples."""
+    """Return what the container states about a stream beside its samples."""
     stream = streams[number]
     notes = []
     if len(streams) > 1:
-        titles = [f"{place} {one['title']}".strip() for place, one in enumerate(streams, 1)]
+        titles = [f"{number} {one['title']}".strip() for number, one in enumerate(streams, 1)]
         notes.append(f"audio track {number + 1} of {len(streams)} ({'; '.join(titles)})")
     with contextlib.suppress(KeyError, ValueError):  # not said
         late = float(stream["start_time"]) - float(stream["file_start"])
@@ -170,7 +170,7 @@ class FfmpegDecoder:
         self.info = AudioInfo(rate, channels, num_frames, note=_note(streams, self._number))
 
     def blocks(self, start_frame: int, block_frames: int) -> Iterator[Audio]:
-        """Decode blocks of (channels, samples) from a place on."""
+        """Decode blocks of (channels, samples) from a position on."""
         return _decode(
             self._path, self._number, self.info.sample_rate, self.info.channels, start_frame=start_frame,
             block_frames=block_frames, seeks_exactly=self._seeks_exactly,

@@ -108,7 +108,7 @@ def read(path: Path, start_frame: int = 0, num_frames: int | None = None, *, ste
             wanted = "to its end" if num_frames is None else f"for {num_frames / info.sample_rate:.3f} s"
             raise AudioError(
                 f"{path}: lasts {info.seconds:.3f} s, but an excerpt from {start_frame / info.sample_rate:.3f} s "
-                f"{wanted} was asked for; choose a place inside it"
+                f"{wanted} was asked for; choose a position inside it"
             )
         promised = info.num_frames - start_frame
         wanted_frames = promised if num_frames is None else min(num_frames, promised)

@@ -14,7 +14,7 @@ class Subtype:
 
     Attributes:
         sndfile_name: what libsndfile calls it.
-        bits: of a sample; 0 for floats, which are written as they are.
+        bits: bits of a sample; 0 for floats, which are written as they are.
     """
 
     sndfile_name: str
@@ -51,7 +51,7 @@ class Format:
     rates: tuple[int, ...] = ()
 
     def nearest_rate(self, sample_rate: int) -> int:
-        """Give the rate itself where the format holds it, else the next higher one, else the highest."""
+        """Return the rate itself where the format supports it, else the next higher one, else the highest."""
         return next((rate for rate in self.rates if rate >= sample_rate), self.rates[-1]) if self.rates else sample_rate
 
 
@@ -80,7 +80,7 @@ class Encoding:
     Args:
         suffix: kind of file, a key of `FORMATS`.
         subtype: "pcm16", "pcm24" or "float32"; None for the format's usual one.
-        codec: of several that a format knows, such as "alac" in .m4a; None for its usual one.
+        codec: one of the codecs that the format supports, such as "alac" in .m4a; None for its usual one.
         kbps: bit rate of a lossy codec, 1000 bits per second; None for its usual one.
         mp3_preset: 0, the best, to 9, the fastest; None for LAME's own.
 
@@ -132,7 +132,7 @@ class Encoding:
 
     @property
     def codec_arguments(self) -> tuple[str, ...]:
-        """What ffmpeg is told of the codec, without the bit rate."""
+        """ffmpeg's arguments for the codec, without the bit rate."""
         codecs = dict(self.format.codecs)
         return codecs[self.codec or next(iter(codecs))]
 
@@ -141,7 +141,7 @@ class Encoding:
 
         Args:
             path: for the error message.
-            channels: of the audio.
+            channels: channels of the audio.
 
         Raises:
             AudioError: too many channels, or ffmpeg is needed and missing.

@@ -15,7 +15,7 @@ N_FFT, HOP_SAMPLES = 2048, 512
 FLOOR_DB, CEILING_DB = -85.0, -25.0
 
 
-def level_db(mono: Tensor) -> Tensor:
+def spectrogram_db(mono: Tensor) -> Tensor:
     """Measure levels against a full-scale sine.
 
     Args:
@@ -40,7 +40,7 @@ def spectrogram_image(mono: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.u
     """
     from matplotlib import colormaps
 
-    brightness = ((level_db(mono) - FLOOR_DB) / (CEILING_DB - FLOOR_DB)).clamp(0, 1).flip(0).numpy()
+    brightness = ((spectrogram_db(mono) - FLOOR_DB) / (CEILING_DB - FLOOR_DB)).clamp(0, 1).flip(0).numpy()
     colours = np.asarray(colormaps["magma"](brightness))[..., :3]
     return (colours * 255).astype(np.uint8).transpose(2, 0, 1)
 
@@ -52,7 +52,7 @@ def draw_spectrograms(path: Path, waves: Mapping[str, Tensor], sample_rate: int,
         path: the picture's file, such as a PNG.
         waves: (channels, samples) each, by name.
         sample_rate: samples per second.
-        title: stands above.
+        title: heading.
 
     Raises:
         DssganError: the file cannot be written.
@@ -62,7 +62,7 @@ def draw_spectrograms(path: Path, waves: Mapping[str, Tensor], sample_rate: int,
     figure = Figure(figsize=(9, 2.4 * len(waves)), layout="constrained")
     axes = figure.subplots(len(waves), sharex=True, squeeze=False)[:, 0]
     for axis, (name, wave) in zip(axes, waves.items(), strict=True):
-        levels = level_db(wave.mean(dim=0)).numpy()
+        levels = spectrogram_db(wave.mean(dim=0)).numpy()
         seconds, kilohertz = wave.shape[-1] / sample_rate, sample_rate / 2000
         picture = axis.imshow(
             levels,

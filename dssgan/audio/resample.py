@@ -58,7 +58,7 @@ class StreamResampler:
         return self._resample(block, last=False)
 
     def flush(self) -> Audio:
-        """Give what is left, (channels, samples). Nothing may be pushed after it."""
+        """Return the remaining samples, (channels, samples). Nothing may be pushed afterwards."""
         return self._resample(np.zeros((self._channels, 0), np.float32), last=True)
 
     def _resample(self, block: Audio, last: bool) -> Audio:

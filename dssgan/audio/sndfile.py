@@ -22,7 +22,7 @@ _STDERR_LOCK = threading.RLock()
 _DROP_FRAMES = 1 << 18
 # An mp3 frame may hold data of those before it, and its filters remember some: eight frames of 1152 samples fill both
 _MP3_PREROLL_FRAMES = 16 * 1152
-# names of the header that tells an mp3's length; it stands within its first frame, which is at most 2881 bytes long
+# names of the header that states an mp3's length; it is within its first frame, which is at most 2881 bytes long
 _MP3_LENGTH_TAGS = (b"Xing", b"Info", b"VBRI")
 _MP3_FIRST_FRAME_BYTES = 4096
 _MP3_FRAME = re.compile(rb"\xff[\xf2\xf3\xfa\xfb\xe2\xe3]")
@@ -45,7 +45,7 @@ class SoundFileDecoder:
             raise UnrecognisedError("libsndfile reads single streams")
         self._path = path
         if _is_mp3_of_unknown_length(path):  # libsndfile guesses, and drops what is beyond
-            raise UnrecognisedError("an mp3 that does not tell its length is left to ffmpeg")
+            raise UnrecognisedError("an mp3 that does not state its length is left to ffmpeg")
         try:
             with _silent_mpg123(_may_be_mp3(path)):
                 self._handle = soundfile.SoundFile(os.fsencode(path))  # a name may be bytes in some old encoding
@@ -61,7 +61,7 @@ class SoundFileDecoder:
             raise UnrecognisedError(reason)
 
     def _misread(self) -> str:
-        """Say what libsndfile 1.2.2 does not read rightly, and ffmpeg does; empty where all is well."""
+        """Return what libsndfile 1.2.2 reads wrongly and ffmpeg does not; empty where it reads all correctly."""
         if self._handle.subtype == "OPUS":  # most Opus files fail somewhere inside
             return "Opus is left to ffmpeg"
         if self.info.num_frames > self._path.stat().st_size * MAX_FRAMES_PER_BYTE:  # it cannot reach the true end
@@ -85,7 +85,7 @@ class SoundFileDecoder:
         return frames
 
     def _seek_before(self, frame: int) -> int:
-        """Go to a place from which decoding is exact, and tell how many frames before the wanted one it is."""
+        """Seek to a frame from which decoding is exact, and return how far before the wanted frame it is."""
         reach = _MP3_PREROLL_FRAMES if self._handle.format == "MP3" else 0
         if self._handle.subtype == "VORBIS":
             # libsndfile 1.2.2 seeks up to some hundred samples off in files of other encoders, and two stems of one
@@ -136,7 +136,7 @@ def _promised_frames(log: str, num_frames: int) -> int | None:
 
 
 def _is_mp3_of_unknown_length(path: Path) -> bool:
-    """Say whether a file is an mp3 whose header does not tell the length of all that follows.
+    """Return whether a file is an mp3 whose header states less than its whole length.
 
     Joined files have that of the first one in front.
     """
@@ -158,12 +158,12 @@ def _is_mp3_of_unknown_length(path: Path) -> bool:
 
 
 def _covered_bytes(tag: bytes, fields: bytes) -> int:
-    """Give how much of an mp3, from its first frame on, its header covers; as good as all where it does not say."""
+    """Return the number of bytes, from an mp3's first frame on, that its header covers; huge where it states none."""
     if tag == b"VBRI":
         return int.from_bytes(fields[6:10], "big")
     flags = int.from_bytes(fields[:4], "big")
-    place = 4 + 4 * (flags & 1)
-    return int.from_bytes(fields[place : place + 4], "big") if flags & 2 else 1 << 62
+    position = 4 + 4 * (flags & 1)
+    return int.from_bytes(fields[position : position + 4], "big") if flags & 2 else 1 << 62
 
 
 def open_file(path: Path, stem: int | None) -> SoundFileDecoder:

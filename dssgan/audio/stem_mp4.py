@@ -26,11 +26,11 @@ def write_stem_file(path: Path, mix: Path, stems: Mapping[str, Path], encoding: 
     """Write a stem file.
 
     Args:
-        path: the file, in a place where it may be half-written.
+        path: the file, in a folder where it may be half-written.
         mix: sound file of the mixdown.
         stems: sound files by name, each of the mix's length, at most four. Those that are missing are silent.
-        encoding: of kind .stem.mp4.
-        channels: of the files, 1 or 2.
+        encoding: an encoding of the format .stem.mp4.
+        channels: channels of the files, 1 or 2.
 
     Raises:
         AudioError: more than four stems, or what ffmpeg says.
@@ -80,16 +80,16 @@ def add_stem_box(path: Path, names: tuple[str, ...]) -> None:
         if udta is None:
             content = _resized(content, 0, 8 + len(payload)) + _box(b"udta", payload)
         else:
-            place = udta[1] - start
+            offset = udta[1] - start
             content = _resized(content, 0, len(payload))
             content = _resized(content, udta[0] - 8 - start, len(payload))
-            content = content[:place] + payload + content[place:]
+            content = content[:offset] + payload + content[offset:]
         file.seek(start)
         file.write(content)
 
 
 def stem_metadata(names: tuple[str, ...]) -> str:
-    """Give the metadata of a stem file as JSON, in the form and order of Stem Creator."""
+    """Return the metadata of a stem file as JSON, in the form and order of Stem Creator."""
     every = [*names, *[_SILENCE] * (NUM_STEMS - len(names))]
     return json.dumps({
         "mastering_dsp": {

@@ -14,7 +14,7 @@ _MAX_METADATA_BYTES = 1 << 20
 
 
 def is_stem_file(path: Path) -> bool:
-    """Say whether a file's name is that of a stem file."""
+    """Return whether a file's name is that of a stem file."""
     return path.name.lower().endswith(STEM_MP4)
 
 

@@ -69,7 +69,7 @@ def write_tags(path: Path, tags: Tags) -> None:
 
     Args:
         path: a sound file; one that cannot hold tags, such as RF64, stays as it is.
-        tags: what to write; what the format has no place for is left out.
+        tags: what to write; what the format has no field for is left out.
 
     Raises:
         OSError: the file cannot be written, for want of space.
@@ -160,7 +160,7 @@ def _to_atom(atom: str, value: str) -> Any:
             number, _, total = value.partition("/")
             return int(number), int(total or 0)
         return round(float(value)) if atom == "tmpo" else value
-    except ValueError:  # "A3": MP4 has no place for it
+    except ValueError:  # "A3": MP4 has no field for it
         return None
 
 

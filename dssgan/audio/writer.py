@@ -24,7 +24,7 @@ def check_block(path: Path, block: Audio, channels: int) -> None:
     Args:
         path: the file.
         block: (channels, samples).
-        channels: of the file.
+        channels: channels of the file.
 
     Raises:
         AudioError: wrong channel count, or a sample that is no finite number.
@@ -83,7 +83,7 @@ class Writer:
 
     Raises:
         AudioError: an unknown container or subtype, or one the container cannot hold.
-        DssganError: the disk is full or the place cannot be written; nothing is left there.
+        DssganError: the disk is full or the folder cannot be written; nothing is left there.
     """
 
     def __init__(
@@ -159,7 +159,7 @@ class Writer:
             self._file.write(frames)
         except (soundfile.LibsndfileError, AssertionError) as error:  # it asserts that all was written
             self._raise_disk_error()
-            raise AudioError(f"{self.path}: cannot be written ({error}); choose another format or place") from error
+            raise AudioError(f"{self.path}: cannot be written ({error}); choose another format or folder") from error
         self._raise_disk_error()
 
     def __exit__(

@@ -14,7 +14,7 @@ from dssgan.extras import explain_missing
 from dssgan.parallel.processes import exit_on_signals
 
 COMMANDS = ("demo", "data", "train", "sweep", "ensemble", "evaluate", "report", "separate", "live", "models", "export")
-# the extra that brings what a command needs beyond separation
+# the extra that installs what a command needs beyond separation
 _EXTRAS = {
     "data": "train", "train": "train", "sweep": "sweep", "ensemble": "sweep", "evaluate": "evaluate",
     "report": "report", "separate": "sweep", "live": "live", "export": "export",
@@ -22,7 +22,7 @@ _EXTRAS = {
 
 
 # what is wrong with a path that the user gave, wherever it turns up first
-_PLACES = frozenset(
+_ERRORS_OF_A_PATH = frozenset(
     {errno.ENAMETOOLONG, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.ENOSPC}
 )
 
@@ -71,7 +71,7 @@ def main() -> None:
     except BrokenPipeError:
         sys.exit(0)  # whoever reads the output has had enough
     except OSError as error:
-        if error.filename is None or error.errno not in _PLACES:
+        if error.filename is None or error.errno not in _ERRORS_OF_A_PATH:
             raise
         _fail(f"{error.filename}: cannot be used ({error.strerror}); choose another place or name")
 

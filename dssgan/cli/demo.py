@@ -36,14 +36,12 @@ def command(settings: tuple[str, ...], data: Path | None, output: Path, trials: 
     from dssgan.data.loading import load_dataset
     from dssgan.ensembling.build import build_ensemble
     from dssgan.errors import ModelError
-    from dssgan.evaluation.campaign import run_campaign
-    from dssgan.evaluation.method import Method
-    from dssgan.evaluation.methods import MixMethod, ModelMethod
+    from dssgan.evaluation.api import evaluate
     from dssgan.report.build import write_report
     from dssgan.separators.ensemble import Recipe, save_recipe
     from dssgan.training.settings import parse_overrides
-    from dssgan.tuning.options import SearchOptions
-    from dssgan.tuning.space import find_space
+    from dssgan.tuning.search.options import SearchOptions
+    from dssgan.tuning.search.space import find_space
 
     terminal = Terminal(quiet=quiet)
     folder = unused(output)
@@ -66,23 +64,17 @@ def command(settings: tuple[str, ...], data: Path | None, output: Path, trials: 
     save_recipe(average, Recipe.model_validate({"members": members, "postprocess": [{"name": "mixture_consistency"}]}))
 
     terminal.heading("3 of 5  Test: the test song, opened once, with BSS Eval v4")
-    methods: dict[str, Method] = {
-        "mix": MixMethod(),
-        **{name.replace("_", " "): ModelMethod(str(folder / "ensemble" / name)) for name in built.members},
-        "plain average": ModelMethod(str(average)),
-        "fitted ensemble": ModelMethod(str(built.path)),
-    }
+    methods = [
+        "mix",
+        *(f"{name.replace('_', ' ')}={folder / 'ensemble' / name}" for name in built.members),
+        f"plain average={average}",
+        f"fitted ensemble={built.path}",
+    ]
     with terminal.progress("Scoring") as progress:
-        result = run_campaign(
-            methods,
-            dataset.test,
-            folder / "test",
-            dataset_name=dataset.name,
-            sources=dataset.sources,
-            sample_rate=dataset.test[0].sample_rate,
-            num_workers=os.cpu_count() or 1,
+        result = evaluate(
+            methods, dataset, folder / "test", num_workers=os.cpu_count() or 1, on_message=terminal.print,
             progress=progress.advance_to,
-        )
+        )  # fmt: skip
 
     terminal.heading("4 of 5  Separate: one test song into its drums and the rest")
     song = separate_one(terminal, dataset.test[0], built.path, folder / "separated")
@@ -93,11 +85,11 @@ def command(settings: tuple[str, ...], data: Path | None, output: Path, trials: 
 
     terminal.heading("Result")
     for name, bundle in built.members.items():
-        terminal.say(f"{name.replace('_', ' ')} is {Path(bundle).parent.name} of the sweep")
+        terminal.print(f"{name.replace('_', ' ')} is {Path(bundle).parent.name} of the sweep")
     show_scores(terminal, result.table(dataset.sources[0]), f"{dataset.name}, test song")
-    terminal.say(f"Stems: {', '.join(str(path) for path in song.paths.values())}")
-    terminal.say(f"Report: {report}")
-    terminal.say(f"Results: {folder}")
+    terminal.print(f"Stems: {', '.join(str(path) for path in song.paths.values())}")
+    terminal.print(f"Report: {report}")
+    terminal.print(f"Results: {folder}")
 
 
 def unused(folder: Path) -> Path:
@@ -115,7 +107,7 @@ def separate_one(terminal: "Terminal", track: "Track", ensemble: Path, folder: P
     Args:
         terminal: shows the progress.
         track: what to separate.
-        ensemble: with what.
+        ensemble: the ensemble to separate with.
         folder: where to.
 
     Returns:

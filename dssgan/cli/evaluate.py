@@ -19,7 +19,7 @@ from dssgan.cli.options import address_option, data_option, device_option, preci
     help="Version of BSS Eval; fast is the SDR of v4 alone.",
 )  # fmt: skip
 @click.option("--also", multiple=True, type=click.Choice(["fad", "zimtohrli", "visqol"]),
-              help="What a model that listens says, which takes longer; may be repeated.")  # fmt: skip
+              help="Further metric by a model of hearing, which takes longer; repeatable.")  # fmt: skip
 @click.option("-o", "--output", default="results", show_default=True, type=click.Path(path_type=Path),
               help="Folder to write the scores to.")  # fmt: skip
 @click.option(
@@ -50,7 +50,7 @@ def command(
     precision: str,
     quiet: bool,
 ) -> None:
-    """Score each METHOD with BSS Eval and by what listeners hear first.
+    """Score each METHOD with BSS Eval, and with metrics that agree better with listeners.
 
     A METHOD is a bundle's folder, an ensemble's YAML file or name, a folder with estimates as TRACK/SOURCE.wav, "mix",
     the mix as its own estimate, or an oracle: ibm1, ibm2, irm1, irm2 or mwf. The output folder gets museval's JSON for
@@ -59,7 +59,7 @@ def command(
     from dssgan.cli.scores import show_listening_scores, show_scores
     from dssgan.cli.terminal import Terminal
     from dssgan.data.loading import load_dataset
-    from dssgan.evaluation.campaign import evaluate
+    from dssgan.evaluation.api import evaluate
     from dssgan.evaluation.ranking import verdict
     from dssgan.metrics.catalogue import DEFAULT_METRICS
 
@@ -80,13 +80,11 @@ def command(
             write_estimates=write_estimates,
             device=device,
             precision=precision,
-            # the bundled songs lie in the package, which is not ours to write to
-            manifest_folder=None if data is None else (data if data.is_dir() else data.parent),
-            say=terminal.say,
+            on_message=terminal.print,
             progress=progress.advance_to,
         )
     title = f"{dataset.name}, partition {partition}"
     show_scores(terminal, result.table(dataset.sources[0]), f"{title}, BSS Eval {bss}")
     show_listening_scores(terminal, result.whole_track, dataset.sources[0], title)
-    terminal.say(verdict(result.scores, dataset.sources[0], leave_out=result.bounds))
-    terminal.say(f"Scores of every track and second: {output}")
+    terminal.print(verdict(result.scores, dataset.sources[0], leave_out=result.bounds))
+    terminal.print(f"Scores of every track and second: {output}")

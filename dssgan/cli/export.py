@@ -11,7 +11,9 @@ from dssgan.cli.options import quiet_option
 @click.argument("model")
 @click.option("--onnx", type=click.Path(path_type=Path), help="ONNX graph to write, NAME.onnx.")
 @click.option("--openvino", type=click.Path(path_type=Path), help="Graph of OpenVINO to write, NAME.xml with NAME.bin.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Graph to write; its suffix says which kind.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Graph to write, as ONNX or OpenVINO by its suffix."
+)
 @quiet_option
 def command(model: str, onnx: Path | None, openvino: Path | None, output: Path | None, quiet: bool) -> None:
     """Write the network of MODEL, a bundle, as a graph of real numbers, and compare the two.
@@ -20,9 +22,9 @@ def command(model: str, onnx: Path | None, openvino: Path | None, output: Path |
     """
     from dssgan.cli.terminal import Terminal
     from dssgan.errors import ModelError
-    from dssgan.separators.external.export import EXPORTS
-    from dssgan.separators.external.family import ExportRecord
-    from dssgan.separators.loading import learnt_from, load_model, origins
+    from dssgan.separators.graphs.export import EXPORTS
+    from dssgan.separators.graphs.export_record import ExportRecord
+    from dssgan.separators.loading import find_model
     from dssgan.separators.masking import MaskingSeparator
 
     wanted = [(path, suffix) for path, suffix in ((onnx, ".onnx"), (openvino, ".xml")) if path is not None]
@@ -34,15 +36,15 @@ def command(model: str, onnx: Path | None, openvino: Path | None, output: Path |
         if path.suffix != suffix or suffix not in EXPORTS:
             kinds = suffix if suffix in EXPORTS else " or ".join(EXPORTS)
             raise ModelError(f"{path}: is no name for a graph; give one that ends in {kinds}")
-    loaded = load_model(model)
+    loaded = find_model(model).load()
     if not isinstance(loaded, MaskingSeparator):
         raise ModelError(
             f"{model}: is no network that masks a spectrogram; give the bundle of a tdf_unet, band_split or sc_lite, "
             "or one member of an ensemble"
         )
     terminal = Terminal(quiet=quiet)
-    record = ExportRecord(learnt_from(model), tuple(origins(model)))
+    record = ExportRecord(find_model(model).learnt_from(), tuple(find_model(model).origins()))
     for path, suffix in wanted:
         difference = EXPORTS[suffix](loaded, path, record)
-        terminal.say(f"Wrote {path}; its masks differ from the separator's by at most {difference:.1e}")
-        terminal.say(f"To use it: dssgan separate SONG -m {'onnx' if suffix == '.onnx' else 'openvino'}:{path}")
+        terminal.print(f"Wrote {path}; its masks differ from the separator's by at most {difference:.1e}")
+        terminal.print(f"To use it: dssgan separate SONG -m {'onnx' if suffix == '.onnx' else 'openvino'}:{path}")

@@ -42,10 +42,10 @@ def command(
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    """Separate what a sound card hears, or TRACK, and play one stem, until Ctrl-C or the track's end.
+    """Separate the input of a sound card, or TRACK, and play one stem, until Ctrl-C or the track's end.
 
     Without a sound card name TRACK and --output: the blocks are then separated one after another as they would be live.
-    The summary tells the latency and how many blocks took longer than they last.
+    The summary shows the latency and how many blocks took longer than they last.
     """
     from dssgan.cli.terminal import Terminal
     from dssgan.errors import unknown
@@ -64,10 +64,12 @@ def command(
     terminal = Terminal(quiet=quiet)
     clock = _Clock(block / separator.sample_rate)
 
-    def separate(heard: "Audio") -> "Audio":
-        return clock.time(lambda: separator.stream(heard)[stem])
+    def separate(mix: "Audio") -> "Audio":
+        return clock.time(lambda: separator.stream(mix)[stem])
 
-    terminal.say(f"Latency {1000 * latency:.0f} ms, and that of the sound card; blocks of {1000 * clock.limit:.1f} ms")
+    terminal.print(
+        f"Latency {1000 * latency:.0f} ms, and that of the sound card; blocks of {1000 * clock.limit:.1f} ms"
+    )
     try:
         if track is None:
             _through_sound_card(separator, separate, block, input_device, output_device)
@@ -105,7 +107,7 @@ class _Clock:
         ordered = sorted(self.seconds)
         late = sum(seconds > self.limit for seconds in ordered)
         median, most = 1000 * ordered[len(ordered) // 2], 1000 * ordered[-1]
-        terminal.say(
+        terminal.print(
             f"{len(ordered)} blocks, {late} too late; they took {median:.1f} ms (median), at most {most:.1f} ms"
         )
 
@@ -132,7 +134,7 @@ def _blocks(track: Path, separator: "Separator", size: int) -> "Iterator[Audio]"
 
 
 def _paced(blocks: "Iterator[Audio]", sample_rate: int) -> "Iterator[Audio]":
-    """Give each block when a sound card would have recorded it."""
+    """Yield each block at the moment when a sound card would have recorded it."""
     begun, num_frames = time.perf_counter(), 0
     for block in blocks:
         num_frames += block.shape[1]
@@ -150,13 +152,13 @@ def _through_file(
         with _sound_card().OutputStream(
             separator.sample_rate, block, _device(device), separator.channels, "float32"
         ) as player:
-            for heard in blocks:
-                player.write(separate(heard).T.copy())
+            for mix in blocks:
+                player.write(separate(mix).T.copy())
         return
     waiting = round(separator.latency_seconds * separator.sample_rate)
     with Writer(output, separator.sample_rate, separator.channels, "float32") as writer:
-        for heard in blocks:
-            given = separate(heard)
+        for mix in blocks:
+            given = separate(mix)
             dropped = min(waiting, given.shape[1])  # the file begins with the song, not with the latency
             waiting -= dropped
             writer.write(given[:, dropped:])
@@ -164,12 +166,16 @@ def _through_file(
 
 
 def _through_sound_card(
-    separator: "Separator", separate: "Callable[[Audio], Audio]", block: int, heard: str | None, played: str | None
+    separator: "Separator",
+    separate: "Callable[[Audio], Audio]",
+    block: int,
+    input_device: str | None,
+    output_device: str | None,
 ) -> None:
     def callback(recorded: Any, given: Any, _frames: int, _time: Any, _status: Any) -> None:
         given[:] = separate(recorded.T).T
 
-    devices = (_device(heard), _device(played))
+    devices = (_device(input_device), _device(output_device))
     with _sound_card().Stream(separator.sample_rate, block, devices, separator.channels, "float32", callback=callback):
         while True:
             time.sleep(0.1)
@@ -178,7 +184,7 @@ def _through_sound_card(
 def _sound_card() -> Any:
     try:
         import sounddevice
-    except OSError as error:  # the library PortAudio, which pip does not bring
+    except OSError as error:  # the library PortAudio, which pip does not install
         raise ConfigError("sound cards need PortAudio: install it (apt-get install libportaudio2)") from error
     if not sounddevice.query_devices():
         raise ConfigError("this machine has no sound card: name a track and --output")

@@ -9,7 +9,7 @@ import click
 @click.option("--speed", is_flag=True, help="Measure the speed of what is on this machine, on 10 s of noise.")
 @click.option("--json", "prints_json", is_flag=True, help="Print one line of JSON a model.")
 def command(speed: bool, prints_json: bool) -> None:
-    """List the models that can be loaded: shipped, in this folder, and separators by others.
+    """List the models that can be loaded: shipped, in this folder, and other people's.
 
     Each can be given to separate -m, evaluate, ensemble and self_boost.teacher. Nothing is downloaded before it is
     used.
@@ -18,15 +18,15 @@ def command(speed: bool, prints_json: bool) -> None:
     from dssgan.errors import DssganError
     from dssgan.separators.catalogue import as_json, list_models
     from dssgan.separators.external import FAMILIES
-    from dssgan.separators.loading import load_model
-    from dssgan.tuning.limits import real_time_factor
+    from dssgan.separators.loading import find_model
+    from dssgan.tuning.search.limits import real_time_factor
 
     listed = list_models(Path())
     speeds: dict[str, str] = {}
     for model in listed if speed else []:
         if model.can_be_loaded:
             try:
-                speeds[model.reference] = f"{1 / real_time_factor(load_model(model.reference)):.1f}"
+                speeds[model.reference] = f"{1 / real_time_factor(find_model(model.reference).load()):.1f}"
             except DssganError as error:
                 click.echo(f"dssgan: {error}", err=True)
     if prints_json:
@@ -44,9 +44,9 @@ def command(speed: bool, prints_json: bool) -> None:
     terminal = Terminal(quiet=False)
     terminal.table("Models", columns, rows, num_left=4)
     for number, licence in enumerate(licences, 1):
-        terminal.say(f"[{number}] {licence}")
-    terminal.say("Your own, by path:")
+        terminal.print(f"[{number}] {licence}")
+    terminal.print("Your own, by path:")
     for family in FAMILIES.values():
         needs = f" ({family.needs})" if family.needs else ""
         if family.takes:
-            terminal.say(f"  {family.name}:PATH  {family.about}; PATH is {family.takes}{needs}")
+            terminal.print(f"  {family.name}:PATH  {family.about}; PATH is {family.takes}{needs}")

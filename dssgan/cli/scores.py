@@ -14,7 +14,7 @@ def show_scores(terminal: Terminal, table: "pd.DataFrame", title: str) -> None:
     Args:
         terminal: where to.
         table: as `dssgan.evaluation.frame.comparison` gives, dB.
-        title: stands above.
+        title: heading.
     """
     rows = [[str(method), *(f"{value:.2f}" for value in values)] for method, *values in table.itertuples()]
     terminal.table(f"{title} [dB]", ["method", *table.columns], rows)
@@ -25,9 +25,9 @@ def show_listening_scores(terminal: Terminal, whole_track: "pd.DataFrame", targe
 
     Args:
         terminal: where to.
-        whole_track: as `CampaignResult.whole_track`.
+        whole_track: as `EvaluationResult.whole_track`.
         target: source that is shown.
-        title: stands above.
+        title: heading.
     """
     from dssgan.metrics.catalogue import METRICS
 

@@ -13,8 +13,8 @@ from dssgan.errors import ConfigError, DssganError, printable
 from dssgan.plain_json import to_json
 
 if TYPE_CHECKING:
-    from dssgan.cli.separate_batch import Outcome, Request
     from dssgan.cli.terminal import Terminal
+    from dssgan.inference.batch import Outcome, Request
     from dssgan.inference.separator import SeparatedFile, Separator
 
 _KINDS = ["wav", "flac", "mp3", "ogg", "opus", "m4a", "stem.mp4"]
@@ -28,7 +28,7 @@ _STANDARD = Path("-")
     "--model",
     default="default",
     show_default=True,
-    help="Bundle folder, ensemble file, or name of a shipped ensemble.",
+    help="Bundle folder, ensemble file, or a name that `dssgan models` lists.",
 )
 @click.option(
     "-o",
@@ -63,7 +63,7 @@ _STANDARD = Path("-")
 @click.option("--segment", type=float, metavar="SECONDS", help="Segment length; the model's own by default.")
 @click.option("--shifts", default=1, show_default=True, help="Average over this many shifted runs.")
 @click.option("--channel-swap", is_flag=True, help="Average with a run whose channels are swapped.")
-@click.option("--polarity", is_flag=True, help="Average with a run whose sign is turned.")
+@click.option("--polarity", is_flag=True, help="Average with a run of the inverted signal.")
 @click.option("--batch-size", default=1, show_default=True, help="Number of segments per forward pass.")
 @click.option(
     "--precision",
@@ -83,7 +83,14 @@ _STANDARD = Path("-")
     show_default=True,
     help="What runs the networks: torch, onnxruntime, openvino, or auto, the fastest that is installed.",
 )
-@click.option("-j", "--jobs", default=1, show_default=True, type=click.IntRange(min=1), help="Tracks at a time.")
+@click.option(
+    "-j",
+    "--jobs",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Number of tracks separated in parallel.",
+)
 @click.option("--address", help="Address of a running Ray cluster whose CPUs to use; this machine by default.")
 @click.option("--json", "prints_json", is_flag=True, help="Print one JSON record per track on standard output.")
 @quiet_option
@@ -134,8 +141,9 @@ def command(
         out = _STANDARD if tracks == (_STANDARD,) else Path("separated")
     _refuse_both("--json", prints_json, "standard output for sound", out == _STANDARD)
 
-    from dssgan.cli.separate_batch import check_output, from_standard_input, plan, to_standard_output
+    from dssgan.cli.pipes import from_standard_input, to_standard_output
     from dssgan.cli.terminal import Terminal
+    from dssgan.inference.batch import check_output, plan
     from dssgan.inference.device import keep_freed_memory
     from dssgan.inference.output import OutputSettings
     from dssgan.inference.separator import Separator
@@ -170,11 +178,11 @@ def command(
         requests = _keep_new(requests, terminal, skips=skip_existing, replaces=overwrite)
         if dry_run:
             for one in requests:
-                click.echo(f"{printable(one.track)} -> {printable(one.place)}")
+                click.echo(f"{printable(one.path)} -> {printable(one.target)}")
             return
         if not requests:
             return
-        check_output(output, requests[0].place if out == _STANDARD else folder)
+        check_output(output, requests[0].target if out == _STANDARD else folder)
         outcomes = _separate(requests, terminal, separator, output, jobs=jobs, address=address)
         num_failed = sum(_report(terminal, one, result, prints_json=prints_json) for one, result in outcomes)
     if num_failed:
@@ -193,7 +201,7 @@ def _keep_new(requests: "list[Request]", terminal: "Terminal", *, skips: bool, r
     kept = []
     for one in requests:
         if skips and all(path.exists() for path in one.paths.values()):
-            terminal.say(f"{printable(one.track)}: its stems are in {printable(one.place)} already")
+            terminal.print(f"{printable(one.path)}: its stems are in {printable(one.target)} already")
         else:
             kept.append(one)
     for one in kept:
@@ -207,18 +215,13 @@ def _separate(
     requests: "list[Request]", terminal: "Terminal", separator: "Separator", output: Any, *, jobs: int,
     address: str | None,
 ) -> "Iterator[tuple[Request, Outcome]]":  # fmt: skip
-    from dssgan.cli.separate_batch import separate_here, separate_in_processes
+    from dssgan.inference.batch import separate_requests
 
     if address is not None:
-        from dssgan.cli.separate_on_cluster import separate_on_cluster  # Ray takes seconds to import
-
-        yield from separate_on_cluster(separator, requests, output, address=address)
+        yield from separate_requests(separator, requests, output, address=address)
         return
     with terminal.progress("Separating, seconds") as bar:
-        if jobs == 1:
-            yield from separate_here(separator, requests, output, bar.advance_to)
-        else:
-            yield from separate_in_processes(separator, requests, output, jobs, bar.advance_to)
+        yield from separate_requests(separator, requests, output, jobs=jobs, progress=bar.advance_to)
 
 
 def _report(terminal: "Terminal", request: "Request", outcome: "Outcome", *, prints_json: bool) -> bool:
@@ -226,18 +229,18 @@ def _report(terminal: "Terminal", request: "Request", outcome: "Outcome", *, pri
     if isinstance(outcome, DssganError):
         terminal.error(f"dssgan: {printable(outcome)}")
         if prints_json:
-            click.echo(to_json({"track": str(request.track), "error": str(outcome)}))
+            click.echo(to_json({"track": str(request.path), "error": str(outcome)}))
         return True
-    terminal.say(_summary(outcome, request.place))
+    terminal.print(_summary(outcome, request.target))
     if prints_json:
         click.echo(to_json(outcome.as_record()))
     return False
 
 
-def _summary(result: "SeparatedFile", place: Path) -> str:
+def _summary(result: "SeparatedFile", target: Path) -> str:
     speed = result.seconds / max(result.elapsed_seconds, 1e-9)
     took = f"{result.seconds:.1f} s in {result.elapsed_seconds:.1f} s ({speed:.1f} x real time)"
-    line = f"{printable(result.track)}: {took} -> {printable(place)}"
+    line = f"{printable(result.track)}: {took} -> {printable(target)}"
     if result.gain < 1:
         line += f"; all stems at {result.gain:.4f} of their level, so that none clips"
     if result.stem_rate != result.sample_rate:

@@ -17,10 +17,10 @@ class Advance(Protocol):
     """A progress bar's handle."""
 
     def advance_to(self, done: float, total: float) -> None:
-        """Say how much is done of how much."""
+        """Show how much is done, and of how much."""
 
     def describe(self, text: str) -> None:
-        """Say what is being done."""
+        """Show what is being done."""
 
 
 class _Bar:
@@ -50,7 +50,7 @@ class Terminal:
             # a pipe or a log file has no width of its own; tables must not be cut at 80
             self.console.width = 120
 
-    def say(self, line: str) -> None:
+    def print(self, line: str) -> None:
         """Print one line."""
         self.console.print(printable(line), markup=False, soft_wrap=True)
 
@@ -59,7 +59,7 @@ class Terminal:
         if self.console.quiet:
             click.echo(line, err=True)
         else:
-            self.say(line)
+            self.print(line)
 
     def heading(self, text: str) -> None:
         """Print a stage's name."""

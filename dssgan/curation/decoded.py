@@ -54,8 +54,8 @@ class DecodedCache:
     knows it among copies of the same rate and channels, never beside the original, so decode a data set as a whole.
 
     Attributes:
-        folder: where the copies lie; made where it is missing.
-        sample_rate: of every copy, Hz.
+        folder: folder of the copies; made where it is missing.
+        sample_rate: sample rate of every copy, Hz.
         channels: the most a copy has. A file with fewer keeps them, for they are multiplied when read.
 
     Raises:
@@ -85,7 +85,7 @@ class DecodedCache:
         return digest.hexdigest()
 
     def decode(self, sample: AudioFile) -> tuple[AudioFile, int]:
-        """Give the decoded copy of a file, making it where it is not there yet.
+        """Return the decoded copy of a file, after making it where there is none yet.
 
         A wav file of the right rate and no more channels than wanted is as good as a copy, and stays where it is.
 
@@ -121,7 +121,7 @@ class DecodedCache:
             self._write_wav(sample, path, "pcm16")
         except _OvershootError:
             self._write_wav(sample, path, "float32")
-        # of what really lies on the disk
+        # of what is really on the disk
         note = _Note(source=sample.path.name, num_bytes=path.stat().st_size, fingerprint=fingerprint(path))
         atomic.write_text(path.with_suffix(".json"), note.model_dump_json() + "\n")
         return note
@@ -151,7 +151,7 @@ class DecodedCache:
 
 
 def _read_note(path: Path) -> _Note | None:
-    """Give the note of a copy that is there whole."""
+    """Return the stored description of a complete copy."""
     try:
         note = _Note.model_validate_json(path.with_suffix(".json").read_bytes())
         return note if path.stat().st_size == note.num_bytes else None

@@ -23,13 +23,13 @@ def artist_of(track: Track) -> str | None:
 
 
 def album_of(track: Track) -> str | None:
-    """Name a song's album by its files' tags; None where they do not say."""
+    """Return a song's album by its files' tags; None where they name none."""
     album = _tag(track, "album")
     return None if album is None else f"{_tag(track, 'albumartist') or _tag(track, 'artist') or ''}: {album}"
 
 
 def folder_of(track: Track) -> str:
-    """Name the folder that a song's folder lies in, or that its one file lies in."""
+    """Return the parent folder of a song's folder, or the folder of its one file."""
     paths = {file.path for sample in track.samples for file in sample.files}
     path = min(paths)
     return str(path.parent if len(paths) == 1 else path.parent.parent)

@@ -1,4 +1,4 @@
-"""Which recordings sound the same, whatever level, codec, sample rate or name they come in.
+"""Which recordings sound the same, at any level and sample rate, in any codec and under any name.
 
 Peaks of the spectrogram are joined in pairs, and the pairs of two recordings counted that lie at one common distance in
 time: chance agrees on few, common audio on many. Source: Wang 2003, "An industrial-strength audio search algorithm",
@@ -22,7 +22,7 @@ _REACH_BINS, _REACH_FRAMES = 12, 8  # a peak is the highest of its neighbourhood
 _FLOOR_DB = 60.0  # under the loudest
 _FAN = 6  # later peaks each is paired with
 _MAX_FRAMES_APART = 64
-_MAX_ALIKE = 40  # a pair that is in more places than this, and than there are recordings, tells nothing
+_MAX_ALIKE = 40  # a pair that occurs more often than this, and than there are recordings, distinguishes nothing
 _FEWEST_PAIRS = 40
 _LEAST_SHARE = 0.02  # of the shorter recording's pairs; different songs agree on 0.005 at most, copies on 0.18 or more
 _SLACK_FRAMES = 1
@@ -37,7 +37,7 @@ class Match:
     Attributes:
         first: number of one.
         second: number of the other, larger.
-        share: of the shorter one's landmarks, 0 to 1.
+        share: share of the shorter one's landmarks, 0 to 1.
         offset_seconds: where the second's beginning lies in the first.
     """
 
@@ -123,10 +123,10 @@ def _matches_of(
     counts = np.where(last - first > max(_MAX_ALIKE, len(sizes)), 0, last - first)
     if not counts.sum():
         return []
-    # the places first[i] ... last[i] - 1 for every i, one after the other
-    places = np.repeat(first - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
-    later = owners[places] > number
-    others, apart = owners[places][later], (np.repeat(own_times, counts) - times[places])[later].astype(np.int64)
+    # the indices first[i] ... last[i] - 1 for every i, one after the other
+    indices = np.repeat(first - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
+    later = owners[indices] > number
+    others, apart = owners[indices][later], (np.repeat(own_times, counts) - times[indices])[later].astype(np.int64)
     found = []
     for other in np.unique(others):
         values, agreeing = np.unique(apart[others == other], return_counts=True)

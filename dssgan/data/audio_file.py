@@ -67,14 +67,14 @@ class AudioFile:
 
     @property
     def identities(self) -> frozenset[str]:
-        """Names by which this audio is known again: its fingerprint, if it is known and not silence, and its place."""
+        """Names by which this audio is recognised: its path, and its fingerprint if that is known and not silence's."""
         if self.fingerprint == SILENCE:
             return frozenset()
-        place = f"{self.path.absolute()}#{self.stem or 0}"
-        return frozenset({place} if self.fingerprint is None else {place, self.fingerprint})
+        identity = f"{self.path.absolute()}#{self.stem or 0}"
+        return frozenset({identity} if self.fingerprint is None else {identity, self.fingerprint})
 
     def compute_fingerprint(self) -> str:
-        """Give the fingerprint, decoding the file where nobody did before.
+        """Return the fingerprint, after decoding the file where it is not known.
 
         Raises:
             AudioError: the file cannot be read.
@@ -180,7 +180,7 @@ class Sum:
         return frozenset().union(*(sample.identities for sample in self.files), () if own is None else (own,))
 
     def compute_fingerprint(self) -> str:
-        """Give the fingerprint, decoding files where nobody did before.
+        """Return the fingerprint, after decoding the files where it is not known.
 
         Raises:
             AudioError: a file cannot be read.

@@ -1,4 +1,4 @@
-"""Random changes to what a network hears, so that few songs go further."""
+"""Random changes to training excerpts, which make few songs worth more."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class Augment:
     arXiv 1911.13254, table 4).
 
     Attributes:
-        remix: probability that the sources of a paired excerpt come from songs and places drawn one by one.
+        remix: probability that the sources of a paired excerpt come from songs and positions drawn one by one.
         gain_db: range of the gain of each source, dB, drawn uniformly in dB.
         channel_swap: probability that a source's channels are reversed.
         polarity: probability that a source's sign is turned.
@@ -111,7 +111,7 @@ class Augment:
         """Change one source.
 
         The same number of random numbers is drawn whatever the settings, so that two runs that differ in one setting
-        hear the same excerpts.
+        get the same excerpts.
 
         Args:
             audio: (channels, samples).

@@ -21,7 +21,7 @@ class Endless(Protocol[ItemOut]):
         """Choose other excerpts, from the next excerpt on."""
 
     def __getitem__(self, index: int) -> ItemOut:
-        """Give the excerpt with this number, which may be any from 0."""
+        """Return the excerpt with this index, which may be any from 0."""
 
 
 class Blend(Dataset[Item], Generic[Item]):
@@ -53,7 +53,7 @@ class Blend(Dataset[Item], Generic[Item]):
             source.set_epoch(epoch)
 
     def __getitem__(self, index: int) -> Item:
-        """Give the excerpt with this number from the source that chance chooses."""
+        """Return the excerpt with this index from a randomly chosen source."""
         generator = np.random.default_rng(np.random.SeedSequence([_STREAM, *self._key, self._epoch, index]))
         return self._sources[int(generator.random() < self._share)][index]
 

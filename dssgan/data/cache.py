@@ -22,8 +22,8 @@ class AudioCache:
     would only pay for a whole decoding again; what found no room is read by seeking.
 
     Args:
-        sample_rate: of what it gives, Hz.
-        channels: of what it gives.
+        sample_rate: sample rate of what it returns, Hz.
+        channels: channels of what it returns.
         max_bytes: room. Each worker process of a DataLoader has its own.
     """
 

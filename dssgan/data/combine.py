@@ -14,9 +14,9 @@ def combine_datasets(datasets: Sequence[Dataset], name: str) -> Dataset:
     """Put data sets together, each partition with its own.
 
     Args:
-        datasets: at least one, with the same sources. A song's name that several sets have in a partition
+        datasets: at least one data set, all with the same sources. A song's name that several sets have in a partition
             is followed by its set's.
-        name: of the whole.
+        name: name of the result.
 
     Returns:
         The songs of all, with all licences, credits and rights.

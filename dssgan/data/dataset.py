@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 
 from dssgan.data.audio_file import AudioFile, Recording, Sum
-from dssgan.data.learnt_from import LearntFrom
 from dssgan.data.rights import Rights
 from dssgan.data.track import Track, Unpaired, check_name
 from dssgan.errors import DataError, unknown
@@ -30,7 +30,7 @@ class Dataset:
         licence: licence of its audio, where it is known.
         credits: whom to thank, a line each.
         rights: the terms under which its tracks were given, where somebody recorded them.
-        learnt_from: the record of what a model learns from here, once `dssgan.data.guard.guarded` has checked it.
+        path: the manifest that it was loaded from; None for the bundled songs, or songs put together in Python.
 
     Raises:
         DataError: a test song is in another partition under whatever name, or the parts do not fit together.
@@ -45,7 +45,7 @@ class Dataset:
     licence: str | None = None
     credits: tuple[str, ...] = ()
     rights: tuple[Rights, ...] = ()
-    learnt_from: LearntFrom | None = field(default=None, repr=False, compare=False)
+    path: Path | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.train_unsup.sources:
@@ -78,7 +78,7 @@ class Dataset:
             seen.add(track.name)
 
     def partition(self, name: str) -> tuple[Track, ...]:
-        """Give the tracks of "train_sup", "valid" or "test".
+        """Return the tracks of "train_sup", "valid" or "test".
 
         Raises:
             DataError: there is no such partition.
@@ -96,7 +96,7 @@ class Dataset:
         return tuple(dict.fromkeys(sample for recording in recordings for sample in recording.files))
 
     def with_files(self, others: Mapping[AudioFile, AudioFile]) -> "Dataset":
-        """Give the same songs in other files: copies of them, or the same ones with their fingerprints.
+        """Return the same songs in other files: copies of them, or the same ones with their fingerprints.
 
         Args:
             others: what stands for each of `files`.
@@ -150,7 +150,7 @@ class Dataset:
             purpose: what for, said in the error.
 
         Raises:
-            DataError: one of them is in the test partition, by its audio or its place.
+            DataError: one of them is in the test partition, by its audio or its path.
         """
         owners = {identity: track.name for track in self.test for identity in track.identities}
         for track in tracks:
@@ -163,10 +163,10 @@ class Dataset:
                 )
 
 
-# Gives a data set with files of the machine that calls it.
-Bring = Callable[[Dataset], Dataset]
+# Returns a data set with files of the machine that calls it.
+Localise = Callable[[Dataset], Dataset]
 
 
-def where_it_is(dataset: Dataset) -> Dataset:
-    """Give a data set whose files every machine sees under the same paths."""
+def unchanged(dataset: Dataset) -> Dataset:
+    """Return a data set as it is: every machine sees its files under the same paths."""
     return dataset

@@ -38,7 +38,7 @@ def change_source(audio: Audio, sample_rate: int, probability: float, generator:
     Args:
         audio: one source, (channels, samples).
         sample_rate: its rate, Hz.
-        probability: of each effect.
+        probability: probability of each effect.
         generator: where chance comes from.
 
     Returns:
@@ -85,7 +85,7 @@ def master(sources: Audio, sample_rate: int, probability: float, generator: np.r
     Args:
         sources: (sources, channels, samples).
         sample_rate: their rate, Hz.
-        probability: of compression and of saturation; a third of it for the codec.
+        probability: probability of compression and of saturation; a third of it for the codec.
         generator: where chance comes from.
 
     Returns:

@@ -17,14 +17,14 @@ from dssgan.data.track import Track
 from dssgan.errors import DataError
 from dssgan.types import Audio
 
-_Place = tuple[int, int, int]  # number of the recording, start and period in samples
+_Position = tuple[int, int, int]  # number of the recording, start and period in samples
 
 _SILENCE_DB = -60.0
 _MAX_TRIES = 20
 
 
 class _Excerpts:
-    """What paired and unpaired excerpts share: seeds, places and the cache."""
+    """What paired and unpaired excerpts share: seeds, positions and the cache."""
 
     def __init__(
         self, durations: Sequence[float], segment_seconds: float, cache: AudioCache, seed: int, rank: int
@@ -38,10 +38,10 @@ class _Excerpts:
         self._weights: NDArray[np.float64] = np.asarray(durations, np.float64) / sum(durations)
 
     def generator(self, index: int) -> np.random.Generator:
-        """Give an excerpt its own source of chance, so that it does not matter which process makes it, or when."""
+        """Return an excerpt's own random generator, so that it does not matter which process makes it, or when."""
         return np.random.default_rng(np.random.SeedSequence([self.seed, self.epoch, self.rank, index]))
 
-    def place(self, generator: np.random.Generator, others: Sequence[_Place] = ()) -> _Place:
+    def position(self, generator: np.random.Generator, others: Sequence[_Position] = ()) -> _Position:
         """Choose a recording by its length, then a start: so every second of all recordings has the same chance.
 
         A recording shorter than an excerpt starts anywhere and repeats.
@@ -83,7 +83,7 @@ class PairedExcerpts(Dataset[tuple[Tensor, Tensor]]):
     repeats.
 
     Args:
-        tracks: songs to take them from, each as often as its length tells.
+        tracks: songs to take them from, each in proportion to its length.
         segment_seconds: length of an excerpt, seconds.
         sample_rate: wanted rate, Hz.
         channels: wanted channels.
@@ -124,7 +124,7 @@ class PairedExcerpts(Dataset[tuple[Tensor, Tensor]]):
         self._excerpts.epoch = epoch
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        """Give mix (channels, samples) and sources (sources, channels, samples) of the excerpt with this number."""
+        """Return mix (channels, samples) and sources (sources, channels, samples) of the excerpt with this index."""
         mix, sources = make_pair(
             self._excerpts.generator(index), self.augment, self, index,
             num_sources=len(self.tracks[0].sources), sample_rate=self._excerpts.cache.sample_rate,
@@ -135,18 +135,18 @@ class PairedExcerpts(Dataset[tuple[Tensor, Tensor]]):
         """Yield them for ever, from the first."""
         return map(self.__getitem__, count())
 
-    def choose_place(self, generator: np.random.Generator, index: int, others: Sequence[_Place]) -> _Place:  # noqa: ARG002
+    def choose_position(self, generator: np.random.Generator, index: int, others: Sequence[_Position]) -> _Position:  # noqa: ARG002
         """Choose a song and a start, as `dssgan.data.pairing.Songs` describes."""
-        return self._excerpts.place(generator, others)
+        return self._excerpts.position(generator, others)
 
-    def read_source(self, place: _Place, source: int) -> Audio:
-        """Read a source at a place, (channels, samples)."""
-        return self._read(self.tracks[place[0]].sources[source], *place[1:])
+    def read_source(self, position: _Position, source: int) -> Audio:
+        """Read a source at a position, (channels, samples)."""
+        return self._read(self.tracks[position[0]].sources[source], *position[1:])
 
-    def read_mix(self, place: _Place) -> Audio | None:
-        """Read the song's own mix at a place, (channels, samples); None where it is the sum of the sources."""
-        mix = self.tracks[place[0]].mix
-        return None if mix is None else self._read(mix, *place[1:])
+    def read_mix(self, position: _Position) -> Audio | None:
+        """Read the song's own mix at a position, (channels, samples); None where it is the sum of the sources."""
+        mix = self.tracks[position[0]].mix
+        return None if mix is None else self._read(mix, *position[1:])
 
     def _read(self, sample: Recording | None, start: int, period: int) -> Audio:
         if sample is None:
@@ -155,13 +155,13 @@ class PairedExcerpts(Dataset[tuple[Tensor, Tensor]]):
 
 
 class UnpairedExcerpts(Dataset[Tensor]):
-    """Excerpts of recordings that stand for themselves, without end.
+    """Excerpts of single recordings, without end.
 
-    Near-silent excerpts are passed over, since a critic that tells silence from sound has learnt nothing: up to 20
-    places are tried, and the loudest of them is taken where all are below -60 dB.
+    Near-silent excerpts are passed over, since a critic that distinguishes silence from music has learnt nothing: up to
+    20 positions are tried, and the loudest of them is taken where all are below -60 dB.
 
     Args:
-        samples: recordings to take them from, each as often as its length tells; short ones repeat.
+        samples: recordings to take them from, each in proportion to its length; short ones repeat.
         segment_seconds: length of an excerpt, seconds.
         sample_rate: wanted rate, Hz.
         channels: wanted channels.
@@ -202,7 +202,7 @@ class UnpairedExcerpts(Dataset[Tensor]):
         self._excerpts.epoch = epoch
 
     def __getitem__(self, index: int) -> Tensor:
-        """Give the excerpt with this number, (channels, samples)."""
+        """Return the excerpt with this index, (channels, samples)."""
         generator = self._excerpts.generator(index)
         rate = self._excerpts.cache.sample_rate
         audio, _ = self.augment.apply(self._audible(generator), generator, rate)
@@ -215,7 +215,7 @@ class UnpairedExcerpts(Dataset[Tensor]):
     def _audible(self, generator: np.random.Generator) -> Audio:
         loudest, loudest_power = None, -1.0
         for _ in range(_MAX_TRIES):
-            index, start, period = self._excerpts.place(generator)
+            index, start, period = self._excerpts.position(generator)
             audio = self._excerpts.cache.excerpt(self.samples[index], start, self._excerpts.num_samples, period)
             power = float(np.mean(np.square(audio, dtype=np.float64)))
             if power > 10 ** (_SILENCE_DB / 10):

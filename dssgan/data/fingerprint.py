@@ -1,4 +1,4 @@
-"""Which audio a file holds, whatever the file is called and whatever holds it."""
+"""Fingerprints of the audio in a file, which do not depend on its name and container."""
 
 import hashlib
 from collections.abc import Iterable

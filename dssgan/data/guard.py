@@ -1,22 +1,33 @@
-"""The guard of the test partition: no song of it reaches training or fitting, under whatever name or codec."""
+"""The guard of the test partition: no song of it reaches training or fitting, under any name and in any codec."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, fields, replace
 
 from dssgan.data.acoustic import matches
 from dssgan.data.audio_file import AudioFile, Recording, Sum
 from dssgan.data.dataset import Dataset
-from dssgan.data.known import Known, examine_recordings
-from dssgan.data.learnt_from import SAME_SONG, LearntFrom
+from dssgan.data.recording_facts import RecordingFacts, examine_recordings
+from dssgan.data.seen_recordings import SAME_SONG, SeenRecordings
 from dssgan.data.track import Track
 from dssgan.errors import DataError
 from dssgan.parallel.processes import MapUnordered
 from dssgan.types import Progress
 
 
+@dataclass(frozen=True)
+class GuardedDataset(Dataset):
+    """A data set that may be learnt from: no test song is in another partition. Only `guarded` makes it.
+
+    Attributes:
+        learnt_from: the recordings that a model learns from here, to be recorded in its bundle.
+    """
+
+    learnt_from: SeenRecordings = field(default_factory=SeenRecordings, repr=False, compare=False)
+
+
 def guarded(
     dataset: Dataset, *, map_unordered: MapUnordered | None = None, progress: Progress | None = None
-) -> Dataset:
+) -> GuardedDataset:
     """Check a data set before anything is trained, chosen or fitted on it.
 
     Files are compared with their fingerprints, and what the model will learn from with the test songs, by how they
@@ -29,13 +40,17 @@ def guarded(
         progress: called with the recordings done and all that are not in the cache.
 
     Returns:
-        The same songs with every fingerprint known, and with the record that goes into bundles.
+        The same songs with every fingerprint known.
 
     Raises:
         AudioError: a file cannot be read.
         DataError: a test song is in another partition, or a file is not the audio that its fingerprint says.
     """
-    if not dataset.test and dataset.learnt_from and dataset.learnt_from.data_fingerprint == dataset.fingerprint:
+    if (
+        isinstance(dataset, GuardedDataset)
+        and not dataset.test
+        and dataset.learnt_from.data_fingerprint == dataset.fingerprint  # it still has the songs that were checked
+    ):
         return dataset
     learning, testing = list(_learning(dataset)), list(_testing(dataset))
     known = examine_recordings(
@@ -48,12 +63,13 @@ def guarded(
         for sample, content in zip(recording.files, found.fingerprints, strict=True)
     }
     filled = dataset.with_files({sample: replace(sample, fingerprint=contents[sample]) for sample in dataset.files})
-    record = replace(LearntFrom.of(learning, known), data_fingerprint=filled.fingerprint)
-    return replace(filled, learnt_from=record)
+    record = replace(SeenRecordings.of(learning, known), data_fingerprint=filled.fingerprint)
+    songs = {each.name: getattr(filled, each.name) for each in fields(Dataset)}
+    return GuardedDataset(**songs, learnt_from=record)
 
 
 def recordings_of(track: Track) -> tuple[Recording, ...]:
-    """Give a song's recordings: the mix, or the sum that stands for it, then the sources that are not silent."""
+    """Return a song's recordings: the mix, or the sum of its sources, then the sources that are not silent."""
     sources = tuple(source for source in track.sources if source is not None)
     return (track.mix or _sum(sources), *sources)
 
@@ -81,7 +97,9 @@ def _testing(dataset: Dataset) -> Iterator[tuple[str, Recording]]:
 
 
 def _require_apart(
-    learning: Sequence[tuple[str, Recording]], testing: Sequence[tuple[str, Recording]], known: dict[Recording, Known]
+    learning: Sequence[tuple[str, Recording]],
+    testing: Sequence[tuple[str, Recording]],
+    known: dict[Recording, RecordingFacts],
 ) -> None:
     everyone = [*testing, *learning]
     for match in matches([known[recording].marks for _, recording in everyone], num_queries=len(testing)):

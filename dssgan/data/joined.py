@@ -16,21 +16,21 @@ from dssgan.types import Audio
 
 _STREAM = 0x6A6F696E  # keeps these draws apart from those of the collections themselves
 
-_Place = tuple[int, Any]  # which collection, and a place in it
+_Position = tuple[int, Any]  # which collection, and a position in it
 
 
 class JoinedExcerpts(Dataset[tuple[Tensor, Tensor]]):
     """Excerpts of two collections of songs, as if they were one.
 
-    Each place is in the second collection with probability `share`. A remix may so lay the drums of a made song over
-    the rest of a recorded one. Seeded by (seed, epoch, rank, index).
+    Each position is one of the second collection with probability `share`. A remix may so lay the drums of a made song
+    over the rest of a recorded one. Seeded by (seed, epoch, rank, index).
 
     Args:
         first: a collection.
         second: the other.
         share: probability of the second, 0 to 1.
         num_sources: number of sources of both.
-        sample_rate: of both, Hz.
+        sample_rate: sample rate of both, Hz.
         augment: how sources and mixes are changed.
         seed: any number from zero up.
         rank: number of this process among those that train together.
@@ -79,16 +79,16 @@ class JoinedExcerpts(Dataset[tuple[Tensor, Tensor]]):
         """Yield them for ever, from the first."""
         return map(self.__getitem__, count())
 
-    def choose_place(self, generator: np.random.Generator, index: int, others: Sequence[_Place]) -> _Place:
-        """Choose a collection, and a place in it, as `dssgan.data.pairing.Songs` describes."""
+    def choose_position(self, generator: np.random.Generator, index: int, others: Sequence[_Position]) -> _Position:
+        """Choose a collection, and a position in it, as `dssgan.data.pairing.Songs` describes."""
         which = int(generator.random() < self._share)
-        taken = [place for collection, place in others if collection == which]
-        return which, self._collections[which].choose_place(generator, index, taken)
+        taken = [position for collection, position in others if collection == which]
+        return which, self._collections[which].choose_position(generator, index, taken)
 
-    def read_source(self, place: _Place, source: int) -> Audio:
-        """Read a source at a place, (channels, samples)."""
-        return self._collections[place[0]].read_source(place[1], source)
+    def read_source(self, position: _Position, source: int) -> Audio:
+        """Read a source at a position, (channels, samples)."""
+        return self._collections[position[0]].read_source(position[1], source)
 
-    def read_mix(self, place: _Place) -> Audio | None:
-        """Read the song's own mix at a place, (channels, samples); None where it is the sum of the sources."""
-        return self._collections[place[0]].read_mix(place[1])
+    def read_mix(self, position: _Position) -> Audio | None:
+        """Read the song's own mix at a position, (channels, samples); None where it is the sum of the sources."""
+        return self._collections[position[0]].read_mix(position[1])

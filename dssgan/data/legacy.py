@@ -1,7 +1,7 @@
 """The first version's `dataset.pkl`.
 
 A dict of `train_sup` [(mix, source 1, source 2)], `train_unsup` [mixes, source 1 list, source 2 list], `valid` and
-`test` like `train_sup`; a number in a Sample's place is a silent source.
+`test` like `train_sup`; a number instead of a Sample is a silent source.
 """
 
 from collections.abc import Sequence
@@ -110,7 +110,7 @@ class _Reader:
             return None  # silence
         if type(stored) is not PickledSample:
             raise self._wrong(where, "a Sample", stored)
-        if id(stored) not in self._known:  # one object may be in several places, and decoding takes time
+        if id(stored) not in self._known:  # one object may occur several times, and decoding takes time
             self._known[id(stored)] = self._described(where, stored.attributes)
         return self._known[id(stored)]
 
@@ -134,12 +134,12 @@ class _Reader:
         return sample
 
     def _place(self, name: str) -> Path:
-        place = self.path.parent / name
+        path = self.path.parent / name
         try:  # Python 2 stored bytes, on most machines UTF-8
             decoded = self.path.parent / name.encode("latin-1").decode("utf-8")
-            return decoded if decoded.exists() and not place.exists() else place
+            return decoded if decoded.exists() and not path.exists() else path
         except ValueError:  # it was text all along; or holds a zero byte, which opening it will name
-            return place
+            return path
 
     def _list(self, where: str, value: Any) -> list[Any]:
         if type(value) not in (list, tuple):

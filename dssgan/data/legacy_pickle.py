@@ -56,7 +56,7 @@ _ALLOWED = (
 
 class _PlainUnpickler(pickle._Unpickler):
     dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {}
-    # of the base class, whose types do not tell
+    # of the base class, whose types do not show it
     append: Callable[[Any], None]
     pop_mark: Callable[[], list[Any]]
     readline: Callable[[], bytes]

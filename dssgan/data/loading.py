@@ -1,6 +1,7 @@
 """Data sets from files of either kind."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from dssgan.data import bundled, legacy, manifest
@@ -27,10 +28,11 @@ def load_dataset(path: Path | str | None = None) -> Dataset:
     Raises:
         DataError: it cannot be read, or does not describe what is there.
     """
-    # absolute: a search's workers run in other folders
-    path = bundled.MANIFEST if path is None else Path(path).absolute()
+    if path is None:
+        return manifest.load_manifest(bundled.MANIFEST)
+    path = Path(path).absolute()  # a search's workers run in other folders
     if path.is_dir():
         path = path / manifest.FILE_NAME
     if path.suffix.lower() not in _READERS:
         raise DataError(f"{path}: not a data set; name a manifest (.json), a dataset.pkl or a folder with one")
-    return _READERS[path.suffix.lower()](path)
+    return replace(_READERS[path.suffix.lower()](path), path=path)

@@ -115,8 +115,8 @@ def load_manifest(path: Path) -> Dataset:
         raise DataError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"] if part not in _TAGS)
-        raise DataError(f"{path}: {place or 'the file'}: {first['msg']}; fix the manifest or make it again") from error
+        field = ".".join(str(part) for part in first["loc"] if part not in _TAGS)
+        raise DataError(f"{path}: {field or 'the file'}: {first['msg']}; fix the manifest or make it again") from error
 
     names = content.sources
     unpaired = content.train_unsup
@@ -208,7 +208,7 @@ def save_manifest(dataset: Dataset, path: Path | str) -> None:
 
 
 def encode_manifest(content: Manifest) -> str:
-    """Give the text of a manifest's file."""
+    """Return the text of a manifest's file."""
     return content.model_dump_json(indent=1) + "\n"
 
 

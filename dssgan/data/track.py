@@ -25,7 +25,7 @@ def check_name(kind: str, name: str) -> None:
 
 
 def _is_unprintable(letter: str) -> bool:
-    """Say whether a character controls what is printed; the joiners of emoji and of many scripts do not."""
+    """Return whether a character controls what is printed; the joiners of emoji and of many scripts do not."""
     return unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp") and letter not in "\u200c\u200d"
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from dssgan.atomic import replacing_folder
-from dssgan.data.dataset import Bring, Dataset, where_it_is
+from dssgan.data.dataset import Dataset, Localise, unchanged
 from dssgan.data.guard import guarded
-from dssgan.data.learnt_from import FILE as LEARNT_FROM
-from dssgan.ensembling.songs import EDGES_HZ, ValidationSongs, products_of, score, two_passes, validation_alone
+from dssgan.data.seen_recordings import FILE as LEARNT_FROM
+from dssgan.ensembling.songs import EDGES_HZ, ValidationSongs, count_two_passes, products_of, score, validation_alone
 from dssgan.ensembling.stacking import choose, leave_one_out, monitored_source, score_alone
 from dssgan.errors import DataError, ModelError, WriteError
 from dssgan.inference.device import choose_device
@@ -18,13 +18,13 @@ from dssgan.inference.overlap_add import DEFAULT_SETTINGS, SeparationSettings
 from dssgan.parallel.processes import MapUnordered
 from dssgan.separators import SeparatorModel
 from dssgan.separators.ensemble import Ensemble, Recipe, in_step, save_recipe
-from dssgan.separators.loading import StoredExternal, is_kept, load_ensemble, locate, without_copies
+from dssgan.separators.loading import StoredEnsemble, StoredExternal, find_model, is_kept, without_copies
 from dssgan.separators.postprocess import BleedGate, MixtureConsistency
 from dssgan.types import Progress
 
 MIN_MEMBERS = 2  # one is no ensemble
 GATE_THRESHOLDS_DB = (-30.0, -24.0, -20.0, -16.0, -12.0)
-# A gate changes every quiet passage, so it must earn its place.
+# A gate changes every quiet passage, so it must improve the score clearly.
 SMALLEST_GAIN_DB = 0.01
 
 
@@ -40,7 +40,7 @@ class EnsembleReport:
         fitted: score of the ensemble as written, likewise; its weights were fitted on these very songs.
         left_out: its score where each song is left out in turn from all that is chosen and fitted; None where there are
             fewer than two songs.
-        gate_threshold_db: of the bleed gate, or None where none helped.
+        gate_threshold_db: threshold of the bleed gate; None where none helped.
     """
 
     path: Path
@@ -60,7 +60,7 @@ def build_ensemble(
     max_members: int = 3,
     plain: bool = False,
     map_unordered: MapUnordered = map,
-    bring: Bring = where_it_is,
+    localise: Localise = unchanged,
     device: str = "cpu",
     settings: SeparationSettings = DEFAULT_SETTINGS,
     progress: Progress | None = None,
@@ -87,7 +87,7 @@ def build_ensemble(
         max_members: how many at most.
         plain: average the members and leave it at that.
         map_unordered: how to work on the songs, such as `cluster_map("auto")`.
-        bring: gives the data set where a song is worked on.
+        localise: returns the data set with files of the machine that works on a song.
         device: where the separators run: "auto", "cpu", "cuda" or "mps".
         settings: how they run; `dssgan separate` is best run alike.
         progress: called with the songs done and all there are, in both passes.
@@ -108,8 +108,8 @@ def build_ensemble(
     folder = _members_folder(output)
     dataset = guarded(dataset)
     bundles = list(without_copies(bundles))
-    report = two_passes(progress, len(dataset.valid))
-    validation = ValidationSongs(validation_alone(dataset), bring, choose_device(device), settings)
+    report = count_two_passes(progress, len(dataset.valid))
+    validation = ValidationSongs(validation_alone(dataset), localise, choose_device(device), settings)
     songs = products_of(bundles, validation, map_unordered, report)
     source = monitored_source(songs)
     single = {str(bundle): score_alone(songs, index, source) for index, bundle in enumerate(bundles)}
@@ -122,14 +122,13 @@ def build_ensemble(
     variants = _variants(
         members, choice.average[:, chosen].float(), choice.fitted[:, chosen].float() if fits else None, gates=not plain
     )
-    scores = score(list(variants.values()), validation, source, map_unordered, report)
-    names_of_variants = list(variants)
-    by_variant = dict(zip(names_of_variants, scores.mean(dim=0).tolist(), strict=True))
-    best, gate_gain = _best(names_of_variants, scores, "fitted" if fits else "average")
+    scores = score([variant.ensemble for variant in variants], validation, source, map_unordered, report)
+    means = scores.mean(dim=0).tolist()
+    best, gate_gain = _best(variants, scores)
     honest = None if left_out is None else left_out[fits] + gate_gain
 
-    names = {f"member_{place}": bundles[index] for place, index in enumerate(chosen, 1)}
-    stored = {name: locate(bundle) for name, bundle in names.items()}
+    names = {f"member_{number}": bundles[index] for number, index in enumerate(chosen, 1)}
+    stored = {name: find_model(bundle) for name, bundle in names.items()}
     origin: dict[str, object] = {
         "data": dataset.name,
         "data_fingerprint": dataset.fingerprint,
@@ -138,28 +137,28 @@ def build_ensemble(
         "rights": [asdict(rights) for rights in dataset.rights],
         "validation_usdr_db": {
             **{name: round(single[str(bundle)], 2) for name, bundle in names.items()},
-            "average": round(by_variant["average"], 2),
-            "ensemble": round(by_variant[best], 2),
+            "average": round(means[0], 2),
+            "ensemble": round(means[best], 2),
             **({} if honest is None else {"each song left out": round(honest, 2)}),
         },
     }
-    by_others = {name: next(iter(one.origins())) for name, one in stored.items() if isinstance(one, StoredExternal)}
+    by_others = {name: one.origins()[0] for name, one in stored.items() if isinstance(one, StoredExternal)}
     if by_others:
         origin["by_others"] = {name: {key: of[key] for key in ("name", "licence")} for name, of in by_others.items()}
     with replacing_folder(folder) as temporary:
         members_at = [one.keep(temporary / name, f"{folder.name}/{name}") for name, one in stored.items()]
-        fitted_on = guarded(validation.dataset).learnt_from
-        if fitted_on is not None:
-            fitted_on.save(temporary)  # what the members learnt from stands in their own folders
-    recipe = _recipe(variants[best], best, members_at)
+        # what it was fitted on; what the members learnt from is recorded in their own folders
+        guarded(validation.dataset).learnt_from.save(temporary)
+    recipe = _recipe(variants[best], members_at)
     recipe.origin = origin
     save_recipe(output, recipe)
-    load_ensemble(output)  # what was written must load
-    return EnsembleReport(output, names, single, by_variant["average"], by_variant[best], honest, _threshold_of(best))
+    StoredEnsemble(output).load()  # what was written must load
+    threshold_db = variants[best].gate_threshold_db
+    return EnsembleReport(output, names, single, means[0], means[best], honest, threshold_db)
 
 
 def _members_folder(output: Path) -> Path:
-    """Give the folder that the members are copied into, if nothing else is lost by that.
+    """Return the folder that the members are copied into, if nothing else is lost by that.
 
     Raises:
         WriteError: it holds something else than an ensemble's members, or the file's name does not end in .yaml.
@@ -181,60 +180,65 @@ def _is_ours(path: Path) -> bool:
     return path.name == LEARNT_FROM or (path.name.startswith("member_") and is_kept(path))
 
 
+@dataclass(frozen=True)
+class _Variant:
+    """One of the ensembles to choose from.
+
+    Args:
+        ensemble: the ensemble.
+        gate_threshold_db: threshold of its bleed gate; None where it has none.
+    """
+
+    ensemble: Ensemble
+    gate_threshold_db: float | None = None
+
+
 def _variants(
     members: Sequence[SeparatorModel], average: Tensor, fitted: Tensor | None, *, gates: bool
-) -> dict[str, Ensemble]:
-    """Make the ensembles to choose from: the average, the fitted weights if any, and the better one with gates."""
+) -> list[_Variant]:
+    """Make the ensembles to choose from: the average, the fitted weights if any, and the last of these with gates."""
 
     def ensemble(edges_hz: tuple[float, ...], weights: Tensor, *gates: nn.Module) -> Ensemble:
         return Ensemble(members, edges_hz=edges_hz, weights=weights, steps=[*gates, MixtureConsistency()])
 
-    variants = {"average": ensemble((0.0,), average[..., :1])}
+    weightings: list[tuple[tuple[float, ...], Tensor]] = [((0.0,), average[..., :1])]
     if fitted is not None:
-        variants["fitted"] = ensemble(EDGES_HZ, fitted)
+        weightings.append((EDGES_HZ, fitted))
+    variants = [_Variant(ensemble(*weighting)) for weighting in weightings]
     for threshold_db in GATE_THRESHOLDS_DB if gates else ():
         gate = BleedGate(threshold_db=threshold_db, sample_rate=members[0].sample_rate)
-        weights = ((0.0,), average[..., :1]) if fitted is None else (EDGES_HZ, fitted)
-        variants[f"{_GATED}{threshold_db}"] = ensemble(*weights, gate)
+        variants.append(_Variant(ensemble(*weightings[-1], gate), threshold_db))
     return variants
 
 
-_GATED = "gate at "
-
-
-def _threshold_of(variant: str) -> float | None:
-    return float(variant.removeprefix(_GATED)) if variant.startswith(_GATED) else None
-
-
-def _best(names: Sequence[str], scores: Tensor, base: str) -> tuple[str, float]:
-    """Choose the weights without a gate, or with the one that helps most, if gates chosen on other songs help.
+def _best(variants: Sequence[_Variant], scores: Tensor) -> tuple[int, float]:
+    """Choose the last variant without a gate, or the gate that helps most, if gates chosen on other songs help.
 
     Args:
-        names: of the variants.
+        variants: as `_variants` makes them.
         scores: (songs, variants), dB.
-        base: the variant without a gate.
 
     Returns:
-        A variant, and what its gate is worth on songs that did not choose it, dB.
+        Index of a variant, and the gain by its gate on songs that did not choose it, dB.
     """
-    plain = names.index(base)
-    gated = [place for place, name in enumerate(names) if _threshold_of(name) is not None]
+    gated = [index for index, variant in enumerate(variants) if variant.gate_threshold_db is not None]
+    plain = len(variants) - len(gated) - 1
     if not gated:
-        return base, 0.0
+        return plain, 0.0
     gains = scores[:, gated] - scores[:, [plain]]  # (songs, gates)
     gate = int(gains.mean(dim=0).argmax())
-    worth = float(gains[:, gate].mean())
+    gain = float(gains[:, gate].mean())
     if len(gains) > 1:
         others = (gains.sum(dim=0) - gains) / (len(gains) - 1)  # the mean without each song
-        worth = float(gains.gather(1, others.argmax(dim=1, keepdim=True)).mean())
-    if min(worth, float(gains[:, gate].mean())) > SMALLEST_GAIN_DB:
-        return names[gated[gate]], worth
-    return base, 0.0
+        gain = float(gains.gather(1, others.argmax(dim=1, keepdim=True)).mean())
+    if min(gain, float(gains[:, gate].mean())) > SMALLEST_GAIN_DB:
+        return gated[gate], gain
+    return plain, 0.0
 
 
-def _recipe(ensemble: Ensemble, variant: str, members: list[str]) -> Recipe:
+def _recipe(variant: _Variant, members: list[str]) -> Recipe:
+    ensemble, threshold_db = variant.ensemble, variant.gate_threshold_db
     steps: list[dict[str, object]] = []
-    threshold_db = _threshold_of(variant)
     if threshold_db is not None:
         steps.append({"name": "bleed_gate", "threshold_db": threshold_db, "sample_rate": ensemble.sample_rate})
     steps.append({"name": "mixture_consistency"})

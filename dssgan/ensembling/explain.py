@@ -6,16 +6,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from dssgan.data.dataset import Dataset, where_it_is
+from dssgan.data.dataset import Dataset, unchanged
 from dssgan.data.guard import guarded
-from dssgan.ensembling.songs import ValidationSongs, products_of, score, two_passes, validation_alone
+from dssgan.ensembling.songs import ValidationSongs, count_two_passes, products_of, score, validation_alone
 from dssgan.ensembling.stacking import band_sdr_of, monitored_source, score_alone, usdr_of
 from dssgan.errors import DataError, ModelError
 from dssgan.inference.device import choose_device
 from dssgan.inference.overlap_add import DEFAULT_SETTINGS, SeparationSettings
 from dssgan.separators import SeparatorModel
 from dssgan.separators.ensemble import Ensemble
-from dssgan.separators.loading import StoredEnsemble, locate
+from dssgan.separators.loading import StoredEnsemble, find_model
 from dssgan.separators.postprocess import STEPS, MixtureConsistency
 from dssgan.types import Progress
 
@@ -83,15 +83,15 @@ def explain_ensemble(
         DataError: there is nothing to validate on.
         ModelError: it is no ensemble, or cannot be loaded.
     """
-    stored = locate(reference)
+    stored = find_model(reference)
     if not isinstance(stored, StoredEnsemble):
         raise ModelError(f"{reference}: is no ensemble; give its YAML file, or score it: dssgan evaluate {reference}")
     if not dataset.valid:
         raise DataError(f"data set {dataset.name} has no validation tracks (valid) to explain an ensemble on: add some")
     ensemble = stored.load()
     dataset = guarded(dataset)
-    validation = ValidationSongs(validation_alone(dataset), where_it_is, choose_device(device), settings)
-    report = two_passes(progress, len(dataset.valid))
+    validation = ValidationSongs(validation_alone(dataset), unchanged, choose_device(device), settings)
+    report = count_two_passes(progress, len(dataset.valid))
     bundles = [member.reference for member in stored.members()]
     products = products_of(bundles, validation, map, report, ensemble.edges_hz)
     source = monitored_source(products)

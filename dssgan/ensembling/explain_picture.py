@@ -78,11 +78,11 @@ def _draw_weights(axis: "Axes", found: Explanation, source: int, largest: float)
 def _draw_bands(axis: "Axes", found: Explanation) -> None:
     names = [*found.members, "weighted sum"]
     width = 0.8 / len(names)
-    places = np.arange(len(found.edges_hz))
+    positions = np.arange(len(found.edges_hz))
     for number, (name, values) in enumerate(zip(names, found.bands.tolist(), strict=True)):
         colour = "k" if number == len(found.members) else None
-        axis.bar(places + (number - (len(names) - 1) / 2) * width, values, width, label=name, color=colour)
-    axis.set_xticks(places, band_names(found.edges_hz))
+        axis.bar(positions + (number - (len(names) - 1) / 2) * width, values, width, label=name, color=colour)
+    axis.set_xticks(positions, band_names(found.edges_hz))
     axis.axhline(0, color="k", linewidth=0.8)
     axis.set_ylabel("SDR [dB]")
     axis.set_title("in each band, members alone and together")
@@ -92,10 +92,10 @@ def _draw_bands(axis: "Axes", found: Explanation) -> None:
 def _draw_stages(axis: "Axes", found: Explanation) -> None:
     names = [name for name, _ in found.steps]
     values = [value for _, value in found.steps]
-    places = np.arange(len(names))[::-1]
-    bars = axis.barh(places, values, color="tab:blue")
+    positions = np.arange(len(names))[::-1]
+    bars = axis.barh(positions, values, color="tab:blue")
     axis.bar_label(bars, [f"{value:.2f}" for value in values], padding=3)
-    axis.set_yticks(places, names)
+    axis.set_yticks(positions, names)
     axis.set_xlim(min(0.0, *values) * 1.15, max(0.0, *values) * 1.15 + 0.1)
     axis.set_xlabel("SDR [dB]")
     axis.set_title("after each stage")

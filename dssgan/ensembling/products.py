@@ -34,7 +34,7 @@ class SongProducts:
         gram: inner products of all signals with each other in each band, (bands, signals, signals), float64. The
             signals are every candidate's estimates of every source (candidate by candidate), the true sources, the mix.
         error: energy of each candidate's error, as `dssgan separate` gives its stems, (candidates, sources), float64.
-        energy: of the true sources, (sources,), float64.
+        energy: energy of the true sources, (sources,), float64.
     """
 
     gram: Tensor
@@ -183,13 +183,13 @@ class ProductsCache:
     A new candidate has products with every other one, so all of them are separated again when one is added.
 
     Args:
-        folder: where they lie.
+        folder: folder of the cache.
     """
 
     folder: Path
 
     def load(self, song: str, candidates: Sequence[str]) -> SongProducts | None:
-        """Give a song's products with some candidates, if they are there, alone or among others.
+        """Return a song's stored products with some candidates; None where they are not stored.
 
         Args:
             song: what identifies it and the bands.
@@ -213,8 +213,8 @@ class ProductsCache:
         Args:
             song: what identifies it and the bands.
             candidates: what identifies each.
-            name: of this set of candidates.
-            products: of the song.
+            name: name of this set of candidates.
+            products: products of the song.
 
         Raises:
             WriteError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""Validation songs as candidates and ensembles hear them: products of estimates, and scores."""
+"""Validation songs: products of the candidates' estimates, and scores of ensembles."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dssgan.data.dataset import Bring, Dataset
+from dssgan.data.dataset import Dataset, Localise
 from dssgan.data.track import Track, Unpaired
 from dssgan.ensembling.products import ProductsCache, SongProducts, song_products
 from dssgan.inference.level import measure_level
@@ -21,7 +21,7 @@ from dssgan.parallel.processes import MapUnordered
 from dssgan.separators import SeparatorModel
 from dssgan.separators.base import Starts
 from dssgan.separators.ensemble import Ensemble, in_step
-from dssgan.separators.loading import load_model, model_fingerprint
+from dssgan.separators.loading import find_model
 from dssgan.types import Audio, Progress
 from dssgan.user_cache import cache_folder
 
@@ -30,7 +30,7 @@ EDGES_HZ: tuple[float, ...] = (0.0, 150.0, 500.0, 2000.0, 6000.0)
 
 
 def validation_alone(dataset: Dataset) -> Dataset:
-    """Give a data set without all that an ensemble is not fitted on."""
+    """Return a data set with the validation songs alone, on which an ensemble is fitted."""
     return replace(dataset, train_sup=(), train_unsup=Unpaired(), test=())
 
 
@@ -39,24 +39,24 @@ class ValidationSongs:
     """The validation songs, to be loaded where they are worked on.
 
     Args:
-        dataset: with its validation partition alone.
-        bring: gives it on the machine that calls it.
+        dataset: a data set with only its validation partition.
+        localise: returns it with files of the machine that calls this.
         device: where separators run.
         settings: how.
     """
 
     dataset: Dataset
-    bring: Bring
+    localise: Localise
     device: torch.device
     settings: SeparationSettings
 
     def load_model(self, bundle: str | Path) -> SeparatorModel:
         """Load a separator to where it runs."""
-        return load_model(bundle).to(self.device)
+        return find_model(bundle).load().to(self.device)
 
     def load(self, number: int, model: SeparatorModel) -> tuple[Audio, Audio]:
-        """Give a song's mix and sources at a model's rate and channels."""
-        mix, sources = self.bring(self.dataset).valid[number].load(model.sample_rate, model.channels)
+        """Return a song's mix and sources at a model's rate and channels."""
+        mix, sources = self.localise(self.dataset).valid[number].load(model.sample_rate, model.channels)
         return mix, without_noise(sources)
 
 
@@ -64,7 +64,7 @@ def products_of(
     bundles: Sequence[str | Path], validation: ValidationSongs, map_unordered: MapUnordered,
     report: Callable[[], None], edges_hz: tuple[float, ...] = EDGES_HZ,
 ) -> list[SongProducts]:  # fmt: skip
-    """Give the products of every validation song, those that are known from the cache.
+    """Return the products of every validation song, from the cache where they are known.
 
     Args:
         bundles: the candidates.
@@ -77,7 +77,7 @@ def products_of(
         ModelError: a candidate cannot be loaded, or they do not fit together.
     """
     cache = ProductsCache(cache_folder("products"))
-    keys = [model_fingerprint(bundle) for bundle in bundles]
+    keys = [find_model(bundle).fingerprint() for bundle in bundles]
     name = _hash("\n".join(sorted(keys)))
     songs = [_hash(repr((edges_hz, validation.settings, _contents(track)))) for track in validation.dataset.valid]
     found = {number: products for number, song in enumerate(songs) if (products := cache.load(song, keys)) is not None}
@@ -103,12 +103,12 @@ def _products_of_song(
 
 
 def _at_ordinary_level(mix: Audio, reference: Audio, separators: Iterable[Any]) -> tuple[Audio, Audio]:
-    """Bring a song and its sources to the level at which `dssgan separate` would have it separated."""
+    """Localise a song and its sources to the level at which `dssgan separate` would have it separated."""
     models = list(separators)
     if not all(model.separates_by_sound for model in models):
         return mix, reference
     level = measure_level([mix], models[0].sample_rate)
-    return level.bring(mix), (reference if level.gain == 1 else reference * np.float32(level.gain))
+    return level.normalise(mix), (reference if level.gain == 1 else reference * np.float32(level.gain))
 
 
 def _contents(track: Track) -> list[str | None]:
@@ -123,7 +123,7 @@ class SideBySide(SeparatorModel):
     """Several ensembles of the same members as one separator, whose members run once.
 
     Args:
-        ensembles: of the same members.
+        ensembles: ensembles of the same members.
     """
 
     def __init__(self, ensembles: Sequence[Ensemble]) -> None:
@@ -138,14 +138,14 @@ class SideBySide(SeparatorModel):
         return self.separate_at(mix, [0] * len(mix))
 
     def separate_at(self, mix: Tensor, starts: Starts) -> Tensor:
-        """Separate at a place; see `SeparatorModel.separate_at`."""
+        """Separate at a position; see `SeparatorModel.separate_at`."""
         first = self.ensembles[0]
         assert isinstance(first, Ensemble)
         estimates = first.estimates_at(mix, starts)
         return torch.cat([ensemble.combine(estimates, mix) for ensemble in self.ensembles], dim=1)  # type: ignore[operator]
 
     def for_song(self, name: str) -> "SideBySide":
-        """Give what separates one song; see `SeparatorModel.for_song`."""
+        """Return the separator for one song; see `SeparatorModel.for_song`."""
         ensembles = [ensemble.for_song(name) for ensemble in self.ensembles]  # type: ignore[operator]
         return SideBySide(ensembles)
 
@@ -160,7 +160,7 @@ def score(
     """Separate every song with every ensemble at once.
 
     Args:
-        ensembles: of the same members.
+        ensembles: ensembles of the same members.
         validation: the songs.
         source: number of the source that is scored.
         map_unordered: how to work on the songs.
@@ -181,7 +181,7 @@ def score(
 def _scores_of_song(
     separator: SideBySide, validation: ValidationSongs, source: int, number: int
 ) -> tuple[int, Tensor | None]:
-    """Give the uSDR of each ensemble on a song, (ensembles,), dB; None where the source is silent."""
+    """Return the uSDR of each ensemble on a song, (ensembles,), dB; None where the source is silent."""
     mix, reference = _at_ordinary_level(*validation.load(number, separator), separator.ensembles)
     wanted = torch.from_numpy(reference[source])
     energy = wanted.double().square().sum()
@@ -199,12 +199,12 @@ def _scores_of_song(
     return number, 10 * torch.log10(energy / error)
 
 
-def two_passes(progress: Progress | None, num_songs: int) -> Callable[[], None]:
+def count_two_passes(progress: Progress | None, num_songs: int) -> Callable[[], None]:
     """Make what counts the songs of both passes, products and scores.
 
     Args:
         progress: called with the songs done and all there are.
-        num_songs: of one pass.
+        num_songs: number of songs of one pass.
     """
     done = 0
 

@@ -15,7 +15,7 @@ from dssgan.errors import DataError
 _PICKS_A_MEMBER = 3  # repeating a member is how the average gets weights
 _RIDGES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 _USUAL_RIDGE = 0.1
-_SONGS_FOR_RIDGE = 3  # fewer say nothing of a ridge
+_SONGS_FOR_RIDGE = 3  # fewer do not determine a ridge
 _SILENCE = 1e-6  # energy of a source in a band
 
 
@@ -38,7 +38,7 @@ def usdr_of(songs: Sequence[SongProducts], weights: Tensor, source: int) -> floa
     to some hundredths of a decibel; equal ones exactly.
 
     Args:
-        songs: of the same candidates.
+        songs: products of songs, all with the same candidates.
         weights: what each candidate counts, (sources, candidates, bands).
         source: number of the source.
 
@@ -61,7 +61,7 @@ def score_alone(songs: Sequence[SongProducts], candidate: int, source: int) -> f
     """Score one candidate as `dssgan separate` runs it: mean over the songs of one source's uSDR.
 
     Args:
-        songs: from `song_products`.
+        songs: products of songs, as `song_products` returns them.
         candidate: its number.
         source: number of the source.
 
@@ -80,7 +80,7 @@ def band_sdr_of(songs: Sequence[SongProducts], weights: Tensor, source: int) -> 
     """Score a weighted sum with mixture consistency in each band: mean over the songs of one source's SDR there.
 
     Args:
-        songs: of the same candidates.
+        songs: products of songs, all with the same candidates.
         weights: what each candidate counts, (sources, candidates, bands).
         source: number of the source.
 
@@ -91,22 +91,22 @@ def band_sdr_of(songs: Sequence[SongProducts], weights: Tensor, source: int) -> 
     for song in songs:
         rows = _error_rows(song, weights, source)
         error = torch.einsum("bi,bij,bj->b", rows, song.gram, rows)
-        place = song.num_candidates * song.num_sources + source
-        energy = song.gram[:, place, place]
+        index = song.num_candidates * song.num_sources + source
+        energy = song.gram[:, index, index]
         sdr = 10 * torch.log10(energy / error.clamp_min(1e-30))
         scores.append(torch.where(energy > _SILENCE, sdr, torch.nan))
     return torch.stack(scores).nanmean(dim=0)
 
 
 def _error_rows(song: SongProducts, weights: Tensor, source: int) -> Tensor:
-    """Give a source's error as a sum of the song's signals, (bands, signals)."""
+    """Return a source's error as a sum of the song's signals, (bands, signals)."""
     transform, offset = _error_map(song.num_sources, song.num_candidates, source)
     flat = weights.double().permute(2, 1, 0).flatten(1)  # (bands, candidates * sources)
     return flat @ transform.T + offset
 
 
 def _error_map(num_sources: int, num_candidates: int, source: int) -> tuple[Tensor, Tensor]:
-    """Say how a source's error depends on the weights: error = transform @ weights + offset, in terms of the signals.
+    """Return how a source's error depends on the weights: transform @ weights + offset, in terms of the signals.
 
     With a_s the weighted sum for source s and x the mix, consistency gives a_s + (x - sum of all a) / S.
 
@@ -123,7 +123,7 @@ def _error_map(num_sources: int, num_candidates: int, source: int) -> tuple[Tens
 
 
 def average_weights(picks: Sequence[int], song: SongProducts) -> Tensor:
-    """Give the weights of an average in which a candidate counts as often as it was picked."""
+    """Return the weights of an average in which a candidate counts as often as it was picked."""
     share = torch.zeros(song.num_candidates, dtype=torch.float64)
     for index, count in Counter(picks).items():
         share[index] = count / len(picks)
@@ -137,7 +137,7 @@ def choose_members(songs: Sequence[SongProducts], max_members: int, *, min_membe
     replacement: a candidate that is picked twice counts twice in the average.
 
     Args:
-        songs: from `song_products`.
+        songs: products of songs, as `song_products` returns them.
         max_members: how many different ones at most.
         min_members: how many different ones at least, where there are so many: weights per band may find use for a
             member that the average has none for.
@@ -168,8 +168,8 @@ def choose_members(songs: Sequence[SongProducts], max_members: int, *, min_membe
 
 
 @dataclass(frozen=True)
-class Choice:
-    """What some songs say of candidates.
+class MemberChoice:
+    """Statistics of candidates over some songs.
 
     Args:
         members: numbers of the candidates chosen, in the order they were picked.
@@ -182,11 +182,11 @@ class Choice:
     fitted: Tensor
 
 
-def choose(songs: Sequence[SongProducts], max_members: int, *, min_members: int) -> Choice:
+def choose(songs: Sequence[SongProducts], max_members: int, *, min_members: int) -> MemberChoice:
     """Choose members, and fit their weights with the ridge that suits songs it was not fitted on.
 
     Args:
-        songs: from `song_products`.
+        songs: products of songs, as `song_products` returns them.
         max_members: how many different ones at most.
         min_members: see `choose_members`.
     """
@@ -201,14 +201,14 @@ def choose(songs: Sequence[SongProducts], max_members: int, *, min_members: int)
         full[:, list(members)] = weights.double()
         return full
 
-    return Choice(members, among_all(average), among_all(fitted))
+    return MemberChoice(members, among_all(average), among_all(fitted))
 
 
 def leave_one_out(songs: Sequence[SongProducts], max_members: int, *, min_members: int) -> tuple[float, float] | None:
     """Score the average and the fitted weights on songs that neither members nor weights were chosen on.
 
     Args:
-        songs: from `song_products`.
+        songs: products of songs, as `song_products` returns them.
         max_members: as for `choose`.
         min_members: likewise.
 
@@ -281,7 +281,7 @@ def fit_weights(songs: Sequence[SongProducts], prior: Tensor, *, ridge: float = 
                 target -= transform.T @ gram @ offset / energy
         scale = matrix.trace() / count
         if scale <= 0:
-            continue  # nothing was heard in this band: the average stays
+            continue  # this band is silent: the average stays
         pull = max(ridge, 1e-9) * scale  # a trace of ridge parts members that are the same
         before = prior[..., band].double().T.flatten()  # candidate by candidate
         # |L^T w - L^-1 c|^2 has the same minimum as w^T A w - 2 c^T w where A = L L^T

@@ -59,10 +59,10 @@ def write_excerpts(folder: Path, signals: dict[str, Audio], sample_rate: int) ->
 
 
 def song_folder(results: Path, track: str) -> Path:
-    """Give the folder with a track's mix, its true target and its true rest."""
+    """Return the folder with the excerpts of a track's mix, its true target and its true rest."""
     return results / FOLDER / track
 
 
 def method_folder(results: Path, method: str, track: str) -> Path:
-    """Give the folder with what a method made of a track: the target and the rest."""
+    """Return the folder with the excerpts of a method's estimates for a track: the target and the rest."""
     return results / method / FOLDER / track

@@ -1,6 +1,5 @@
 """Scores of many methods and tracks in one pandas frame, and what the field makes of it."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -8,37 +7,52 @@ import pandas as pd
 
 from dssgan.atomic import replacing
 from dssgan.errors import DataError
+from dssgan.evaluation.track_scores import TrackScores
 from dssgan.metrics.bss_eval import METRICS
 
 COLUMNS = ("method", "track", "target", "metric", "score", "time")  # SiSEC's
 WHOLE_COLUMNS = ("method", "track", "target", "metric", "score")  # of whole songs
 
 
-def scores_frame(results: Iterable[tuple[str, str, str]]) -> pd.DataFrame:
-    """Put museval's scores of many tracks into one frame, a row for each number.
+def scores_frame(results: Iterable[TrackScores]) -> pd.DataFrame:
+    """Put the scores of BSS Eval of many tracks into one frame, a row for each number.
 
     Args:
-        results: (method, track, the `json` of museval's TrackStore) each.
+        results: the scores of each method and track.
 
     Returns:
         Columns method, track, target, metric, score (dB, NaN where museval gives none), time (seconds at which the
         frame begins), in the order of `results`.
 
     Raises:
-        DataError: a text is not museval's.
+        DataError: the targets are not museval's.
     """
     rows: list[tuple[str, str, str, str, float, float]] = []
-    for method, track, text in results:
+    for result in results:
         try:
-            for target in json.loads(text)["targets"]:
+            for target in result.targets:
                 for metric in METRICS:
                     rows += [
-                        (method, track, target["name"], metric, float(frame["metrics"][metric]), float(frame["time"]))
+                        (result.method, result.track, target["name"], metric, float(frame["metrics"][metric]),
+                         float(frame["time"]))
                         for frame in target["frames"]
-                    ]
+                    ]  # fmt: skip
         except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{method}/{track}: these are not museval's scores; evaluate the track again") from error
+            raise DataError(
+                f"{result.method}/{result.track}: these are not museval's scores; evaluate the track again"
+            ) from error
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def whole_track_frame(results: Iterable[TrackScores]) -> pd.DataFrame:
+    """Put the scores of whole tracks into one frame, with the columns method, track, target, metric and score."""
+    rows = [
+        (result.method, result.track, source, metric, score)
+        for result in results
+        for metric, by_source in result.whole_track.items()
+        for source, score in by_source.items()
+    ]
+    return pd.DataFrame(rows, columns=list(WHOLE_COLUMNS))
 
 
 def save_frame(frame: pd.DataFrame, folder: Path, name: str) -> None:
@@ -59,7 +73,7 @@ def save_frame(frame: pd.DataFrame, folder: Path, name: str) -> None:
 
 
 def summary(frame: pd.DataFrame, usdr: pd.DataFrame) -> pd.DataFrame:
-    """Bring all frames and tracks down to one line for every method and target.
+    """Reduce all frames and tracks to one line for every method and target.
 
     Args:
         frame: as `scores_frame` gives.

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dssgan.data.dataset import Track
-from dssgan.data.learnt_from import LearntFrom
+from dssgan.data.seen_recordings import SeenRecordings
 from dssgan.types import Audio
 
 Estimator = Callable[[Track, Audio], Audio]  # a track and its mix (channels, samples) to (sources, channels, samples)
@@ -23,12 +23,12 @@ class Method(ABC):
             sample_rate: Hz of mixes and estimates.
         """
 
-    def learnt_from(self) -> LearntFrom:
+    def learnt_from(self) -> SeenRecordings:
         """Return the recordings that it learnt from, which it cannot be tested on."""
-        return LearntFrom()
+        return SeenRecordings()
 
     def paths(self) -> tuple[Path, ...]:
-        """List the files and folders that must be there on whatever machine it is opened on."""
+        """List the files and folders that must exist on the machine that opens it."""
         return ()
 
     def fingerprint(self) -> str:
@@ -36,7 +36,7 @@ class Method(ABC):
         return ""
 
     def faults(self, tracks: Sequence[Track], sources: Sequence[str]) -> list[str]:  # noqa: ARG002
-        """List what stands against estimating tracks, a line each; without reading what is large.
+        """List the reasons why tracks cannot be estimated, a line each, without reading large files.
 
         Args:
             tracks: to be estimated.

@@ -11,14 +11,14 @@ import numpy as np
 from dssgan.audio.files import probe
 from dssgan.data.audio_file import AudioFile, Sum, fit_length
 from dssgan.data.dataset import Track
-from dssgan.data.learnt_from import LearntFrom
+from dssgan.data.seen_recordings import SeenRecordings
 from dssgan.errors import AudioError, ConfigError, DataError
 from dssgan.evaluation.method import Estimator, Method
 from dssgan.evaluation.oracles import ORACLES, OracleMethod
 from dssgan.inference.separator import Separator
 from dssgan.separators.external import parse_reference
 from dssgan.separators.external.stems import StemsFamily, files_of_rest, stem_files
-from dssgan.separators.loading import learnt_from, locate, model_fingerprint, shipped_ensembles
+from dssgan.separators.loading import find_model, is_shipped
 from dssgan.types import DRUMS, OTHER, Audio
 
 _STEMS = f"{StemsFamily.name}:"
@@ -43,7 +43,7 @@ class ModelMethod(Method):
     """A model bundle or an ensemble, run as `dssgan separate` runs it.
 
     Args:
-        reference: as `load_model` takes it.
+        reference: as `find_model` takes it.
         device: where it runs: "auto", "cpu", "cuda" or "mps".
         precision: as for `SeparationSettings`.
     """
@@ -66,23 +66,23 @@ class ModelMethod(Method):
 
         return estimate
 
-    def learnt_from(self) -> LearntFrom:
-        return learnt_from(self.reference)
+    def learnt_from(self) -> SeenRecordings:
+        return find_model(self.reference).learnt_from()
 
     def paths(self) -> tuple[Path, ...]:
-        return locate(self.reference).paths()
+        return find_model(self.reference).paths()
 
     def fingerprint(self) -> str:
-        return model_fingerprint(self.reference)
+        return find_model(self.reference).fingerprint()
 
 
 @dataclass(frozen=True)
 class FolderMethod(Method):
     """Estimates that some other system has written, as FOLDER/TRACK/SOURCE.wav or in any other format.
 
-    They are scored as they are. The rest of a song without its drums may be called `no_drums`, or lie there as several
+    They are scored as they are. The rest of a song without its drums may be called `no_drums`, or consist of several
     stems, which are added. Where a source has no file, it is not scored. Files of another sample rate are resampled,
-    mono is heard on both sides, and a difference in length of a few milliseconds is forgiven.
+    mono is used on both sides, and a difference in length of a few milliseconds is forgiven.
 
     Args:
         path: FOLDER.
@@ -160,10 +160,10 @@ def parse_methods(texts: Iterable[str], *, device: str = "cpu", precision: str =
     """Turn what a user wrote on the command line into methods by name.
 
     Args:
-        texts: each "mix", an oracle of `dssgan.evaluation.oracles.ORACLES`, a model as `load_model` takes it, or a
+        texts: each "mix", an oracle of `dssgan.evaluation.oracles.ORACLES`, a model as `find_model` takes it, or a
             folder of estimates; "NAME=TEXT" names it, otherwise its file's name does.
         device: where models run.
-        precision: in which precision.
+        precision: precision that models compute in.
 
     Returns:
         Methods by name, in order.
@@ -172,7 +172,6 @@ def parse_methods(texts: Iterable[str], *, device: str = "cpu", precision: str =
         ConfigError: two have the same name.
         ModelError: there is no such model.
     """
-    shipped = shipped_ensembles()
     methods: dict[str, Method] = {}
     for text in texts:
         # what exists is meant, also where its path has a "=" in it, as folders named after settings have
@@ -187,12 +186,12 @@ def parse_methods(texts: Iterable[str], *, device: str = "cpu", precision: str =
         elif reference.startswith(_STEMS):  # scored as they are, without a step that would have them sum to the mix
             methods[name] = FolderMethod(Path(reference.removeprefix(_STEMS)).resolve())
         elif (
-            reference not in shipped
+            not is_shipped(reference)
             and parse_reference(reference) is None
             and path.is_dir()
             and not (path / "model.json").exists()
         ):
             methods[name] = FolderMethod(path.resolve())
         else:  # workers may run in another folder
-            methods[name] = ModelMethod(locate(reference).reference, device, precision)
+            methods[name] = ModelMethod(find_model(reference).reference, device, precision)
     return methods

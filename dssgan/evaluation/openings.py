@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 from dssgan.data.dataset import Dataset
 from dssgan.errors import WriteError
@@ -12,16 +11,17 @@ from dssgan.user_cache import cache_folder
 OPENINGS_FILE = "test_openings.jsonl"
 
 
-def record_opening(dataset: Dataset, folder: Path | None, methods: Sequence[str]) -> int:
-    """Note that the test partition is opened.
+def record_opening(dataset: Dataset, methods: Sequence[str]) -> int:
+    """Note that the test partition of a data set is opened.
+
+    The note is kept beside its manifest, or in the user's cache where there is none or its folder cannot be written.
 
     Args:
-        dataset: whose it is.
-        folder: the data set's; None, or one that cannot be written to, keeps the record in the user's cache.
-        methods: names of what is scored.
+        dataset: the data set.
+        methods: names of the methods that are scored.
 
     Returns:
-        How often it has been opened, this time counted.
+        How often it has been opened, including this time.
 
     Raises:
         WriteError: the record cannot be written anywhere.
@@ -31,15 +31,15 @@ def record_opening(dataset: Dataset, folder: Path | None, methods: Sequence[str]
         "tracks": sorted(track.name for track in dataset.test),
         "methods": list(methods),
     })  # fmt: skip
-    places = [cache_folder("test_openings") / dataset.fingerprint / OPENINGS_FILE]
-    if folder is not None:
-        places.insert(0, folder / OPENINGS_FILE)
-    for place in places:
+    paths = [cache_folder("test_openings") / dataset.fingerprint / OPENINGS_FILE]
+    if dataset.path is not None:
+        paths.insert(0, dataset.path.with_name(OPENINGS_FILE))
+    for path in paths:
         try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with place.open("a", encoding="utf-8") as file:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
-            return sum(1 for _ in place.open(encoding="utf-8"))
+            return sum(1 for _ in path.open(encoding="utf-8"))
         except OSError as error:
             problem = error
-    raise WriteError(f"{places[-1]}: cannot be written ({problem.strerror}); make space")
+    raise WriteError(f"{paths[-1]}: cannot be written ({problem.strerror}); make space")

@@ -23,7 +23,7 @@ _TINY = torch.finfo(torch.float32).tiny
 
 
 def _binary(power: float) -> Filter:
-    """Give each bin to a source that makes up at least half of the mix there."""
+    """Assign each bin to the source that makes up at least half of the mix there."""
 
     def estimate(sources: Tensor, mix: Tensor) -> Tensor:
         share = sources.abs() ** power / (mix.abs() ** power + _TINY).unsqueeze(1)
@@ -56,7 +56,7 @@ class OracleMethod(Method):
     """An oracle as a method of a campaign.
 
     Args:
-        name: of `ORACLES`.
+        name: a name of `ORACLES`.
     """
 
     name: str

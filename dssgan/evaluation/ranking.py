@@ -25,16 +25,16 @@ NORMALISED = {"SDR": "NSDR", "SIR": "NSIR", "snr": "nsnr"}
 
 
 def more_is_better(metric: str) -> bool:
-    """Say which way a metric points; BSS Eval's all point up."""
+    """Return whether more of a metric is better; of BSS Eval's, it always is."""
     return metric not in METRICS or METRICS[metric].more_is_better
 
 
 def track_scores(frame: pd.DataFrame, whole_track: pd.DataFrame, mix: str | None = None) -> pd.DataFrame:
-    """Bring everything that was measured down to one number a track.
+    """Reduce everything that was measured to one number a track.
 
     Args:
-        frame: of BSS Eval, as `CampaignResult.frame`: its median over frames counts, NaN left out.
-        whole_track: as `CampaignResult.whole_track`.
+        frame: frame of BSS Eval, as `EvaluationResult.frame`: its median over frames counts, NaN left out.
+        whole_track: as `EvaluationResult.whole_track`.
         mix: name of the method that gives the mix as every estimate. Where it is there, SDR, SIR and SNR are also given
             as what a method gains over it (NSDR, NSIR and NSNR, as MIREX has them).
 
@@ -55,7 +55,7 @@ def track_scores(frame: pd.DataFrame, whole_track: pd.DataFrame, mix: str | None
 
 
 def summarise(scores: pd.DataFrame) -> pd.DataFrame:
-    """Give every method's mean and median over tracks, each with a 95 % bootstrap interval.
+    """Return every method's mean and median over tracks, each with a 95 % bootstrap interval.
 
     Args:
         scores: as `track_scores` gives.
@@ -125,7 +125,7 @@ def _little_garbage() -> Iterator[None]:
 
 
 def verdict(scores: pd.DataFrame, target: str, metric: str = "usdr", leave_out: Collection[str] = ()) -> str:
-    """Say in a sentence which method is the best, how far ahead of the next, and whether that can be chance.
+    """Return a sentence on which method is the best, by how much, and whether that may be chance.
 
     Args:
         scores: as `track_scores` gives.
@@ -162,10 +162,10 @@ def _songs(count: float) -> str:
 
 
 def _centres(rows: Scores, of: Of) -> Scores:
-    """Give mean or median of what is finite in each row, and its interval, (rows, 3)."""
+    """Return the mean or median of the finite numbers in each row, and its interval, (rows, 3)."""
     finite = np.isfinite(rows)
     found = np.full((len(rows), 3), np.nan)
-    for pattern in np.unique(finite, axis=0):  # few: what is finite in the same places is drawn together
+    for pattern in np.unique(finite, axis=0):  # few: rows that are finite in the same columns are drawn together
         if pattern.any():
             alike = (finite == pattern).all(axis=1)
             part = rows[alike][:, pattern]

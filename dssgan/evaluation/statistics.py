@@ -27,8 +27,8 @@ class Comparison:
         mean: mean difference.
         low: lower end of its interval; NaN for fewer than two tracks.
         high: upper end.
-        p_value: of the Wilcoxon signed-rank test, two-sided: how likely a difference like this is where there is none;
-            1 where every track scores alike.
+        p_value: p of the Wilcoxon signed-rank test, two-sided: how likely a difference like this is where there is
+            none; 1 where every track scores alike.
         seed_spread: standard deviation over seeds of the mean difference; NaN for a single seed.
     """
 
@@ -42,12 +42,12 @@ class Comparison:
 
 
 def interval(values: Scores, *, confidence: float = 0.95, seed: int = 0, of: Of = "mean") -> tuple[float, float]:
-    """Give a bootstrap interval of a mean, or of a median; see `intervals`.
+    """Return a bootstrap interval of a mean, or of a median; see `intervals`.
 
     Args:
         values: one number a track, (tracks,), finite.
         confidence: probability that the interval holds what is estimated.
-        seed: of the draws.
+        seed: random seed of the draws.
         of: what is estimated.
 
     Returns:
@@ -58,7 +58,7 @@ def interval(values: Scores, *, confidence: float = 0.95, seed: int = 0, of: Of 
 
 
 def intervals(rows: Scores, *, confidence: float = 0.95, seed: int = 0, of: Of = "mean") -> Scores:
-    """Give bootstrap intervals of many means, or medians, over the same tracks.
+    """Return bootstrap intervals of many means, or medians, over the same tracks.
 
     Bias-corrected and accelerated for a mean; plain percentiles for a median, whose jackknife, which the acceleration
     needs, does not work. Source: Efron, "Better bootstrap confidence intervals", 1987.
@@ -66,7 +66,7 @@ def intervals(rows: Scores, *, confidence: float = 0.95, seed: int = 0, of: Of =
     Args:
         rows: (rows, tracks), finite.
         confidence: probability that an interval holds what is estimated.
-        seed: of the draws, which all rows share.
+        seed: random seed of the draws, which all rows share.
         of: what is estimated.
 
     Returns:
@@ -92,13 +92,13 @@ def compare(scores: Scores, others: Scores, *, confidence: float = 0.95, seed: i
     """Compare two methods.
 
     Tracks are the sample: several seeds of a method are averaged track by track first, so that training again and
-    again does not pass for more music. How far seeds differ is told beside it.
+    again does not pass for more music. How far seeds differ is reported beside it.
 
     Args:
-        scores: of the method, (seeds, tracks) or (tracks,); NaN where a track has no score.
-        others: of the other method, the same shape, seeds in the same order.
-        confidence: of the interval.
-        seed: of the bootstrap's draws.
+        scores: scores of the method, (seeds, tracks) or (tracks,); NaN where a track has no score.
+        others: scores of the other method, the same shape, seeds in the same order.
+        confidence: confidence of the interval.
+        seed: random seed of the bootstrap's draws.
 
     Returns:
         The comparison.
@@ -123,10 +123,10 @@ def compare(scores: Scores, others: Scores, *, confidence: float = 0.95, seed: i
 
 
 def signed_rank_p(differences: Scores) -> float:
-    """Give p of the two-sided Wilcoxon signed-rank test.
+    """Return p of the two-sided Wilcoxon signed-rank test.
 
     Args:
-        differences: of two methods on each track, (tracks,), finite.
+        differences: differences of two methods on each track, (tracks,), finite.
 
     Returns:
         How likely differences like these are where there is none; 1 where every track scores alike, NaN without any.

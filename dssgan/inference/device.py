@@ -42,7 +42,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def uses_bf16(precision: str, device: torch.device) -> bool:
-    """Say whether a network runs under bf16 autocast.
+    """Return whether a network runs under bf16 autocast.
 
     Half the bits make a network 1.5 to 2 times as fast where the processor has instructions for them, and slower where
     it has none, so "auto" asks the processor. Spectrograms stay in float32 inside the models.

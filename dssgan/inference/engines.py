@@ -18,9 +18,9 @@ from dssgan.atomic import write_text
 from dssgan.errors import ConfigError, ModelError, WriteError, unknown
 from dssgan.inference.device import uses_bf16
 from dssgan.separators.base import SeparatorModel
-from dssgan.separators.external.export import export_onnx, frames_of_segment
-from dssgan.separators.external.graph import RUNTIMES
-from dssgan.separators.external.graphs import GraphMasks
+from dssgan.separators.graphs.export import export_onnx, frames_of_segment
+from dssgan.separators.graphs.masks import GraphMasks
+from dssgan.separators.graphs.runtimes import RUNTIMES
 from dssgan.separators.masking import MaskingSeparator
 from dssgan.user_cache import cache_folder
 
@@ -32,14 +32,14 @@ _ROUNDS = 5
 
 
 def with_engine(model: SeparatorModel, engine: str, precision: str, device: torch.device) -> SeparatorModel:
-    """Give a separator whose networks another program runs.
+    """Return a separator whose networks another program runs.
 
     Each network that masks a spectrogram is written as a graph, once, into the user's cache. Transforms, weighting and
     post-processing stay in torch.
 
     Args:
         model: a separator or an ensemble; it stays as it is.
-        engine: of `ENGINES`; "auto" takes for each network what is the fastest on this machine of all that is
+        engine: one of `ENGINES`; "auto" takes for each network what is the fastest on this machine of all that is
             installed and gives the same masks to 1e-3, which is measured once; torch, unless another saves a sixth.
         precision: "float32" or "bf16", in which torch would run it.
         device: where.
@@ -78,7 +78,7 @@ def _replace(module: nn.Module, found: dict[int, nn.Module]) -> nn.Module:
 
 
 def _in_runtime(network: MaskingSeparator, engine: str) -> GraphMasks:
-    """Give a network's graph in a runtime, written into the cache where it is not there yet."""
+    """Return a network's graph in a runtime, after writing it into the cache where it is missing."""
     runtime = RUNTIMES[engine]
     if importlib.util.find_spec(runtime.package) is None:
         raise ModelError(f"engine {engine}: is not installed; pip install 'dssgan[export,{runtime.extra}]'")

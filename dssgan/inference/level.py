@@ -1,4 +1,4 @@
-"""Recordings far from the ordinary level, as float recorders and scaled integers leave them, brought there and back.
+"""Normalisation of recordings far from the usual level, as float recorders and scaled integers leave them.
 
 Networks have learnt from music at the levels at which it is published. At 24 dB more a separator loses a third of its
 drums' SDR, at 40 dB more all of it; from 24 dB less to 12 dB more than usual nothing changes.
@@ -25,7 +25,7 @@ _MAX_CHANGE_DB_PER_SECOND = 12.0
 
 @dataclass(frozen=True)
 class Level:
-    """What brings a recording to the ordinary level: constants of the whole of it.
+    """Gain and offset that normalise a recording: constants of the whole of it.
 
     Args:
         gain: factor, after the offset has been taken away.
@@ -40,16 +40,16 @@ class Level:
         """Whether it changes nothing."""
         return self.gain == 1 and not self.offset
 
-    def bring(self, block: Audio) -> Audio:
-        """Bring a block of the recording, (channels, samples), to the ordinary level; itself where it is there."""
+    def normalise(self, block: Audio) -> Audio:
+        """Localise a block of the recording, (channels, samples), to the ordinary level; itself where it is there."""
         if self.is_ordinary:
             return block
         offset = np.asarray(self.offset or 0.0).reshape(-1, 1)
-        brought: Audio = ((block - offset) * self.gain).astype(np.float32)
-        return brought
+        normalised: Audio = ((block - offset) * self.gain).astype(np.float32)
+        return normalised
 
-    def bring_back(self, estimates: Audio) -> Audio:
-        """Bring estimates, any shape, back to the recording's own level."""
+    def restore(self, estimates: Audio) -> Audio:
+        """Localise estimates, any shape, back to the recording's own level."""
         if self.gain == 1:
             return estimates
         back: Audio = (estimates.astype(np.float64) / self.gain).astype(np.float32)
@@ -61,7 +61,7 @@ class LevelMeter:
     """Measures a recording block by block; the result does not depend on how it is cut.
 
     Args:
-        sample_rate: of the recording, Hz.
+        sample_rate: sample rate of the recording, Hz.
     """
 
     sample_rate: int
@@ -83,7 +83,7 @@ class LevelMeter:
         self._rest = joined[:, whole:].copy()
 
     def level(self) -> Level:
-        """Return what brings the recording to the ordinary level."""
+        """Return the gain and offset that normalise the recording."""
         powers = list(self._powers)
         if self._rest is not None and self._rest.shape[1] > 1 and not powers:
             powers.append(_variance(self._rest))
@@ -103,8 +103,8 @@ class LevelMeter:
 class SlowGain:
     """Follows the level of a stream whose rest is not there yet.
 
-    The gain stays 1 while the stream is at an ordinary level. Else it moves towards what brings the latest seconds to
-    the usual one, by 12 dB a second at most, but for where the stream begins.
+    The gain stays 1 while the stream is at an ordinary level. Otherwise it moves towards the gain that scales the
+    latest seconds to the usual one, by 12 dB a second at most, but for where the stream begins.
 
     Args:
         step_seconds: time between two frames.
@@ -141,7 +141,7 @@ def measure_level(blocks: Iterable[Audio], sample_rate: int) -> Level:
 
     Args:
         blocks: (channels, any number of samples) each.
-        sample_rate: of them, Hz.
+        sample_rate: their sample rate, Hz.
     """
     meter = LevelMeter(sample_rate)
     for block in blocks:
@@ -149,9 +149,9 @@ def measure_level(blocks: Iterable[Audio], sample_rate: int) -> Level:
     return meter.level()
 
 
-def brought(blocks: Iterable[Audio], level: Level) -> Iterator[Audio]:
-    """Bring blocks to the ordinary level; the very same blocks where they are there."""
-    return iter(blocks) if level.is_ordinary else map(level.bring, blocks)
+def normalise_blocks(blocks: Iterable[Audio], level: Level) -> Iterator[Audio]:
+    """Localise blocks to the ordinary level; the very same blocks where they are there."""
+    return iter(blocks) if level.is_ordinary else map(level.normalise, blocks)
 
 
 def _variance(window: Audio) -> float:

@@ -19,7 +19,7 @@ _LEAST_WEIGHT = 1e-11  # of the windows over a sample: at the very edges it is n
 
 
 class LiveSeparator:
-    """Give the stems of each block of a stream as soon as they are known.
+    """Separates each block of a stream as soon as its stems are known.
 
     What comes out is, `latency_samples` later, what the model gives for the whole stream at once: the frames of its
     transform are computed as they come, and its recurrences keep their states. A stream far from the ordinary level is
@@ -38,13 +38,13 @@ class LiveSeparator:
         model: a causal `band_split`.
 
     Raises:
-        ConfigError: the model hears more than a window ahead.
+        ConfigError: the model depends on more than a window ahead.
     """
 
     def __init__(self, model: SeparatorModel) -> None:
         if not isinstance(model, BandSplit) or not model.causal:
             raise ConfigError(
-                "live separation needs a model that hears no more than a window ahead: a band_split with causal=true; "
+                "live separation needs a model that depends on at most a window ahead: a band_split with causal=true; "
                 "train one with separator.name=band_split separator.preset=causal"
             )
         self.model = model.eval()
@@ -110,7 +110,7 @@ class LiveSeparator:
 
     @torch.inference_mode()
     def flush(self) -> Audio:
-        """Give what is still on its way, (sources, channels, latency_samples). Nothing may be pushed after it."""
+        """Return the remaining stems, (sources, channels, latency_samples). Nothing may be pushed afterwards."""
         self._collect()
         # the model, given the whole, ends with the frame whose middle is the first at or beyond the end
         missing = -(-self._num_heard // self._hop) + 1 - self._num_frames
@@ -136,7 +136,7 @@ class LiveSeparator:
             self._ready = torch.cat([self._ready, pending.result()], dim=-1)
 
     def _next_frames(self, num_frames: int) -> Tensor:
-        """Cut the next frames off what was heard, (channels, frames, n_fft)."""
+        """Cut the next frames off the input so far, (channels, frames, n_fft)."""
         frames = self._heard.unfold(-1, self.model.n_fft, self._hop)[:, :num_frames]
         self._heard = self._heard[:, num_frames * self._hop :]
         self._num_frames += num_frames
@@ -144,7 +144,7 @@ class LiveSeparator:
 
     @torch.inference_mode()
     def _separate(self, frames: Tensor) -> Tensor:
-        """Give what is complete after the next frames, (masks, channels, samples)."""
+        """Return the samples that are complete after the next frames, (masks, channels, samples)."""
         size, hop, num_frames = self.model.n_fft, self._hop, frames.shape[1]
         spectrum = torch.fft.rfft(frames * self._window)  # (C, T, F + 1)
         parts = torch.view_as_real(spectrum[..., :-1]).permute(3, 0, 1, 2).flatten(0, 1)  # (2 C, T, F)
@@ -172,7 +172,7 @@ class LiveSeparator:
         return complete[..., dropped:]
 
     def _stems(self, masked: Tensor, mix: Tensor) -> Tensor:
-        """Bring what the masks give, (masks, channels, samples), to stems that sum to the mix."""
+        """Localise what the masks give, (masks, channels, samples), to stems that sum to the mix."""
         if self.model.heads == "residual":
             masked = torch.cat([masked, (mix - masked.sum(dim=0)).unsqueeze(0)])
         stems: Tensor = masked.unflatten(0, (len(self.model.sources), self.model.slots)).sum(dim=1)

@@ -55,7 +55,7 @@ class OutputSettings(Encoding):
 
     @property
     def in_one_file(self) -> bool:
-        """Whether all stems lie in one file."""
+        """Whether one file holds all stems."""
         return self.suffix == STEM_MP4
 
     @property
@@ -72,7 +72,7 @@ class OutputSettings(Encoding):
         return {name for _, name, _, _ in parsed if name is not None}
 
     def paths(self, folder: Path, track: str, sources: Sequence[str]) -> dict[str, Path]:
-        """Say where the stems of a track go.
+        """Return the paths of a track's stems.
 
         Args:
             folder: what the file names are below.

@@ -75,7 +75,7 @@ class SeparationSettings:
 
     def shifts_in_samples(self, model: SeparatorModel) -> list[int]:
         """Spread the shifts over half a second at a model's rate, none of them a multiple of another, the first 0."""
-        return [round(_MAX_SHIFT_SECONDS * model.sample_rate * (place * _GOLDEN % 1)) for place in range(self.shifts)]
+        return [round(_MAX_SHIFT_SECONDS * model.sample_rate * (number * _GOLDEN % 1)) for number in range(self.shifts)]
 
 
 DEFAULT_SETTINGS = SeparationSettings()
@@ -129,9 +129,9 @@ def _average(streams: Sequence[Iterator[Audio]]) -> Iterator[Audio]:
     while parts := [part for part in waiting if part is not None]:
         count = min(part.shape[-1] for part in parts)
         yield sum(part[..., :count] for part in parts) / np.float32(len(streams))  # type: ignore[misc]
-        for place, part in enumerate(parts):
+        for index, part in enumerate(parts):
             rest = part[..., count:]
-            waiting[place] = rest if rest.shape[-1] else next(streams[place], None)
+            waiting[index] = rest if rest.shape[-1] else next(streams[index], None)
 
 
 def _separate_shifted(
@@ -159,7 +159,7 @@ def _separate_shifted(
             ends = [end for _, end in batch]
             mix = np.stack([segment for segment, _ in batch])
             batch.clear()  # whoever separates with many models at once waits here with each
-            starts = [start + place * hop_samples for place in range(len(mix))]
+            starts = [start + index * hop_samples for index in range(len(mix))]
             estimates = _run(model, mix, device, uses_autocast, starts)
             del mix
             for estimate, end in zip(estimates, ends, strict=True):

@@ -33,7 +33,7 @@ def choose_precision(
         model: the separator, on its device.
         settings: how it is run.
         device: where.
-        fingerprint: of the model; what is measured is remembered under it. None measures anew.
+        fingerprint: fingerprint of the model, under which the measurement is stored; None measures again.
 
     Returns:
         "bf16" or "float32".

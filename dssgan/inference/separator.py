@@ -1,7 +1,7 @@
 """What users call."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from dssgan.inference.stem_files import write_stems
 from dssgan.inference.stream import separate_array, separate_stream
 from dssgan.separators.base import SeparatorModel
 from dssgan.separators.flips import Flips
-from dssgan.separators.loading import load_model, model_fingerprint
+from dssgan.separators.loading import find_model
 from dssgan.separators.two_stems import TwoStems
 from dssgan.types import Audio, Progress
 
@@ -41,8 +41,8 @@ class SeparatedFile:
         paths: file of each stem that was written; one and the same where it holds all.
         seconds: its length.
         sample_rate: samples per second of the file.
-        stem_rate: of its stems, which have the file's wherever their format holds it.
-        channels: of the file and of its stems.
+        stem_rate: sample rate of its stems: the file's, wherever their format supports it.
+        channels: channels of the file and of its stems.
         peak: highest magnitude in any stem before the gain.
         gain: what all stems were multiplied by so that none clips; they sum to this times the mix.
         model: name of the model.
@@ -65,7 +65,7 @@ class SeparatedFile:
     note: str = ""
 
     def as_record(self) -> dict[str, Any]:
-        """Give plain data for JSON."""
+        """Return the result as plain values for JSON."""
         return asdict(self) | {
             "track": str(self.track),
             "paths": {name: str(path) for name, path in self.paths.items()},
@@ -91,8 +91,8 @@ class Separator:
         polarity: likewise with the sign turned.
         audio_track: which audio track of a file that holds several, from 1; None for the one that it calls its default.
         engine: what runs the networks: "torch", "onnxruntime", "openvino", or "auto" for the fastest that is installed.
-        fingerprint: of the model, under which it is remembered whether it may run in bf16.
-        settings: of `SeparationSettings`.
+        fingerprint: fingerprint of the model, under which it is remembered whether it may run in bf16.
+        settings: settings of `SeparationSettings`.
 
     Raises:
         ConfigError: no such device or source, or a setting out of range.
@@ -133,8 +133,8 @@ class Separator:
             ModelError: there is no such model, or it cannot be loaded.
             ConfigError: no such device.
         """
-        fingerprint = model_fingerprint(reference) if settings.get("precision") == "auto" else None
-        return cls(load_model(reference), str(reference), device=device, fingerprint=fingerprint, **settings)
+        fingerprint = find_model(reference).fingerprint() if settings.get("precision") == "auto" else None
+        return cls(find_model(reference).load(), str(reference), device=device, fingerprint=fingerprint, **settings)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -179,7 +179,7 @@ class Separator:
         """How much later `stream` gives a sample than it got it, seconds.
 
         Raises:
-            ConfigError: the model hears more than a window ahead.
+            ConfigError: the model depends on more than a window ahead.
         """
         return self._live_separator().latency_seconds
 
@@ -193,14 +193,14 @@ class Separator:
             One array of the block's shape for each source: what went in `latency_seconds` ago. They sum to the mix.
 
         Raises:
-            ConfigError: the model hears more than a window ahead.
+            ConfigError: the model depends on more than a window ahead.
             AudioError: the block is misshapen or holds a sample that is not finite.
             ModelError: the model's output holds a number that is not finite.
         """
         return dict(zip(self.sources, self._live_separator().push(_as_array(block)), strict=True))
 
     def end_stream(self) -> dict[str, Audio]:
-        """Give what is still on its way, `latency_seconds` of it; the next block begins another stream."""
+        """Return the remaining `latency_seconds` of the stems; the next block begins another stream."""
         rest = self._live_separator().flush()
         self._live = None
         return dict(zip(self.sources, rest, strict=True))
@@ -217,6 +217,7 @@ class Separator:
         output: OutputSettings = OutputSettings(),  # noqa: B008
         *,
         track: str | None = None,
+        paths: Mapping[str, Path] | None = None,
         progress: Progress | None = None,
     ) -> SeparatedFile:
         """Separate a file of any length into one file a source, with the file's own rate, channels and samples.
@@ -231,6 +232,8 @@ class Separator:
             folder: where the stems are written; made if it is missing.
             output: which stems, as what kind of file, under which name.
             track: its name, for file names that hold it; the file's own by default.
+            paths: path of each stem, where they have been worked out already; `folder` and `track` then count for
+                nothing.
             progress: called with seconds done and seconds in all.
 
         Raises:
@@ -239,7 +242,8 @@ class Separator:
             ModelError: the model's output is misshapen or holds a number that is not finite.
         """
         path = Path(path)
-        paths = output.paths(Path(folder), track or path.stem, self.sources)
+        if paths is None:
+            paths = output.paths(Path(folder), track or path.stem, self.sources)
         begun = time.monotonic()
         stream = None if self.audio_track is None else self.audio_track - 1
         info = probe(path, stream)
@@ -304,7 +308,7 @@ def _as_array(mix: Audio | torch.Tensor) -> NDArray[Any]:
 
 
 def _as_mix(mix: Audio | torch.Tensor, sample_rate: int) -> Audio:
-    """Turn what a user gives into audio, or say what is wrong with it.
+    """Check a user's array and convert it to audio.
 
     Args:
         mix: (channels, samples) or (samples,), floats, an array or a tensor.

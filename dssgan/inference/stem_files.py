@@ -69,7 +69,7 @@ def write_stems(
         sample_rate: samples per second.
         channels: channels of each block.
         output: kind of file, and what happens where a stem would clip.
-        tags: what each file is to say of its music.
+        tags: tags to write into each file.
         expected_frames: samples a channel, as far as they are known.
 
     Raises:
@@ -89,11 +89,11 @@ def write_stems(
 
         def open_writers(stack: ExitStack, num_frames: int) -> _Writers:
             writers: list[Writer | Encoder | None] = [None] * len(names)
-            for place, name in enumerate(names):
+            for index, name in enumerate(names):
                 if name in drafts:
                     writer = open_writer(drafts[name], sample_rate, channels, encoding, expected_frames=num_frames)
                     stack.enter_context(writer)
-                    writers[place] = writer
+                    writers[index] = writer
             return writers
 
         if bits == 0:  # floats
@@ -135,7 +135,7 @@ def write_contents(contents: Mapping[Path, bytes], *, replaces: bool) -> None:
     """Write stems that were encoded elsewhere, such as on another machine.
 
     Args:
-        contents: of each file.
+        contents: contents of each file.
         replaces: whether files of those names are replaced.
 
     Raises:
@@ -151,7 +151,7 @@ def write_contents(contents: Mapping[Path, bytes], *, replaces: bool) -> None:
 
 
 def _publish(finals: Mapping[Path, Path], *, replaces: bool) -> None:
-    """Give files their names.
+    """Rename drafts to their final names.
 
     Args:
         finals: name of each.
@@ -213,7 +213,7 @@ class _RunningSums:
 
     Args:
         path: the file.
-        bits: of the integers that they become.
+        bits: bits of the integers that they become.
     """
 
     path: Path
@@ -275,7 +275,7 @@ def _workspace(targets: Iterable[Path], finals: Mapping[Path, Path]) -> Iterator
         raise type(error)(text) from error
     except OSError as error:
         reason = error.strerror or str(error)
-        raise AudioError(f"{folder}: cannot be written ({reason}); make space or choose another place") from error
+        raise AudioError(f"{folder}: cannot be written ({reason}); make space or choose another folder") from error
     finally:
         if work is not None:
             shutil.rmtree(work, ignore_errors=True)

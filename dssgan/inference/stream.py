@@ -9,7 +9,7 @@ import torch
 
 from dssgan.audio.resample import StreamResampler
 from dssgan.errors import AudioError
-from dssgan.inference.level import Level, brought, measure_level
+from dssgan.inference.level import Level, measure_level, normalise_blocks
 from dssgan.inference.overlap_add import DEFAULT_SETTINGS, SeparationSettings, separate_blocks
 from dssgan.separators.base import SeparatorModel
 from dssgan.separators.consistency import mixture_consistency
@@ -32,8 +32,8 @@ def separate_stream(
     Each block goes to the model's rate, through the model, and back; the original waits meanwhile, so that mixture
     consistency compares like with like. What the model's rate cannot hold returns to the stems in equal shares.
 
-    A model of M channels hears C channels in ceil(C / M) groups. The last group repeats its last channel to be full,
-    and the estimates of those copies are averaged; thus a stereo model hears mono on both sides.
+    A model of M channels separates C channels in ceil(C / M) groups. The last group repeats its last channel to be
+    full, and the estimates of those copies are averaged; thus a stereo model gets mono on both sides.
 
     Args:
         model: the separator.
@@ -41,7 +41,7 @@ def separate_stream(
         sample_rate: rate of the blocks, samples per second.
         channels: channels of the blocks.
         settings: how the model is run.
-        level: what brings the recording to the ordinary level, at which the model hears it.
+        level: gain and offset that normalise the recording for the model.
 
     Yields:
         The mix, (channels, some samples), and its estimates, (sources, channels, as many samples); in total exactly
@@ -56,12 +56,14 @@ def separate_stream(
         level = Level()  # stems that are there already are at the recording's own level
     num_sources = len(model.sources)
     delay_line = _MixDelayLine(channels)
-    heard = _resampled(brought(delay_line.through(blocks), level), sample_rate, model.sample_rate, channels)
+    resampled = _resampled(
+        normalise_blocks(delay_line.through(blocks), level), sample_rate, model.sample_rate, channels
+    )
     num_groups = -(-channels // model.channels)
     # the groups advance in step, so what tee keeps for the others is at most one segment
     groups = [
         separate_blocks(model, _group(copy, group * model.channels, model.channels), settings)
-        for group, copy in enumerate(tee(heard, num_groups))
+        for group, copy in enumerate(tee(resampled, num_groups))
     ]
     joined = (_join(parts, channels).reshape(num_sources * channels, -1) for parts in zip(*groups, strict=True))
     for flat in _resampled(joined, model.sample_rate, sample_rate, num_sources * channels):
@@ -69,7 +71,7 @@ def separate_stream(
         flat = flat[:, : delay_line.num_samples]
         if flat.shape[-1]:
             mix = delay_line.take(flat.shape[-1])
-            yield mix, mixture_consistency(level.bring_back(flat).reshape(num_sources, channels, -1), mix)
+            yield mix, mixture_consistency(level.restore(flat).reshape(num_sources, channels, -1), mix)
     if delay_line.num_samples:  # ... and the few that are missing are shared equally
         mix = delay_line.take(delay_line.num_samples)
         yield mix, mixture_consistency(np.zeros((num_sources, *mix.shape), np.float32), mix)

@@ -1,4 +1,4 @@
-"""Which files are separated, and where the stems of each go."""
+"""Which files are separated, and what the stems of each are called."""
 
 import os
 import unicodedata
@@ -15,13 +15,13 @@ _VIDEO_SUFFIXES = frozenset({".mkv", ".mov", ".avi"})
 
 
 @dataclass(frozen=True)
-class PlannedTrack:
+class NamedTrack:
     """A file to separate.
 
     Args:
         path: the file.
-        folder: what its stems' names are below.
-        name: what it is called in them; with the name of its folder before it where others are called alike.
+        folder: folder that the names of its stems count from.
+        name: its name in those of its stems; with that of its folder before it where others have the same name.
     """
 
     path: Path
@@ -29,11 +29,11 @@ class PlannedTrack:
     name: str
 
 
-def plan_tracks(arguments: Sequence[Path], output: Path) -> list[PlannedTrack]:
+def name_tracks(arguments: Sequence[Path], output: Path) -> list[NamedTrack]:
     """Find the files to separate and give each a name of its own.
 
     A folder is searched with all below it, and its files' stems are laid out as they are. Where several files have one
-    name, as on two discs, their folders' names tell them apart, and then their suffixes.
+    name, as on two discs, their folders' names are added, and then their suffixes.
 
     Args:
         arguments: files, and folders of files.
@@ -43,9 +43,9 @@ def plan_tracks(arguments: Sequence[Path], output: Path) -> list[PlannedTrack]:
         The files in the order given; those of a folder by name, before those of the folders in it.
 
     Raises:
-        ConfigError: a folder holds no audio, or two files cannot be told apart.
+        ConfigError: a folder holds no audio, or two files would have the same name.
     """
-    found: list[tuple[Path, Path]] = []  # a file, and its place below the output
+    found: list[tuple[Path, Path]] = []  # a file, and its folder relative to the output
     for argument in arguments:
         if argument.is_dir():
             inside = [(file, file.relative_to(argument).parent) for file in _audio_below(argument, output)]
@@ -55,7 +55,7 @@ def plan_tracks(arguments: Sequence[Path], output: Path) -> list[PlannedTrack]:
         else:
             found.append((argument, Path()))
     names = _tell_apart(found)
-    return [PlannedTrack(path, output / below, str(name)) for (path, below), name in zip(found, names, strict=True)]
+    return [NamedTrack(path, output / below, str(name)) for (path, below), name in zip(found, names, strict=True)]
 
 
 def _audio_below(folder: Path, output: Path) -> Iterator[Path]:
@@ -84,12 +84,12 @@ _NAMINGS: tuple[Callable[[Path], Path], ...] = (
 
 
 def _tell_apart(found: Sequence[tuple[Path, Path]]) -> list[Path]:
-    """Name files, each given with its place below the output."""
+    """Name files, each given with its folder relative to the output."""
     chosen = [_NAMINGS[0](path) for path, _ in found]
     for naming in _NAMINGS[1:]:
-        places = [_folded(below / name) for (_, below), name in zip(found, chosen, strict=True)]
-        counts = Counter(places)
-        again = [number for number, place in enumerate(places) if counts[place] > 1]
+        paths = [_folded(below / name) for (_, below), name in zip(found, chosen, strict=True)]
+        counts = Counter(paths)
+        again = [number for number, path in enumerate(paths) if counts[path] > 1]
         if not again:
             return chosen
         for number in again:
@@ -99,7 +99,7 @@ def _tell_apart(found: Sequence[tuple[Path, Path]]) -> list[Path]:
         other = owners.setdefault(_folded(below / name), path)
         if other is not path:
             raise ConfigError(
-                f"{path}: its stems would lie in {below / name} like those of {other}; rename one of them, or separate "
+                f"{path}: its stems would have the names {below / name} of those of {other}; rename one, or separate "
                 "it with another --output"
             )
     return chosen
@@ -115,6 +115,6 @@ def _parent(path: Path) -> str:
     return path.absolute().parent.name or "root"
 
 
-def _folded(place: Path) -> str:
-    """Give a place as file systems see it that ignore case and how accents are spelt."""
-    return unicodedata.normalize("NFC", str(place)).casefold()
+def _folded(path: Path) -> str:
+    """Return a path as file systems compare it that ignore case and Unicode normalisation."""
+    return unicodedata.normalize("NFC", str(path)).casefold()

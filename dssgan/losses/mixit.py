@@ -9,14 +9,14 @@ from dssgan.losses.snr import negative_snr_db
 
 
 def mixit_loss(estimates: Tensor, first: Tensor, second: Tensor, max_snr_db: float = 30.0) -> Tensor:
-    """Say how well estimates of a mixture of two mixes can be shared out to give both mixes again.
+    """Return how well estimates from a mixture of two mixes can be assigned so as to sum to each mix.
 
     Each estimate goes to one of the two mixes, in the way that suits them best. Nobody needs to know the sources: what
     belongs to different mixes must not end up in one estimate. Source: Wisdom et al., "Unsupervised sound separation
     using mixture invariant training", 2020, equations 1 and 4, arXiv 2006.12701.
 
     Args:
-        estimates: of first + second, (batch, estimates, channels, samples).
+        estimates: estimates of first + second, (batch, estimates, channels, samples).
         first: (batch, channels, samples).
         second: likewise.
         max_snr_db: signal-to-noise ratio beyond which an error counts for less and less, dB.

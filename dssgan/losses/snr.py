@@ -12,7 +12,7 @@ _FLOOR = 1e-8
 
 
 def negative_snr_db(error: Tensor, signal: Tensor, max_snr_db: float = 30.0) -> Tensor:
-    """Give minus the signal-to-noise ratio of each item, less and less beyond a limit.
+    """Return minus the signal-to-noise ratio of each item, which saturates beyond a limit.
 
     Source: Wisdom et al., "Unsupervised sound separation using mixture invariant training", 2020, equation 1,
     arXiv 2006.12701.

@@ -38,7 +38,7 @@ class LogMagnitudeLoss(nn.Module):
 class WaveAndSTFTLoss(nn.Module):
     """L1 distance of waveforms and of complex spectrograms at several resolutions.
 
-    The complex difference punishes wrong phase, which the magnitudes alone do not hear. Each spectrogram is divided by
+    The complex difference punishes wrong phase, which the magnitudes alone do not show. Each spectrogram is divided by
     the root of its window's length, so that all terms are of one size. Source: Luo and Yu, "Music source separation
     with band-split RNN", 2022, equation 5, arXiv 2209.15174; the resolutions after Yamamoto et al. 2020,
     arXiv 1910.11480.

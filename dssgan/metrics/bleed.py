@@ -46,7 +46,7 @@ def bleedless_and_fullness(estimate: Signal, reference: Signal, sample_rate: int
 
 
 def _mel_decibels(audio: Signal, sample_rate: int) -> npt.NDArray[np.float32]:
-    """Give (channels, frames, mels); centred frames, the ends filled up with silence."""
+    """Return (channels, frames, mels), with centred frames and both ends padded with silence."""
     window = signal.get_window("hann", _FFT).astype(np.float32)
     padded = np.pad(audio.astype(np.float32), ((0, 0), (_FFT // 2, _FFT // 2)))
     frames = np.lib.stride_tricks.sliding_window_view(padded, _FFT, axis=-1)[:, ::_HOP]
@@ -62,7 +62,7 @@ def _mel_decibels(audio: Signal, sample_rate: int) -> npt.NDArray[np.float32]:
 
 
 def mel_filters(sample_rate: int, n_fft: int = _FFT, num_mels: int = _MELS) -> Array:
-    """Give triangles on Slaney's mel scale, each of the same area, as librosa's default.
+    """Return triangles on Slaney's mel scale, each of the same area, as is librosa's default.
 
     Args:
         sample_rate: Hz.

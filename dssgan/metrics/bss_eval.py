@@ -75,7 +75,7 @@ class References:
     Args:
         sources: (sources, channels, samples).
         sample_rate: Hz.
-        version: of `VERSIONS`.
+        version: a version of `VERSIONS`.
 
     Raises:
         AudioError: there are no samples, or one that is not a finite number.
@@ -150,15 +150,15 @@ class _Filters:
     """Filters that make of the true sources what is closest to each estimate.
 
     Args:
-        by_all: from all sources, (estimates, sources, channels, taps, channels of the estimate).
-        by_own: from the estimate's own source, (estimates, channels, taps, channels of the estimate).
+        by_all: filters from all sources, (estimates, sources, channels, taps, channels of the estimate).
+        by_own: filters from the estimate's own source, (estimates, channels, taps, channels of the estimate).
     """
 
     by_all: Array
     by_own: Array
 
     def ratios(self, true: Signal, estimate: Signal, *, images: bool) -> Array:
-        """Give the four ratios of a frame, dB, (metrics, sources)."""
+        """Return the four ratios of a frame, dB, (metrics, sources)."""
         size = fft.next_fast_len(true.shape[-1] + FILTER_LENGTH - 1, real=True)
         spectra, guesses = _spectrum(true, size), _spectrum(estimate, size)  # (sources, channels, bins)
         by_all = fft.rfft(self.by_all, size, axis=-2)
@@ -235,7 +235,7 @@ class _Equations:
     def __init__(self, matrix: Array) -> None:
         self._matrix: Any = None
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", linalg.LinAlgWarning)  # exactly singular: told by its factors, below
+            warnings.simplefilter("ignore", linalg.LinAlgWarning)  # exactly singular: its factors show it, below
             self._factors = linalg.lu_factor(matrix + np.finfo(float).eps * np.eye(len(matrix)), check_finite=False)
         if not self._factors[0].diagonal().all():
             self._matrix = matrix
@@ -284,7 +284,7 @@ def _plain_sdr(true: Signal, estimate: Signal) -> list[float]:
 
 
 def _frames(num_samples: int, sample_rate: int, version: Version) -> Iterator[slice]:
-    """Give museval's frames: whole windows, and a track that is no longer than one as it is."""
+    """Return museval's frames: whole windows, or one frame for a track that is no longer than a window."""
     if version.window_seconds * sample_rate >= num_samples:
         yield slice(0, num_samples)
         return

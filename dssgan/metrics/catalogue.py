@@ -26,7 +26,7 @@ Scores = Mapping[str, float]  # by source
 
 
 @dataclass(frozen=True)
-class Song:
+class EstimatedSong:
     """One song's estimates beside what they should be.
 
     Args:
@@ -82,7 +82,7 @@ class Metric:
     Args:
         title: as tables and pictures call it.
         unit: "dB", or "" for a number without one.
-        compute: of a song, for each source; what cannot be said is NaN.
+        compute: returns the score of each source of a song; NaN where there is none.
         more_is_better: or less.
         of_drums: only drums have it.
         require: called before anything is scored; raises where something is missing that the metric needs.
@@ -91,26 +91,26 @@ class Metric:
 
     title: str
     unit: str
-    compute: Callable[[Song], Scores]
+    compute: Callable[[EstimatedSong], Scores]
     more_is_better: bool = True
     of_drums: bool = False
     require: Callable[[], object] | None = None
     on_request: bool = False
 
 
-def _usdr(song: Song) -> Scores:
+def _usdr(song: EstimatedSong) -> Scores:
     return dict(zip(song.sources, sdr.usdr(*song.tensors).tolist(), strict=True))
 
 
-def _csdr(song: Song) -> Scores:
+def _csdr(song: EstimatedSong) -> Scores:
     return dict(zip(song.sources, sdr.csdr(*song.tensors, song.sample_rate).tolist(), strict=True))
 
 
-def _scale_invariant(name: str) -> Callable[[Song], Scores]:
+def _scale_invariant(name: str) -> Callable[[EstimatedSong], Scores]:
     return lambda song: dict(zip(song.sources, song.scale_invariant[name].tolist(), strict=True))
 
 
-def _log_wmse(song: Song) -> Scores:
+def _log_wmse(song: EstimatedSong) -> Scores:
     from log_wmse_audio_quality import calculate_log_wmse  # an extra: only what asks for it needs it
 
     mix = np.ascontiguousarray(song.mix, np.float32)
@@ -120,17 +120,17 @@ def _log_wmse(song: Song) -> Scores:
     }
 
 
-def _heard(rate: Callable[[Audio, Audio, int], float], song: Song) -> Scores:
+def _heard(rate: Callable[[Audio, Audio, int], float], song: EstimatedSong) -> Scores:
     return {source: rate(*pair, song.sample_rate) for source, pair in song.pairs.items()}
 
 
-def _zimtohrli(song: Song) -> Scores:
+def _zimtohrli(song: EstimatedSong) -> Scores:
     from dssgan.metrics.perceptual import zimtohrli
 
     return _heard(zimtohrli, song)
 
 
-def _visqol(song: Song) -> Scores:
+def _visqol(song: EstimatedSong) -> Scores:
     from dssgan.metrics.perceptual import visqol
 
     return _heard(visqol, song)
@@ -142,23 +142,23 @@ def _find_clap() -> object:
     return find_clap()
 
 
-def _fad(song: Song) -> Scores:
+def _fad(song: EstimatedSong) -> Scores:
     from dssgan.metrics.fad import fad
 
     return _heard(fad, song)
 
 
-def _onset_f1(song: Song) -> Scores:
+def _onset_f1(song: EstimatedSong) -> Scores:
     from dssgan.metrics.drums import onset_f1
 
     return {DRUMS: onset_f1(*song.pairs[DRUMS], song.sample_rate)}
 
 
-def _of_drums(score: "Callable[[DrumScores], float]") -> Callable[[Song], Scores]:
+def _of_drums(score: "Callable[[DrumScores], float]") -> Callable[[EstimatedSong], Scores]:
     return lambda song: {DRUMS: score(song.drum_scores)}
 
 
-def _band(name: str) -> Callable[[Song], Scores]:
+def _band(name: str) -> Callable[[EstimatedSong], Scores]:
     return _of_drums(lambda scores: scores.band_sdr_db[name])
 
 
@@ -194,7 +194,7 @@ class Monitored:
     """A score that decides: which epoch of a training is the best, or which trial of a sweep.
 
     Args:
-        name: of `METRICS`.
+        name: a name of `METRICS`.
         source: whose it is; None for the first that any song has sound of.
     """
 
@@ -239,7 +239,7 @@ def find_metrics(names: Iterable[str]) -> dict[str, Metric]:
     """Look metrics up, and whether they can be computed here.
 
     Args:
-        names: of `METRICS`.
+        names: names of `METRICS`.
 
     Returns:
         By name.
@@ -255,12 +255,12 @@ def find_metrics(names: Iterable[str]) -> dict[str, Metric]:
     return found
 
 
-def score_song(song: Song, names: Collection[str] = DEFAULT_METRICS) -> dict[str, dict[str, float]]:
+def score_song(song: EstimatedSong, names: Collection[str] = DEFAULT_METRICS) -> dict[str, dict[str, float]]:
     """Score a song's estimates.
 
     Args:
         song: what to score.
-        names: of `METRICS`; those of drums are left out where there are none.
+        names: names of `METRICS`; those of drums are left out where there are none.
 
     Returns:
         By metric and source.

@@ -85,7 +85,7 @@ def score_drums(estimate: Audio, reference: Audio, mix: Audio, sample_rate: int)
 
 
 def onset_sdr(estimate: Audio, reference: Audio, sample_rate: int) -> float:
-    """Score estimated drums where they begin to sound, which listeners hear first.
+    """Score estimated drums around their onsets, which listeners notice first.
 
     Args:
         estimate: estimated drums, (channels, samples).
@@ -99,9 +99,10 @@ def onset_sdr(estimate: Audio, reference: Audio, sample_rate: int) -> float:
 
 
 def onset_f1(estimate: Audio, reference: Audio, sample_rate: int) -> float:
-    """Say how well the hits that are found in estimated drums agree with those found in the true ones.
+    """Return the F1 score of the onsets detected in estimated drums against those detected in the true ones.
 
-    By mir_eval, with MIREX's tolerance of 50 ms: a lost hit costs recall, a bass note that is heard as one precision.
+    By mir_eval, with MIREX's tolerance of 50 ms: a lost hit costs recall, a bass note that is taken for one costs
+    precision.
 
     Args:
         estimate: estimated drums, (channels, samples).
@@ -183,7 +184,7 @@ def _around(onsets: npt.NDArray[np.float64], num_samples: int, sample_rate: int)
 
 
 def _silent(audio: Audio, sample_rate: int) -> Mask:
-    """Say of every sample whether it lies in a silence that is long enough to count."""
+    """Return for every sample whether it belongs to a silence that is long enough to count."""
     frame = max(1, round(SHORTEST_SILENCE_SECONDS * sample_rate))
     loudest = np.abs(audio).max(axis=0)
     sounding = np.flatnonzero(loudest > 10 ** (SILENCE_DB / 20))

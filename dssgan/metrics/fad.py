@@ -1,6 +1,6 @@
 """Fréchet audio distance between an estimate and its reference, in the embeddings of CLAP.
 
-Both are heard in windows of ten seconds; a Gaussian is laid through the embeddings of either, and the distance between
+Both are embedded in windows of ten seconds; a Gaussian is fitted to the embeddings of either, and the distance between
 the two says how differently they sound, without comparing samples (Kilgour et al. 2019, arXiv 1812.08466; song by song
 and with CLAP as Gui et al. 2024, arXiv 2311.01616).
 """
@@ -78,7 +78,7 @@ def find_clap() -> Path:
 
     Returns:
         A folder with what transformers' `save_pretrained` writes: that of the environment variable DSSGAN_CLAP, or the
-        place where `hf download` puts it.
+        folder where `hf download` puts it.
 
     Raises:
         ConfigError: they are not here; the line says what to download.
@@ -93,13 +93,13 @@ def find_clap() -> Path:
         return Path(given)
     from huggingface_hub import try_to_load_from_cache
 
-    places = [try_to_load_from_cache(MODEL, name) for name in _FILES]
-    if not all(isinstance(place, str) for place in places):
+    paths = [try_to_load_from_cache(MODEL, name) for name in _FILES]
+    if not all(isinstance(path, str) for path in paths):
         raise ConfigError(
             f"fad needs the weights of CLAP, {MODEL}, some 0.6 GB, which are not here: 'hf download {MODEL}' fetches "
             f"them from huggingface.co; or set {VARIABLE} to a folder that holds them"
         )
-    return Path(str(places[0])).parent
+    return Path(str(paths[0])).parent
 
 
 class _Clap:

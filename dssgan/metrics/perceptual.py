@@ -1,4 +1,4 @@
-"""What models of hearing say of an estimate, as a mean opinion score: 5 is what cannot be told from the reference.
+"""Scores by models of hearing, as mean opinion scores: 5 for what nobody distinguishes from the reference.
 
 Both models are other people's packages (Google's ViSQOL in Python, and Zimtohrli), which listen to mono at 48 kHz.
 """
@@ -65,7 +65,7 @@ def zimtohrli(estimate: Audio, reference: Audio, sample_rate: int) -> float:
 
 
 def listen(audio: Audio, sample_rate: int) -> Audio:
-    """Bring (channels, samples) to what models of hearing take: mono at `SAMPLE_RATE`, (samples,)."""
+    """Convert (channels, samples) to what models of hearing take: mono at `SAMPLE_RATE`, (samples,)."""
     mono: Audio = soxr.resample(audio.mean(axis=0), sample_rate, SAMPLE_RATE)
     return mono
 

@@ -16,14 +16,14 @@ _BLOCK = 1 << 20  # numbers of a source in float64 at a time
 def scale_invariant(estimates: Signal, references: Signal) -> dict[str, Scores]:
     """Split estimates into what their source, all sources and nothing explain, each times one gain.
 
-    All channels share the gain, so that a source at another place counts as an error.
+    All channels share the gain, so that a source that is panned otherwise counts as an error.
 
     Args:
         estimates: (sources, channels, samples).
         references: the same shape.
 
     Returns:
-        "si_sdr", "si_sir", "si_sar" and "snr" (of the estimate, at the gain that brings it nearest to the source), each
+        "si_sdr", "si_sir", "si_sar" and "snr" (of the estimate, at the gain that fits the source best), each
         (sources,), dB; NaN where the reference or the estimate is silent.
 
     Raises:
@@ -44,11 +44,11 @@ def scale_invariant(estimates: Signal, references: Signal) -> dict[str, Scores]:
 
     own, overlap = among.diagonal(), across.diagonal()
     found: dict[str, Scores] = {name: np.full(count, np.nan) for name in ("si_sdr", "si_sir", "si_sar", "snr")}
-    heard = (own > 0) & (energies > 0)
-    if not heard.any():
+    audible = (own > 0) & (energies > 0)
+    if not audible.any():
         return found
-    gain = np.divide(overlap, own, out=np.zeros(count), where=heard)
-    back = np.divide(overlap, energies, out=np.zeros(count), where=heard)
+    gain = np.divide(overlap, own, out=np.zeros(count), where=audible)
+    back = np.divide(overlap, energies, out=np.zeros(count), where=audible)
     # the projection onto what the sources span; a silent source, or two that are alike, take nothing away
     by_all = np.linalg.lstsq(among, across, rcond=None)[0]
     errors = {name: np.zeros(count) for name in found}
@@ -61,5 +61,5 @@ def scale_invariant(estimates: Signal, references: Signal) -> dict[str, Scores]:
     signals = {name: own if name == "snr" else gain**2 * own for name in found}
     for name, scores in found.items():
         with np.errstate(divide="ignore"):
-            scores[heard] = 10 * np.log10(signals[name][heard] / errors[name][heard])
+            scores[audible] = 10 * np.log10(signals[name][audible] / errors[name][audible])
     return found

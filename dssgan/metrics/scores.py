@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from dssgan.errors import DataError, DivergedError
-from dssgan.metrics.catalogue import Song, score_song
+from dssgan.metrics.catalogue import EstimatedSong, score_song
 from dssgan.metrics.sdr import csdr, median_of_numbers, usdr
 from dssgan.metrics.silence import without_noise
 from dssgan.types import Audio
@@ -24,7 +24,7 @@ class LoadableTrack(Protocol):
 
 
 def summarise(track_csdr: Tensor, track_usdr: Tensor, sources: Sequence[str]) -> dict[str, float]:
-    """Bring the scores of many tracks down to one number a source.
+    """Reduce the scores of many tracks to one number a source.
 
     cSDR is the median over tracks (SiSEC), uSDR the mean (MDX). A track in which a source has no score is left out of
     that source's number and counted, so that a score over few tracks cannot pass for one over all.
@@ -94,7 +94,9 @@ def score_tracks(
         pair = torch.from_numpy(np.ascontiguousarray(estimates)), torch.from_numpy(references)
         track_csdr.append(csdr(*pair, sample_rate))
         track_usdr.append(usdr(*pair))
-        for name, by_source in score_song(Song(estimates, references, mix, sample_rate, sources), names).items():
+        for name, by_source in score_song(
+            EstimatedSong(estimates, references, mix, sample_rate, sources), names
+        ).items():
             for source, score in by_source.items():
                 further.setdefault(f"{name}/{source}", []).append(score)
     if not track_csdr:

@@ -10,12 +10,10 @@ from typing import Any
 
 import psutil
 import ray
-import ray.experimental.internal_kv
 import yaml
-from ray._private.ray_constants import DEBUG_AUTOSCALING_STATUS
-from ray._private.state import state
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from dssgan.parallel.ray_internals import has_autoscaling_status, reported_cluster_config
 from dssgan.plain_yaml import load_yaml
 
 Resources = dict[str, float]
@@ -124,7 +122,7 @@ def _size(machine: Resources) -> tuple[float, float]:
 
 def _reported_growth() -> Growth | None:
     """Read what the autoscaler has reported to the cluster; None where it reports nothing, as Ray's own does not."""
-    config = state.get_cluster_config()
+    config = reported_cluster_config()
     if config is None or not config.node_group_configs:
         return None
     kinds = tuple(
@@ -157,9 +155,7 @@ def _read_growth() -> Growth:
     if arguments is None and BOOTSTRAP_CONFIG.expanduser().exists():
         arguments = {"--autoscaling-config": str(BOOTSTRAP_CONFIG)}
     if arguments is None:
-        # an autoscaler that runs elsewhere writes its status all the same
-        seen = ray.experimental.internal_kv._internal_kv_get(DEBUG_AUTOSCALING_STATUS)
-        return Growth(is_known=seen is None)
+        return Growth(is_known=not has_autoscaling_status())  # an autoscaler that runs elsewhere writes it all the same
     file = arguments.get("--autoscaling-config")
     if not file:
         return Growth()

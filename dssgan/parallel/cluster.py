@@ -14,7 +14,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from dssgan.errors import ConfigError, DssganError
 from dssgan.parallel.joining import require_cluster
 from dssgan.parallel.processes import MapUnordered
-from dssgan.parallel.watch import keep_quiet, shut_down
+from dssgan.parallel.ray_internals import stop_printing_logs
+from dssgan.parallel.watch import shut_down
 
 _OF_A_PLACE = (errno.EACCES, errno.EEXIST, errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS)
 STARTS = 3  # of Ray on this machine, before that is given up
@@ -33,9 +34,9 @@ def ray_running(address: str | None = None, **settings: Any) -> Iterator[None]:
     """Start Ray quietly and stop it on exit; a Ray that is running already is used and left running.
 
     Args:
-        address: of a running cluster, "auto" for the one of this machine; None starts a Ray of its own on this machine,
-            whatever else runs here.
-        settings: of `ray.init`, for a Ray that is started here.
+        address: address of a running cluster, "auto" for the one that this machine belongs to; None starts a Ray of its
+            own on this machine.
+        settings: settings of `ray.init`, for a Ray that is started here.
 
     Raises:
         ConfigError: there is no cluster at this address, or it wants a token that this process does not have.
@@ -56,7 +57,7 @@ def ray_running(address: str | None = None, **settings: Any) -> Iterator[None]:
             _start(settings)
         else:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-        keep_quiet()
+        stop_printing_logs()
         yield
     finally:
         shut_down()
@@ -73,7 +74,7 @@ def _start(settings: dict[str, Any]) -> None:
             reason = " ".join(str(error).split())[:200]
             if isinstance(error, OSError) and (error.errno in _OF_A_PLACE or "AF_UNIX path" in reason):
                 raise DssganError(
-                    f"Ray has no place for its files ({reason}); set RAY_TMPDIR to the short path of a folder that can "
+                    f"Ray cannot write its files ({reason}); set RAY_TMPDIR to the short path of a folder that can "
                     "be written"
                 ) from error
             if attempt == STARTS - 1:
@@ -90,15 +91,15 @@ def cluster_map(
     num_tasks: int | None = None,
     *,
     label: Callable[[Any], str] = lambda _: "a task",
-    advice: str = "run it again, and it goes on",
+    advice: str = "run it again to resume",
 ) -> Iterator[MapUnordered]:
     """Make a map that works as tasks of a Ray cluster, spread over its machines.
 
     Files must be there under the same names on all of them.
 
     Args:
-        address: of a running cluster; "auto" for the one this machine belongs to, None for a Ray of its own on this
-            machine.
+        address: address of a running cluster, "auto" for the one that this machine belongs to; None for a Ray of its
+            own on this machine.
         num_tasks: tasks at a time; None for one for each core of the cluster.
         label: what to call an item whose worker died.
         advice: what to do then.

@@ -29,18 +29,18 @@ def require_cluster(address: str) -> None:
     Raises:
         ConfigError: there is none, or it wants a token that this process does not have.
     """
-    place = _resolved(address)
-    host, _, port = place.removeprefix("ray://").rpartition(":")
+    resolved = _resolved(address)
+    host, _, port = resolved.removeprefix("ray://").rpartition(":")
     if not host or not port.isdecimal():
         raise ConfigError(f"{address}: is no address of a Ray cluster; give auto, HOST:PORT or ray://HOST:PORT")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS_TO_CONNECT).close()
     except OSError as error:
         reason = error.strerror or str(error)
-        raise ConfigError(f"{address}: there is no Ray cluster ({place}: {reason}); {_START_ONE}") from error
+        raise ConfigError(f"{address}: there is no Ray cluster ({resolved}: {reason}); {_START_ONE}") from error
     try:
         # In a process of its own, which can be ended while Ray waits. It gets the address as it was given, for Ray uses
-        # this machine's token without being told to for "auto" alone.
+        # this machine's token by itself for "auto" alone.
         probe = [sys.executable, "-c", _PROBE, address]
         done = subprocess.run(probe, capture_output=True, text=True, timeout=SECONDS_TO_JOIN, check=False)
         output, is_joined = done.stdout + done.stderr, done.returncode == 0

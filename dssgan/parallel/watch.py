@@ -1,24 +1,24 @@
-"""Notice that the Ray which this process started ends under it, and leave it without its taking this process along."""
+"""Detecting that the Ray which this process started has ended, before that ends this process as well."""
 
-import atexit
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import ray
 
+from dssgan.parallel.ray_internals import find_ended_process, kill_processes
+
 _SECONDS_BETWEEN_LOOKS = 0.2
 # Without these nothing works; of the others, such as the dashboard, Ray has no need.
 _NEEDED = ("raylet", "gcs_server")
 
 
-def gone() -> str | None:
-    """Name the process of the Ray that this one started which has ended; None where all are there, or none is its own.
+def find_ended() -> str | None:
+    """Return the kind of the process that has ended of the Ray that this process started; None where all run.
 
-    Of a cluster that was joined, nothing is known.
+    Of a cluster that was joined, no process is known.
     """
-    node = ray._private.worker.global_worker.node  # nothing public knows of the processes
-    return next((kind for kind, _ in node.dead_processes() if kind in _NEEDED), None)
+    return find_ended_process(_NEEDED)
 
 
 @contextmanager
@@ -29,14 +29,14 @@ def ray_watched(ended: Callable[[str], None]) -> Iterator[None]:
     logs and without an exception that could be caught.
 
     Args:
-        ended: called once, in that thread, with the name of the process that has gone. It must see to it that the block
-            ends without a further call of Ray.
+        ended: called once, in that thread, with the kind of the process that has ended. It must make the block end
+            without a further call of Ray.
     """
-    over = threading.Event()
+    is_over = threading.Event()
 
     def watch() -> None:
-        while not over.wait(_SECONDS_BETWEEN_LOOKS):
-            missing = gone()
+        while not is_over.wait(_SECONDS_BETWEEN_LOOKS):
+            missing = find_ended()
             if missing is not None:
                 ended(missing)
                 return
@@ -46,21 +46,13 @@ def ray_watched(ended: Callable[[str], None]) -> Iterator[None]:
     try:
         yield
     finally:
-        over.set()
+        is_over.set()
         thread.join()
 
 
 def shut_down() -> None:
-    """Leave Ray, also one that has ended: of that, this process keeps threads which make its own end take a minute."""
-    if ray.is_initialized() and gone() is not None:
-        atexit.unregister(ray._private.worker.shutdown)  # it would end this process
-        ray._private.worker.global_worker.node.kill_all_processes(check_alive=False)
+    """Leave Ray, even where it has ended: otherwise its threads in this process delay the process's end by a minute."""
+    if ray.is_initialized() and find_ended() is not None:
+        kill_processes()
     else:
         ray.shutdown()
-
-
-def keep_quiet() -> None:
-    """Keep what Ray says of its own processes off the terminal: among it the last lines of their logs."""
-    worker = ray._private.worker.global_worker
-    worker.threads_stopped.set()
-    worker.gcs_error_subscriber.close()

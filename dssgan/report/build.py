@@ -5,15 +5,14 @@ from pathlib import Path
 
 from dssgan.atomic import write_text
 from dssgan.errors import ConfigError
-from dssgan.evaluation.campaign import RECORD as EVALUATION
 from dssgan.report.page import Section, render
 from dssgan.report.results import results_section
 from dssgan.report.sweeps import sweep_section
-from dssgan.report.training import RECORD as TRAINING
 from dssgan.report.training import training_section
-from dssgan.tuning.record import RECORD as SWEEP
+from dssgan.runs.record import EVALUATION, SWEEP, TRAINING, find_record
+from dssgan.runs.store import FolderStore
 
-# by the file that says what a folder is; the verdict on a test comes before how it was reached
+# by the kind of a folder's run; the verdict on a test comes before how it was reached
 KINDS: Mapping[str, Callable[[Path], Section]] = {
     EVALUATION: results_section, SWEEP: sweep_section, TRAINING: training_section
 }  # fmt: skip
@@ -23,10 +22,10 @@ def write_report(folders: Sequence[Path], path: Path, title: str = "Drum separat
     """Write one HTML file on evaluations, sweeps and trainings.
 
     Args:
-        folders: of `dssgan evaluate`, `dssgan sweep` and `dssgan train`, or one that holds such folders, as that of
-            `dssgan demo`.
+        folders: output folders of `dssgan evaluate`, `dssgan sweep` and `dssgan train`, or one that holds such folders,
+            as that of `dssgan demo`.
         path: file to write.
-        title: of the page.
+        title: title of the page.
 
     Returns:
         The folders that are in it, evaluations first.
@@ -45,8 +44,9 @@ def write_report(folders: Sequence[Path], path: Path, title: str = "Drum separat
 def _find(folder: Path) -> list[tuple[str, Path]]:
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder; give one of dssgan evaluate, sweep or train")
-    for places in ([folder], sorted(folder.iterdir())):
-        found = [(kind, place) for place in places for kind in KINDS if (place / kind).is_file()]
+    for candidates in ([folder], sorted(path for path in folder.iterdir() if path.is_dir())):
+        records = [(find_record(FolderStore(candidate)), candidate) for candidate in candidates]
+        found = [(record.kind, candidate) for record, candidate in records if record is not None]
         if found:
             return found
     raise ConfigError(

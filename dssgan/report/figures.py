@@ -9,9 +9,9 @@ def make_plot(title: str, says: str, figure: go.Figure, height: int = 380) -> Pl
     """Prepare a figure for the page.
 
     Args:
-        title: stands above it.
+        title: heading.
         says: what it shows, in words.
-        figure: of Plotly. Its colours for text, grid and background are the page's.
+        figure: a figure of Plotly. Its colours for text, grid and background are the page's.
         height: pixels.
     """
     figure.update_layout(

@@ -11,20 +11,20 @@ import torch
 from dssgan.audio.picture import spectrogram_image
 from dssgan.errors import DataError
 from dssgan.evaluation import excerpts
-from dssgan.evaluation.campaign import CampaignResult
-from dssgan.report.page import Players, Signal, Song, Sound
+from dssgan.evaluation.results import EvaluationResult
+from dssgan.report.page import PlayableSong, Players, Signal, Sound
 
 _PICTURE = (720, 96)  # pixels
 _HIGHEST_HZ = 16000
 _DECISIVE = "usdr"
 
 
-def make_players(result: CampaignResult, names: Mapping[str, str]) -> Players | None:
+def make_players(result: EvaluationResult, names: Mapping[str, str]) -> Players | None:
     """Gather what can be listened to.
 
     Args:
-        result: of an evaluation.
-        names: of its methods, as they are shown.
+        result: the evaluation.
+        names: by method, the name under which it is shown.
 
     Returns:
         The songs; None where the evaluation kept no excerpts, or no song has a score.
@@ -43,22 +43,22 @@ def make_players(result: CampaignResult, names: Mapping[str, str]) -> Players | 
     judged = usable or list(table.columns)
     best = str(table[judged].mean().idxmax())
     order = [str(track) for track in table[best].sort_values(ascending=False, na_position="last").index]
-    places = {"best": 0, "median": (len(order) - 1) // 2, "worst": len(order) - 1}
+    ranks = {"best": 0, "median": (len(order) - 1) // 2, "worst": len(order) - 1}
     why: dict[str, list[str]] = {}
-    for name, place in places.items():
-        why.setdefault(order[place], []).append(name)
+    for name, rank in ranks.items():
+        why.setdefault(order[rank], []).append(name)
     songs = []
     for track, reasons in why.items():
         signals = [_of_song(result.folder, track, target, name) for name in ("mix", "reference")]
         for method, shown in names.items():
             folder = excerpts.method_folder(result.folder, method, track)
-            # the mix stands in the list already
+            # the mix is in the list already
             if method == result.mix or not folder.is_dir():
                 continue
             sounds = {"target": _sound(folder / f"{target}.opus"), "rest": _sound(folder / f"{excerpts.REST}.opus")}
             score = f"{table[method].to_dict()[track]:.1f} dB" if method in table.columns else ""
             signals.append(Signal(shown, score, method in usable, sounds))
-        songs.append(Song(track, f"{' and '.join(reasons)} song of {names[best]} by {target} uSDR", signals))
+        songs.append(PlayableSong(track, f"{' and '.join(reasons)} song of {names[best]} by {target} uSDR", signals))
     return Players("Listen", target, songs)
 
 
@@ -90,8 +90,8 @@ def webp(rgb: bytes, size: tuple[int, int], shown: tuple[int, int]) -> str:
 
     Args:
         rgb: bytes, row by row.
-        size: of these, (width, height).
-        shown: of the result.
+        size: their size, (width, height).
+        shown: size of the result, (width, height).
 
     Returns:
         A data URI.

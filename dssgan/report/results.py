@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dssgan.evaluation.campaign import CampaignResult, load_results
 from dssgan.evaluation.ranking import compare_all, more_is_better, summarise, verdict
+from dssgan.evaluation.results import EvaluationResult, load_results
 from dssgan.metrics.bss_eval import METRICS as BSS_METRICS
 from dssgan.metrics.catalogue import METRICS
 from dssgan.report.figures import make_plot
 from dssgan.report.listening import make_players
-from dssgan.report.page import Choice, Part, Plot, Section, Table, facts_of
+from dssgan.report.page import Plot, PlotMenu, Section, SectionPart, Table, facts_of
 
 DECISIVE = "usdr"
 # of drums, agrees best with listeners' ratings: arXiv 2507.06917
@@ -25,7 +25,7 @@ _BOUND_COLOUR, _COLOUR = "#8a8f98", "#2f7fd1"
 
 
 def title_of(metric: str) -> str:
-    """Give a metric's name with its unit, as "uSDR [dB]"."""
+    """Return a metric's name with its unit, as "uSDR [dB]"."""
     if metric in METRICS:
         unit = METRICS[metric].unit
         return METRICS[metric].title + (f" [{unit}]" if unit else "")
@@ -33,7 +33,7 @@ def title_of(metric: str) -> str:
 
 
 def results_section(folder: Path) -> Section:
-    """Tell what an evaluation found.
+    """Make the section of an evaluation.
 
     Args:
         folder: where `dssgan evaluate` wrote to.
@@ -46,7 +46,7 @@ def results_section(folder: Path) -> Section:
     targets = list(dict.fromkeys(scores["target"]))
     target = targets[0]
     names = _names(result)
-    parts: list[Part | None] = [
+    parts: list[SectionPart | None] = [
         *(_summary_table(scores, each, names) for each in targets),
         _boxes(scores, targets, names, result.bounds),
         _heatmaps(scores, target, names),
@@ -55,14 +55,14 @@ def results_section(folder: Path) -> Section:
         make_players(result, names),
     ]
     return Section(
-        f"Evaluation: {record['data']['name']}, partition {record['partition']}",
+        f"Evaluation: {record.data.name}, partition {record.settings['partition']}",
         _verdict(result, target),
         [part for part in parts if part is not None],
         facts_of(record, "methods"),
     )
 
 
-def _verdict(result: CampaignResult, target: str) -> list[str]:
+def _verdict(result: EvaluationResult, target: str) -> list[str]:
     record, scores = result.record, result.scores
     sentences = [verdict(scores, target, leave_out=result.bounds)]
     if OF_LISTENERS in set(scores["metric"]):
@@ -70,11 +70,11 @@ def _verdict(result: CampaignResult, target: str) -> list[str]:
             f"By {METRICS[OF_LISTENERS].title}, which agrees best with listeners' ratings of drums "
             f"(arXiv 2507.06917): {verdict(scores, target, OF_LISTENERS, leave_out=result.bounds)}"
         )
-    tracks = list(record["data"]["tracks"])
+    tracks = list(record.details["tracks"])
     songs = f"{len(tracks)} song{'' if len(tracks) == 1 else 's'}"
     text = (
-        f"Measured on {songs} of {record['data']['name']}, partition {record['partition']}, at "
-        f"{record['sample_rate']} Hz with BSS Eval {record['bss']}: {', '.join(tracks[:12])}"
+        f"Measured on {songs} of {record.data.name}, partition {record.settings['partition']}, at "
+        f"{record.settings['sample_rate']} Hz with BSS Eval {record.settings['bss']}: {', '.join(tracks[:12])}"
         f"{', ...' if len(tracks) > 12 else ''}."
     )
     missing = scores[(scores["metric"] == DECISIVE) & scores["score"].isna()].groupby("target")["track"].nunique()
@@ -83,12 +83,12 @@ def _verdict(result: CampaignResult, target: str) -> list[str]:
         for of, count in missing.items()
     )
     if len(tracks) < 10:
-        text += " So few songs say little about other music."
+        text += " So few songs are no evidence about other music."
     return [*sentences, text]
 
 
-def _names(result: CampaignResult) -> dict[str, str]:
-    """Give each method the name under which it is shown: what nobody could use is marked."""
+def _names(result: EvaluationResult) -> dict[str, str]:
+    """Return the name under which each method is shown: the mix and the oracles are marked as bounds."""
     methods = list(dict.fromkeys(result.frame["method"]))
     return {name: name if name not in result.bounds or name == result.mix else f"{name} (oracle)" for name in methods}
 
@@ -109,16 +109,16 @@ def _summary_table(scores: pd.DataFrame, target: str, names: Mapping[str, str]) 
             return "none"
         return f"{mean:.2f}" + (f" ({low:.2f} to {high:.2f})" if np.isfinite(low) else "")
 
-    def place(method: str) -> float:
+    def rank(method: str) -> float:
         mean = means.get((method, DECISIVE), (np.nan,))[0]
         return -mean if np.isfinite(mean) else np.inf
 
     header = ["method", *(title_of(name) + ("" if more_is_better(name) else ", less is better") for name in metrics)]
-    rows = [[names[method], *(cell(method, metric) for metric in metrics)] for method in sorted(names, key=place)]
+    rows = [[names[method], *(cell(method, metric) for metric in metrics)] for method in sorted(names, key=rank)]
     return Table(f"{target}: means over songs with 95 % intervals", header, rows)
 
 
-def _boxes(scores: pd.DataFrame, targets: Sequence[str], names: Mapping[str, str], bounds: Sequence[str]) -> Choice:
+def _boxes(scores: pd.DataFrame, targets: Sequence[str], names: Mapping[str, str], bounds: Sequence[str]) -> PlotMenu:
     known = [*METRICS, *BSS_METRICS]
     plots = {}
     for target in targets:
@@ -129,7 +129,7 @@ def _boxes(scores: pd.DataFrame, targets: Sequence[str], names: Mapping[str, str
             plots[f"{target}: {title_of(metric)}"] = _box(
                 of_target[of_target["metric"] == metric], target, metric, names, bounds
             )
-    return Choice("How the songs spread", "Score", plots)
+    return PlotMenu("How the songs spread", "Score", plots)
 
 
 def _box(scores: pd.DataFrame, target: str, metric: str, names: Mapping[str, str], bounds: Sequence[str]) -> Plot:
@@ -147,12 +147,12 @@ def _box(scores: pd.DataFrame, target: str, metric: str, names: Mapping[str, str
     listed = ", ".join(f"{names[method]} {medians[method]:.2f}" for method in reversed(order))
     says = (
         f"Each point is a song, each box the middle half of them. Medians: {listed}."
-        f"{'' if more_is_better(metric) else ' Less is better.'} Grey: what nobody could use."
+        f"{'' if more_is_better(metric) else ' Less is better.'} Grey: the mix, and oracles that know the true sources."
     )
     return make_plot(f"{target} {title_of(metric)}", says, figure, 90 + 56 * len(order))
 
 
-def _heatmaps(scores: pd.DataFrame, target: str, names: Mapping[str, str]) -> Choice | None:
+def _heatmaps(scores: pd.DataFrame, target: str, names: Mapping[str, str]) -> PlotMenu | None:
     plots = {}
     for metric in _HEAT:
         chosen = scores[(scores["target"] == target) & (scores["metric"] == metric)]
@@ -172,10 +172,10 @@ def _heatmaps(scores: pd.DataFrame, target: str, names: Mapping[str, str]) -> Ch
         # plotly draws the first row at the bottom
         says = f"A row is a song, a column a method; on top is the hardest song for all together: {table.index[-1]}."
         plots[title_of(metric)] = make_plot(f"{target}, song by song", says, figure, 130 + 26 * len(table))
-    return Choice(f"{target}, song by song", "Metric", plots) if plots else None
+    return PlotMenu(f"{target}, song by song", "Metric", plots) if plots else None
 
 
-def _significance(scores: pd.DataFrame, target: str, names: Mapping[str, str]) -> Choice | None:
+def _significance(scores: pd.DataFrame, target: str, names: Mapping[str, str]) -> PlotMenu | None:
     plots = {}
     for metric in (DECISIVE, OF_LISTENERS):
         chosen = scores[(scores["target"] == target) & (scores["metric"] == metric)]
@@ -207,10 +207,14 @@ def _significance(scores: pd.DataFrame, target: str, names: Mapping[str, str]) -
         says = f"p of {test}: how often songs like these would differ so much if two methods were alike. "
         if np.isfinite(friedman):
             says += f"Friedman's test that all are alike: p = {friedman:.3g}. "
-        says += f"Not told apart at 0.05: {'; '.join(alike)}." if alike else "All pairs are told apart at 0.05."
+        says += (
+            f"No significant difference (p > 0.05): {'; '.join(alike)}."
+            if alike
+            else "All pairs differ significantly (p < 0.05)."
+        )
         plots[title_of(metric)] = make_plot(f"Which differ, by {target} {title_of(metric)}", says, figure,
                                             130 + 40 * len(methods))  # fmt: skip
-    return Choice("Which methods differ by more than chance", "Metric", plots) if plots else None
+    return PlotMenu("Which methods differ by more than chance", "Metric", plots) if plots else None
 
 
 def _shown_p(p: float) -> str:

@@ -10,12 +10,13 @@ import optuna
 import plotly.graph_objects as go
 
 from dssgan.report.figures import make_plot
-from dssgan.report.page import Part, Plot, Section, Table, facts_of
-from dssgan.tuning.attributes import is_own
-from dssgan.tuning.bucket import open_store
-from dssgan.tuning.objectives import FURTHER_OBJECTIVES
-from dssgan.tuning.record import read_record, recorded_study
+from dssgan.report.page import Plot, Section, SectionPart, Table, facts_of
+from dssgan.runs.location import open_store
+from dssgan.runs.record import SWEEP, read_record
+from dssgan.tuning.record import recorded_study
 from dssgan.tuning.results import TrialResult, pareto_front
+from dssgan.tuning.search.attributes import is_own
+from dssgan.tuning.search.objectives import FURTHER_OBJECTIVES
 from dssgan.tuning.status import Status, read_status
 
 _TOP = 10
@@ -24,20 +25,20 @@ _ADVERSARIAL, _ADDITIVITY = "alpha", "beta"
 
 
 def sweep_section(folder: Path) -> Section:
-    """Tell what a sweep found and what it cost.
+    """Make the section of a sweep: its results and its costs.
 
     Args:
-        folder: of `dssgan sweep`.
+        folder: output folder of `dssgan sweep`.
 
     Raises:
         ConfigError: it holds no sweep, or no study.
     """
     store = open_store(folder)
-    record = read_record(store)
+    record = read_record(store, SWEEP)
     status = read_status(store)
     study = recorded_study(store, record)
     scored = [trial for trial in status.result.trials if trial.score is not None]
-    drawn: list[Part | None] = [
+    drawn: list[SectionPart | None] = [
         _best_trials(status, scored),
         _history(status, scored),
         _curves(study, status.result.score_title),
@@ -47,7 +48,7 @@ def sweep_section(folder: Path) -> Section:
         *_fronts(status),
     ]
     return Section(
-        f"Sweep: {record['study']}", _verdict(status, scored), [part for part in drawn if part is not None],
+        f"Sweep: {record.details['study']}", _verdict(status, scored), [part for part in drawn if part is not None],
         facts_of(record, "space", "options"),
     )  # fmt: skip
 
@@ -208,9 +209,9 @@ def _parallel(study: optuna.Study, title: str) -> Plot | None:
     return Plot(plot.title, plot.says, figure.to_plotly_json(), plot.height)
 
 
-def _fronts(status: Status) -> list[Part]:
+def _fronts(status: Status) -> list[SectionPart]:
     front = {trial.number for trial in pareto_front(status.result)}
-    parts: list[Part] = []
+    parts: list[SectionPart] = []
     for name in dict.fromkeys(name for trial in status.result.trials for name in trial.further):
         chosen = [trial for trial in status.result.trials if name in trial.further and trial.score is not None]
         figure = go.Figure()

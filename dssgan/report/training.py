@@ -1,7 +1,6 @@
 """A training as a chapter of a report."""
 
 import io
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -10,29 +9,27 @@ import plotly.graph_objects as go
 from dssgan.errors import DataError
 from dssgan.report.figures import make_plot
 from dssgan.report.listening import webp
-from dssgan.report.page import Part, Pictures, Plot, Section, facts_of
+from dssgan.report.page import Pictures, Plot, Section, SectionPart, facts_of
+from dssgan.runs.record import TRAINING, read_record
+from dssgan.runs.store import FolderStore
 
 Curve = Mapping[int, float]  # value by separator step
 
-RECORD = "run.json"
 _NUM_PICTURES = 6
 _PHASE = "phase"
 
 
 def training_section(folder: Path) -> Section:
-    """Tell how a training went.
+    """Make the section of a training.
 
     Args:
-        folder: of `dssgan train`.
+        folder: output folder of `dssgan train`.
 
     Raises:
-        DataError: it holds no record, or no epoch has ended.
+        ConfigError: it holds no training, or its record is damaged.
+        DataError: no epoch has ended.
     """
-    try:
-        record = json.loads((folder / RECORD).read_text("utf-8"))
-        facts = facts_of(record, "seed", "workers")
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"{folder}: {RECORD} cannot be read ({error})") from error
+    facts = facts_of(read_record(FolderStore(folder), TRAINING), "seed", "workers")
     curves, films = _read_events(folder / "tensorboard")
     if not curves:
         raise DataError(f"{folder}: no epoch of this training has ended yet")
@@ -40,7 +37,7 @@ def training_section(folder: Path) -> Section:
     losses = {name: curve for name, curve in curves.items() if name.startswith("loss/")}
     distances = {name: curve for name, curve in losses.items() if "wasserstein" in name or "critic" in name}
     scores = {name: curve for name, curve in curves.items() if not name.startswith(("loss/", "num_nan_tracks/"))}
-    drawn: list[Part | None] = [
+    drawn: list[SectionPart | None] = [
         _curves("Validation", "Scores of the validation songs after each epoch.", scores, switch),
         _curves(
             "Losses of the separator", "Means over each epoch.",
@@ -61,13 +58,13 @@ def training_section(folder: Path) -> Section:
 
 
 def _find_switch(phases: Curve) -> tuple[int | None, str]:
-    """Find after which step phase two began, from each epoch's phase, and say it."""
+    """Find after which step phase two began, from each epoch's phase, and describe it."""
     first, second = ([step for step, phase in phases.items() if phase == number] for number in (1, 2))
     if first and second:
         return max(first), f"; phase two began after step {max(first)}"
     if first or second:
         return None, f", all of phase {'one' if first else 'two'}"
-    return None, ""  # of a version that did not tell the phase
+    return None, ""  # written by a version that did not log the phase
 
 
 def _best(scores: Mapping[str, Curve]) -> Iterable[str]:
@@ -101,7 +98,7 @@ def _read_events(folder: Path) -> tuple[dict[str, Curve], dict[str, Sequence[tup
     accumulator = EventAccumulator(str(folder), size_guidance={"scalars": 0, "images": 0, "audio": 1})
     accumulator.Reload()
     tags = accumulator.Tags()
-    # a resumed training tells some steps twice: what was told last holds
+    # a resumed training logs some steps twice; the later entry counts
     curves: dict[str, Curve] = {
         tag: {event.step: event.value for event in accumulator.Scalars(tag)} for tag in tags["scalars"]
     }
@@ -116,10 +113,10 @@ def _film(name: str, pictures: Sequence[tuple[int, bytes]]) -> Pictures:
     from PIL import Image
 
     count = min(_NUM_PICTURES, len(pictures))
-    places = sorted({round(index * (len(pictures) - 1) / max(1, count - 1)) for index in range(count)})
+    indices = sorted({round(number * (len(pictures) - 1) / max(1, count - 1)) for number in range(count)})
     shown = []
-    for place in places:
-        step, png = pictures[place]
+    for index in indices:
+        step, png = pictures[index]
         image = Image.open(io.BytesIO(png)).convert("RGB")
         shown.append((f"step {step}", webp(image.tobytes(), image.size, (448, 288))))
     return Pictures(f"{name.removeprefix('spectrogram/')} over time", shown)

@@ -14,7 +14,7 @@ from dssgan.separators.consistency import mixture_consistency
 
 
 def adapt(model: SeparatorModel, sample_rate: int, channels: int) -> SeparatorModel:
-    """Give a separator another rate and number of channels.
+    """Return a separator at another rate and number of channels.
 
     Args:
         model: the separator.
@@ -22,7 +22,7 @@ def adapt(model: SeparatorModel, sample_rate: int, channels: int) -> SeparatorMo
         channels: wanted number.
 
     Returns:
-        The separator itself where it has these, else one that hears a resampled mix.
+        The separator itself where it has these, else one whose input is resampled.
 
     Raises:
         ModelError: channels of these numbers cannot be turned into each other.
@@ -31,14 +31,15 @@ def adapt(model: SeparatorModel, sample_rate: int, channels: int) -> SeparatorMo
 
 
 class Adapted(SeparatorModel):
-    """Resample the mix to a separator's rate and its estimates back; what it cannot hear is shared equally.
+    """Resample the mix to a separator's rate and its estimates back; frequencies above the separator's range are shared
+    equally.
 
-    A mono separator hears each channel by itself; a stereo one hears mono on both sides.
+    A mono separator gets each channel by itself; a stereo one gets mono on both sides.
 
     Args:
         inner: the separator.
-        sample_rate: of mix and estimates, Hz.
-        channels: of mix and estimates.
+        sample_rate: sample rate of mix and estimates, Hz.
+        channels: channels of mix and estimates.
 
     Raises:
         ModelError: neither number of channels is 1.
@@ -60,23 +61,23 @@ class Adapted(SeparatorModel):
         return self._separate(mix, self.inner)
 
     def separate_at(self, mix: Tensor, starts: Starts) -> Tensor:
-        """Separate at a place; see `SeparatorModel.separate_at`."""
+        """Separate at a position; see `SeparatorModel.separate_at`."""
         there = [round(start * self.inner.sample_rate / self.sample_rate) for start in starts]
         repeats = self.channels if self.inner.channels == 1 else 1
         there = [start for start in there for _ in range(repeats)]
-        return self._separate(mix, lambda heard: self.inner.separate_at(heard, there))
+        return self._separate(mix, lambda adapted: self.inner.separate_at(adapted, there))
 
     def for_song(self, name: str) -> SeparatorModel:
-        """Give what separates one song; see `SeparatorModel.for_song`."""
+        """Return the separator for one song; see `SeparatorModel.for_song`."""
         inner = self.inner.for_song(name)
         return self if inner is self.inner else adapt(inner, self.sample_rate, self.channels)
 
     def _separate(self, mix: Tensor, run: Callable[[Tensor], Tensor]) -> Tensor:
         batch, channels, num_samples = mix.shape
-        heard = mix
+        adapted = mix
         if channels != self.inner.channels:  # one of them is 1
-            heard = mix.expand(-1, self.inner.channels, -1) if channels == 1 else mix.reshape(-1, 1, num_samples)
-        estimates = self._at_rate(run(self._at_rate(heard, self.sample_rate, self.inner.sample_rate)),
+            adapted = mix.expand(-1, self.inner.channels, -1) if channels == 1 else mix.reshape(-1, 1, num_samples)
+        estimates = self._at_rate(run(self._at_rate(adapted, self.sample_rate, self.inner.sample_rate)),
                                   self.inner.sample_rate, self.sample_rate, num_samples)  # fmt: skip
         if channels == 1:
             estimates = estimates.mean(dim=2, keepdim=True)

@@ -28,7 +28,7 @@ FINE_EDGES_HZ = (
 class BandSplit(MaskingSeparator):
     """Predict complex masks band by band, with recurrence along time and over the bands.
 
-    Causal, it hears `n_fft` samples ahead of what it gives and no more. Source: Luo and Yu, "Music source separation
+    The causal one depends on at most `n_fft` samples ahead of its output. Source: Luo and Yu, "Music source separation
     with band-split RNN", 2022, sections 2 and 3.4 (the drums' bands), arXiv 2209.15174.
 
     Args:
@@ -111,7 +111,7 @@ class BandSplit(MaskingSeparator):
 
         Args:
             spectrum: as for `masks`.
-            states: of each layer after the frames before; None at the beginning.
+            states: states of each layer after the frames before; None at the beginning.
 
         Returns:
             Masks, and the states after these frames.

@@ -63,10 +63,10 @@ class SeparatorModel(nn.Module):
         raise NotImplementedError
 
     def for_song(self, name: str) -> "SeparatorModel":  # noqa: ARG002
-        """Give what separates one song; itself, for all that separate by sound alone.
+        """Return the separator for one song: itself, unless it holds the stems of songs by name.
 
         Args:
-            name: of the song: its track's in a data set, or its file's without the suffix.
+            name: name of the song: its track's in a data set, or its file's without the suffix.
 
         Raises:
             ModelError: it has nothing for that song.
@@ -74,7 +74,7 @@ class SeparatorModel(nn.Module):
         return self
 
     def separate_at(self, mix: Tensor, starts: Starts) -> Tensor:  # noqa: ARG002
-        """Separate excerpts of a song whose places are known.
+        """Separate excerpts of a song whose positions in it are known.
 
         Args:
             mix: as for `forward`.
@@ -87,7 +87,7 @@ class SeparatorModel(nn.Module):
         return estimates
 
     def matched(self, sample_rate: int, channels: int) -> "SeparatorModel | None":
-        """Give the same separator at another rate and number of channels.
+        """Return the same separator at another rate and number of channels.
 
         Returns:
             Itself where it has these, None where it cannot change.

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch.overrides import TorchFunctionMode
 
 from dssgan.atomic import replacing_folder
-from dssgan.data.learnt_from import FILE, LearntFrom
+from dssgan.data.seen_recordings import FILE, SeenRecordings
 from dssgan.errors import ConfigError, ModelError, WriteError
 from dssgan.plain_json import to_json
 from dssgan.separators import build_separator
@@ -31,7 +31,7 @@ def save_bundle(
     model: SeparatorModel,
     *,
     metadata: Mapping[str, Any],
-    learnt_from: LearntFrom | None = None,
+    learnt_from: SeenRecordings | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> None:
     """Write a separator as a bundle, whole or not at all.
@@ -42,7 +42,8 @@ def save_bundle(
         model: the separator.
         metadata: what else to record: data fingerprints, licence of the data, validation scores, parents, seeds.
         learnt_from: the recordings it learnt from or was chosen by; None where it learnt from none.
-        dtype: of the stored weights; float16 halves the file. A loaded separator computes in float32 whatever it is.
+        dtype: type of the stored weights; float16 halves the file. A loaded separator computes in float32 whatever it
+            is.
 
     Raises:
         WriteError: the folder cannot be written.
@@ -69,7 +70,7 @@ def save_bundle(
         (temporary / "model.json").write_text(to_json(description, indent=2) + "\n", encoding="utf-8")
 
 
-def read_record(folder: Path) -> LearntFrom:
+def read_learnt_from(folder: Path) -> SeenRecordings:
     """Read what a bundle learnt from.
 
     Args:
@@ -82,12 +83,12 @@ def read_record(folder: Path) -> LearntFrom:
         ModelError: it is not a bundle, or its record is missing or damaged.
     """
     if (folder / FILE).exists() or read_description(folder).get(RECORDED, True):
-        return LearntFrom.load(folder)
-    return LearntFrom()
+        return SeenRecordings.load(folder)
+    return SeenRecordings()
 
 
 def is_bundle(folder: Path) -> bool:
-    """Say whether a folder holds a bundle, by the file that describes it."""
+    """Return whether a folder is a bundle, by the file that describes it."""
     return (folder / "model.json").is_file()
 
 

@@ -10,9 +10,10 @@ from typing import Any
 from dssgan.errors import ModelError
 from dssgan.separators.bundle import read_description
 from dssgan.separators.external import FAMILIES, Family, KnownModel
-from dssgan.separators.loading import StoredBundle, StoredEnsemble, origins_in, shipped_ensembles
+from dssgan.separators.loading import BUILT_IN, StoredBundle, StoredEnsemble, origins_in, shipped_ensembles
 from dssgan.types import DRUMS, OTHER
 
+_ABOUT = {"hpss": "harmonic-percussive separation by median filters"}
 # Where commands leave bundles and ensembles below the folder they run in.
 _BUNDLES = ("*/model.json", "*/bundle/model.json", "runs/*/bundle/model.json")
 _ENSEMBLES = ("*.yaml", "ensembles/*.yaml", "sweeps/*.yaml")
@@ -23,12 +24,12 @@ class ListedModel:
     """A model that can be loaded.
 
     Args:
-        reference: what `load_model` takes.
+        reference: what `find_model` takes.
         where: "shipped", "here", "downloaded", "can be downloaded", or the pip command that it needs.
         about: what it is.
         sources: names of its estimates.
         num_parameters: trained numbers; None where that shows only once it is loaded.
-        licence: of its weights, or of the data it learnt from; None where that is not known.
+        licence: licence of its weights, or of the data it learnt from; None where that is not known.
     """
 
     reference: str
@@ -54,6 +55,7 @@ def list_models(folder: Path) -> list[ListedModel]:
         The shipped ones, those of the folder, those by others.
     """
     shipped = [_ensemble(name, "shipped", path) for name, path in shipped_ensembles().items()]
+    shipped += [ListedModel(name, "shipped", _ABOUT[name], (DRUMS, OTHER), 0, None) for name in BUILT_IN]
     return [model for model in (*shipped, *_of_folder(folder), *_by_others()) if model is not None]
 
 
@@ -112,5 +114,5 @@ def _state(family: Family, name: str, known: KnownModel) -> str:
 
 
 def as_json(model: ListedModel) -> str:
-    """Give a model's entry as one line of JSON."""
+    """Return a model's entry as one line of JSON."""
     return json.dumps({**vars(model), "sources": list(model.sources)})

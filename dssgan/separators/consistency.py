@@ -15,7 +15,7 @@ Waveforms = TypeVar("Waveforms", npt.NDArray[np.float32], torch.Tensor)
 def mixture_consistency(estimates: Waveforms, mix: Waveforms, weights: Sequence[float] | None = None) -> Waveforms:
     """Move estimates to the nearest ones that sum to the mix.
 
-    With equal weights this is the orthogonal projection onto the estimates that sum to the mix, so it can only bring
+    With equal weights this is the orthogonal projection onto the estimates that sum to the mix, so it can only move
     them closer to references that do. Source: Wisdom et al. 2019, "Differentiable consistency constraints for improved
     deep speech enhancement", section 3.1, arXiv 1811.08521.
 

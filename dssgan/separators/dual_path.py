@@ -33,7 +33,7 @@ class Recurrence(nn.Module):
 
         Args:
             x: (batch, rows, steps, width).
-            state: of the LSTM after the steps before; None at the beginning.
+            state: state of the LSTM after the steps before; None at the beginning.
 
         Returns:
             The same shape, and the state after these steps.

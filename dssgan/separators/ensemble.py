@@ -82,15 +82,15 @@ class Ensemble(SeparatorModel):
         return self.combine(torch.stack([member(mix) for member in self.members]), mix)
 
     def separate_at(self, mix: Tensor, starts: Starts) -> Tensor:
-        """Separate at a place; see `SeparatorModel.separate_at`."""
+        """Separate at a position; see `SeparatorModel.separate_at`."""
         return self.combine(self.estimates_at(mix, starts), mix)
 
     def estimates_at(self, mix: Tensor, starts: Starts) -> Tensor:
-        """Give the members' estimates, (members, batch, sources, channels, samples); see `separate_at`."""
+        """Return the members' estimates, (members, batch, sources, channels, samples); see `separate_at`."""
         return torch.stack([member.separate_at(mix, starts) for member in self.members])  # type: ignore[operator]
 
     def for_song(self, name: str) -> SeparatorModel:
-        """Give what separates one song; see `SeparatorModel.for_song`."""
+        """Return the separator for one song; see `SeparatorModel.for_song`."""
         members = [member.for_song(name) for member in self.members]  # type: ignore[operator]
         if all(one is member for one, member in zip(members, self.members, strict=True)):
             return self
@@ -123,7 +123,7 @@ class Ensemble(SeparatorModel):
 
 
 def in_step(models: Sequence[SeparatorModel]) -> list[SeparatorModel]:
-    """Give separators the highest sample rate and number of channels among them.
+    """Return separators at the highest sample rate and number of channels among them.
 
     Args:
         models: the separators, at least one.
@@ -166,7 +166,7 @@ class Recipe(BaseModel):
         """Build the ensemble from its members.
 
         Args:
-            members: in the recipe's order.
+            members: members in the recipe's order.
 
         Returns:
             The ensemble, in evaluation mode.

@@ -20,7 +20,7 @@ class Flips(SeparatorModel):
         polarity: whether the sign is turned too.
 
     Raises:
-        ConfigError: it does not separate by sound alone, so that flips say nothing.
+        ConfigError: it does not separate by sound alone, so that flips change nothing.
     """
 
     def __init__(self, inner: SeparatorModel, *, channel_swap: bool, polarity: bool) -> None:
@@ -37,7 +37,7 @@ class Flips(SeparatorModel):
         return self.separate_at(mix, [0] * len(mix))
 
     def separate_at(self, mix: Tensor, starts: Starts) -> Tensor:
-        """Separate at a place; see `SeparatorModel.separate_at`."""
+        """Separate at a position; see `SeparatorModel.separate_at`."""
         total = torch.zeros(())
         for swaps, sign in self.flips:
             estimates = self.inner.separate_at((mix.flip(1) if swaps else mix) * sign, starts).float() * sign

@@ -51,7 +51,7 @@ class HPSS(SeparatorModel):
         self.stft = STFT(n_fft, hop_samples)
 
     def matched(self, sample_rate: int, channels: int) -> "HPSS":
-        """Give the same at another rate and number of channels; windows keep their lengths in samples."""
+        """Return the same at another rate and number of channels; windows keep their lengths in samples."""
         return HPSS(**{**self.arguments, "sample_rate": sample_rate, "channels": channels})
 
     def forward(self, mix: Tensor) -> Tensor:
@@ -75,7 +75,7 @@ def check_medians(frames: int, bins: int) -> None:
 
 
 def percussive_mask(magnitude: Tensor, frames: int, bins: int) -> Tensor:
-    """Say how percussive each bin is.
+    """Return a mask of how percussive each bin is.
 
     Args:
         magnitude: (batch, bins, frames), not negative.

@@ -14,26 +14,28 @@ import yaml
 from pydantic import ValidationError
 
 from dssgan.atomic import write_text
-from dssgan.data.learnt_from import LearntFrom
+from dssgan.data.seen_recordings import SeenRecordings
 from dssgan.errors import ConfigError, ModelError, unknown
 from dssgan.plain_yaml import load_yaml
 from dssgan.separators.base import SeparatorModel
-from dssgan.separators.bundle import is_bundle, load_bundle, read_description, read_record, weights_fingerprint
+from dssgan.separators.bundle import is_bundle, load_bundle, read_description, read_learnt_from, weights_fingerprint
 from dssgan.separators.ensemble import Ensemble, Recipe
 from dssgan.separators.external import EXTERNAL, FAMILIES, Family, parse_reference
+from dssgan.separators.hpss import HPSS
 
 Reference = TypeVar("Reference", str, Path, str | Path)
 
+BUILT_IN: dict[str, Callable[[], SeparatorModel]] = {"hpss": HPSS}
 KEPT = "by_others.json"  # marks a folder that a separator by others was copied into
 
 
 class StoredModel(ABC):
-    """A model that is stored somewhere, not loaded yet."""
+    """A model that is stored and not loaded yet."""
 
     @property
     @abstractmethod
     def reference(self) -> str:
-        """What finds it again from any folder."""
+        """The reference that finds it again from any folder."""
 
     @abstractmethod
     def load(self) -> SeparatorModel:
@@ -52,23 +54,33 @@ class StoredModel(ABC):
         """
 
     @abstractmethod
-    def learnt_from(self) -> LearntFrom:
-        """Read which recordings it and all its members learnt from or were chosen by.
+    def learnt_from(self) -> SeenRecordings:
+        """Return the recordings that it and all its members learnt from or were chosen by.
 
         Raises:
             ModelError: a record is missing or damaged.
         """
 
+    def origins(self) -> list[dict[str, Any]]:
+        """List the data sets that it and its parents learnt from, each once.
+
+        Returns:
+            For each the data set's name, fingerprint, licence, credits and rights.
+
+        Raises:
+            ModelError: it cannot be read.
+        """
+        return list({json.dumps(data, sort_keys=True): data for data in self._origins()}.values())
+
     @abstractmethod
-    def origins(self) -> Iterator[dict[str, Any]]:
-        """Give the data it learnt from, with that of its parents: name, fingerprint, licence, credits and rights."""
+    def _origins(self) -> Iterator[dict[str, Any]]: ...
 
     @abstractmethod
     def paths(self) -> tuple[Path, ...]:
-        """List the files and folders that must be there on whatever machine it is loaded on."""
+        """List the files and folders that must exist on the machine that loads it."""
 
     def describe(self) -> tuple[str, dict[str, Any]]:
-        """Give the architecture's name and its settings, as plain values, for training it further.
+        """Return the architecture's name and its settings, as plain values, for training it further.
 
         Raises:
             ModelError: it is no single network that could be trained.
@@ -96,38 +108,30 @@ class StoredBundle(StoredModel):
 
     @property
     def reference(self) -> str:
-        """See `StoredModel.reference`."""
         return str(self.folder.resolve())
 
     def load(self) -> SeparatorModel:
-        """See `StoredModel.load`."""
         return load_bundle(self.folder)
 
     def fingerprint(self) -> str:
-        """See `StoredModel.fingerprint`."""
         description = read_description(self.folder)
         return _hash([description.get("architecture"), description.get("arguments"), weights_fingerprint(self.folder)])
 
-    def learnt_from(self) -> LearntFrom:
-        """See `StoredModel.learnt_from`."""
-        return read_record(self.folder)
+    def learnt_from(self) -> SeenRecordings:
+        return read_learnt_from(self.folder)
 
-    def origins(self) -> Iterator[dict[str, Any]]:
-        """See `StoredModel.origins`."""
+    def _origins(self) -> Iterator[dict[str, Any]]:
         if is_bundle(self.folder):
             yield from origins_in(read_description(self.folder))
 
     def paths(self) -> tuple[Path, ...]:
-        """See `StoredModel.paths`."""
         return (self.folder,)
 
     def describe(self) -> tuple[str, dict[str, Any]]:
-        """See `StoredModel.describe`."""
         description = read_description(self.folder)
         return description["architecture"], description["arguments"]
 
     def keep(self, folder: Path, shown: str) -> str:
-        """See `StoredModel.keep`."""
         shutil.copytree(self.folder, folder)
         return shown
 
@@ -146,11 +150,9 @@ class StoredEnsemble(StoredModel):
 
     @property
     def reference(self) -> str:
-        """See `StoredModel.reference`."""
         return str(self.file.resolve())
 
     def load(self) -> Ensemble:
-        """See `StoredModel.load`."""
         path = self.file
         try:
             recipe = Recipe.model_validate(load_yaml(path.read_text(encoding="utf-8")))
@@ -167,31 +169,27 @@ class StoredEnsemble(StoredModel):
             raise ModelError(message if message.startswith(f"{path}: ") else f"{path}: {message}") from error
 
     def fingerprint(self) -> str:
-        """See `StoredModel.fingerprint`."""
         facts = {key: self.content.get(key) for key in ("edges_hz", "weights", "postprocess")}
         return _hash([facts, [member.fingerprint() for member in self.members()]])
 
-    def learnt_from(self) -> LearntFrom:
-        """See `StoredModel.learnt_from`; what it was fitted on is recorded in the folder beside its file."""
+    def learnt_from(self) -> SeenRecordings:
+        # what it was fitted on is recorded in the folder beside its file
         origin = self.content.get("origin")
         fitted = isinstance(origin, dict) and "data_fingerprint" in origin  # one written by hand was fitted on nothing
-        total = LearntFrom.load(self.file.with_suffix("")) if fitted else LearntFrom()
+        total = SeenRecordings.load(self.file.with_suffix("")) if fitted else SeenRecordings()
         for member in self.members():
             total = total + member.learnt_from()
         return total
 
-    def origins(self) -> Iterator[dict[str, Any]]:
-        """See `StoredModel.origins`."""
+    def _origins(self) -> Iterator[dict[str, Any]]:
         for member in self.members():
-            yield from member.origins()
+            yield from member._origins()
 
     def paths(self) -> tuple[Path, ...]:
-        """See `StoredModel.paths`."""
         return (self.file, *(path for member in self.members() for path in member.paths()))
 
     def keep(self, folder: Path, shown: str) -> str:
-        """See `StoredModel.keep`; an ensemble stays where it is."""
-        del folder, shown
+        del folder, shown  # an ensemble stays where it is
         return str(self.file.resolve())
 
     def members(self) -> list[StoredModel]:
@@ -200,12 +198,12 @@ class StoredEnsemble(StoredModel):
         Raises:
             ModelError: one is missing, or they lead back to this file.
         """
-        place = self.file.resolve()
-        if place in self.above:
+        path = self.file.resolve()
+        if path in self.above:
             raise ModelError(f"{self.file}: its members lead back to itself; take one of them out")
         try:
             return [
-                locate(member, beside=self.file.parent, above=(*self.above, place))
+                find_model(member, beside=self.file.parent, above=(*self.above, path))
                 for member in self.content["members"]
             ]
         except (TypeError, KeyError) as error:
@@ -228,6 +226,40 @@ class StoredEnsemble(StoredModel):
 
 
 @dataclass(frozen=True)
+class BuiltInModel(StoredModel):
+    """A separator by signal processing, which has no weights.
+
+    Args:
+        name: a name of `BUILT_IN`.
+    """
+
+    name: str
+
+    @property
+    def reference(self) -> str:
+        return self.name
+
+    def load(self) -> SeparatorModel:
+        return BUILT_IN[self.name]().eval()
+
+    def fingerprint(self) -> str:
+        return _hash(self.name)
+
+    def learnt_from(self) -> SeenRecordings:
+        return SeenRecordings()
+
+    def _origins(self) -> Iterator[dict[str, Any]]:
+        return iter(())
+
+    def paths(self) -> tuple[Path, ...]:
+        return ()
+
+    def keep(self, folder: Path, shown: str) -> str:
+        del folder, shown  # there is nothing to copy
+        return self.name
+
+
+@dataclass(frozen=True)
 class StoredExternal(StoredModel):
     """A separator by others.
 
@@ -243,16 +275,13 @@ class StoredExternal(StoredModel):
 
     @property
     def reference(self) -> str:
-        """See `StoredModel.reference`."""
         name = self.name if self.name in self.family.known else (self.beside / self.name).resolve()
         return f"{self.family.name}:{name}"
 
     def load(self) -> SeparatorModel:
-        """See `StoredModel.load`."""
         return self.family.load(self._path).eval()
 
     def fingerprint(self) -> str:
-        """See `StoredModel.fingerprint`."""
         hashes = []
         for file in self.family.files(self._path):
             try:
@@ -262,13 +291,12 @@ class StoredExternal(StoredModel):
                 raise ModelError(f"{file}: cannot be read ({error.strerror}); copy it again") from error
         return _hash([self.family.name, hashes or self.name])
 
-    def learnt_from(self) -> LearntFrom:
-        """See `StoredModel.learnt_from`; only graphs that dssgan has written say it."""
+    def learnt_from(self) -> SeenRecordings:
+        # only graphs that dssgan has written record it
         record = self.family.record(self._path)
-        return LearntFrom() if record is None else record.learnt_from
+        return SeenRecordings() if record is None else record.learnt_from
 
-    def origins(self) -> Iterator[dict[str, Any]]:
-        """See `StoredModel.origins`."""
+    def _origins(self) -> Iterator[dict[str, Any]]:
         known = self.family.known.get(self.name)
         record = None if known else self.family.record(self._path)
         if record is not None:
@@ -276,7 +304,7 @@ class StoredExternal(StoredModel):
             return
         yield {
             "name": f"what {self.family.name}:{self.name} learnt from",
-            # what can be had by name need not be downloaded to say what it is
+            # what is known by name need not be downloaded to be described
             "fingerprint": self.reference if known else self.fingerprint(),
             "licence": known.terms if known else None,
             "credits": [f"{self.family.name}:{self.name}"],
@@ -284,11 +312,10 @@ class StoredExternal(StoredModel):
         }
 
     def paths(self) -> tuple[Path, ...]:
-        """See `StoredModel.paths`; each machine downloads by itself what can be had by name."""
+        # each machine downloads by itself what is known by name
         return () if self.name in self.family.known else (self._path,)
 
     def describe(self) -> tuple[str, dict[str, Any]]:
-        """See `StoredModel.describe`."""
         model = self.load()
         for architecture, network in EXTERNAL.items():
             if type(model) is network:
@@ -297,7 +324,7 @@ class StoredExternal(StoredModel):
         raise ModelError(f"{self.reference}: cannot be trained further; start from another")
 
     def keep(self, folder: Path, shown: str) -> str:
-        """See `StoredModel.keep`; what can be downloaded by name, and stems, stay where they are."""
+        # what can be downloaded by name, and stems, stay where they are
         if self.name in self.family.known or not self.family.is_copied:
             return self.reference
         folder.mkdir(parents=True)
@@ -311,6 +338,11 @@ class StoredExternal(StoredModel):
         return self.family.find(self.name, self.beside)
 
 
+def is_shipped(reference: str | Path) -> bool:
+    """Return whether a name is that of a model that comes with dssgan."""
+    return str(reference) in shipped_ensembles() or str(reference) in BUILT_IN
+
+
 def shipped_ensembles() -> dict[str, Path]:
     """List the ensembles that come with dssgan, by name."""
     package = Path(__file__).parents[1]
@@ -319,13 +351,15 @@ def shipped_ensembles() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
-def locate(reference: str | Path, beside: Path | None = None, *, above: tuple[Path, ...] = ()) -> StoredModel:
+def find_model(reference: str | Path, beside: Path | None = None, *, above: tuple[Path, ...] = ()) -> StoredModel:
     """Find a model without loading it.
 
     Args:
-        reference: as `load_model` takes it.
-        beside: folder that relative paths count from, and where no name of a shipped ensemble is looked for; None for
-            the working folder.
+        reference: a bundle's folder, an ensemble's file, the name of a shipped ensemble or of a separator that needs no
+            training, or FAMILY:NAME or FAMILY:PATH for a separator by others, such as "demucs:htdemucs". A bare name
+            means what is shipped even where a file of that name exists; write "./name" for the file.
+        beside: folder that relative paths count from, and where a name is that of a file first, and never that of a
+            shipped ensemble; None for the working folder.
         above: ensembles that the model is a member of.
 
     Returns:
@@ -338,6 +372,8 @@ def locate(reference: str | Path, beside: Path | None = None, *, above: tuple[Pa
     if external is not None:
         return StoredExternal(*external, Path() if beside is None else beside)
     shipped = shipped_ensembles() if beside is None else {}
+    if str(reference) in BUILT_IN and (beside is None or not (beside / reference).exists()):
+        return BuiltInModel(str(reference))
     path = shipped.get(str(reference), Path(reference) if beside is None else beside / reference)
     if path.is_dir():
         return StoredBundle(path)
@@ -349,10 +385,10 @@ def locate(reference: str | Path, beside: Path | None = None, *, above: tuple[Pa
     if family and "/" not in family:
         raise ModelError(f"{reference}: {unknown('family of models', family, FAMILIES)}")
     if path.name == str(reference) and not path.suffix:
-        raise ModelError(f"{unknown('model', str(reference), shipped or ['(none is shipped)'])}, or give a path")
+        raise ModelError(f"{unknown('model', str(reference), [*shipped, *BUILT_IN])}, or give a path")
     raise ModelError(
         f"{path}: there is no such model; give a bundle's folder, an ensemble's file, one of the shipped: "
-        f"{', '.join(shipped) or 'none'}; or one by others, see dssgan models"
+        f"{', '.join([*shipped, *BUILT_IN])}; or another project's, see dssgan models"
     )
 
 
@@ -365,53 +401,8 @@ _KINDS: dict[str, Callable[[Path, tuple[Path, ...]], StoredModel]] = {
 
 
 def origins_in(description: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Give what a bundle's description says of the data it learnt from, and its parents did."""
+    """List the data sets that a bundle and its parents learnt from, by its description."""
     yield from (data for data in (description.get("data"), *description.get("parents", [])) if data)
-
-
-def learnt_from(reference: str | Path) -> LearntFrom:
-    """Give the recordings that a model and all its members learnt from or were chosen by.
-
-    Args:
-        reference: as `load_model` takes it.
-
-    Returns:
-        What its bundles and graphs record; nothing for separators by others.
-
-    Raises:
-        ModelError: there is no such model, or a record is missing or damaged.
-    """
-    return locate(reference).learnt_from()
-
-
-def origins(reference: str | Path) -> list[dict[str, Any]]:
-    """Give what a model records of the data it learnt from, with that of its parents.
-
-    Args:
-        reference: as `load_model` takes it.
-
-    Returns:
-        For each the data set's name, fingerprint, licence, credits and rights; every data set once.
-
-    Raises:
-        ModelError: there is no such model, or it cannot be read.
-    """
-    return list({json.dumps(data, sort_keys=True): data for data in locate(reference).origins()}.values())
-
-
-def model_fingerprint(reference: str | Path) -> str:
-    """Hash what a model computes: its weights, and an ensemble's recipe.
-
-    Args:
-        reference: as `load_model` takes it.
-
-    Returns:
-        SHA-256, 64 hexadecimal digits.
-
-    Raises:
-        ModelError: there is no such model, or a file of it cannot be read.
-    """
-    return locate(reference).fingerprint()
 
 
 def without_copies(references: Iterable[Reference]) -> Iterator[Reference]:
@@ -420,7 +411,7 @@ def without_copies(references: Iterable[Reference]) -> Iterator[Reference]:
     Trials of a sweep whose phase two improved nothing, for example, end with the weights of one supervised phase.
 
     Args:
-        references: as `load_model` takes them.
+        references: as `find_model` takes them.
 
     Yields:
         The first of each.
@@ -430,46 +421,14 @@ def without_copies(references: Iterable[Reference]) -> Iterator[Reference]:
     """
     seen = set()
     for reference in references:
-        fingerprint = model_fingerprint(reference)
+        fingerprint = find_model(reference).fingerprint()
         if fingerprint not in seen:
             seen.add(fingerprint)
             yield reference
 
 
-def load_model(reference: str | Path) -> SeparatorModel:
-    """Load a model.
-
-    Args:
-        reference: a bundle's folder, an ensemble's file, the name of a shipped ensemble, or FAMILY:NAME or FAMILY:PATH
-            for a separator by others, such as "demucs:htdemucs". A bare name means the shipped ensemble even where a
-            file of that name exists; write "./name" for the file.
-
-    Returns:
-        The model, in evaluation mode, on the CPU.
-
-    Raises:
-        ModelError: there is no such model, or it cannot be loaded.
-    """
-    return locate(reference).load()
-
-
-def load_ensemble(path: Path) -> Ensemble:
-    """Load an ensemble from its YAML file.
-
-    Args:
-        path: the file.
-
-    Returns:
-        The ensemble, in evaluation mode, on the CPU.
-
-    Raises:
-        ModelError: the file cannot be read, a member is missing, or the parts do not fit together.
-    """
-    return StoredEnsemble(Path(path)).load()
-
-
 def is_kept(folder: Path) -> bool:
-    """Say whether a folder is a member's that `StoredModel.keep` made."""
+    """Return whether a folder is a member's that `StoredModel.keep` made."""
     return is_bundle(folder) or (folder / KEPT).is_file()
 
 

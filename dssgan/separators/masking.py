@@ -59,7 +59,7 @@ class MaskingSeparator(SeparatorModel):
 
     @property
     def num_bins(self) -> int:
-        """Frequency bins the network sees: all but Nyquist's, which holds nothing that is heard."""
+        """Frequency bins the network sees: all but Nyquist's, which holds nothing audible."""
         return self.n_fft // 2
 
     def masks(self, spectrum: Tensor) -> Tensor:
@@ -78,8 +78,8 @@ class MaskingSeparator(SeparatorModel):
         """Let fresh masks be about 1 / estimates: the mix in equal parts.
 
         Args:
-            weight: of the last layer; made small.
-            bias: of the last layer, seen as (masks, 2, channels, ...); may be a view.
+            weight: weight of the last layer; made small.
+            bias: bias of the last layer, seen as (masks, 2, channels, ...); may be a view.
         """
         nn.init.normal_(weight, std=0.01)
         with torch.no_grad():
@@ -98,7 +98,7 @@ class MaskingSeparator(SeparatorModel):
         """
         spectrogram = self.stft(mix)  # (B, C, F + 1, T)
         parts = torch.view_as_real(spectrogram[..., :-1, :]).permute(0, 4, 1, 3, 2)  # (B, 2, C, T, F)
-        # the root of the window's energy brings a full-scale mix to about 1
+        # the root of the window's energy scales a full-scale mix to about 1
         masks = self.masks(parts.flatten(1, 2) * (10 / self.n_fft**0.5)).float()
         masks = masks.unflatten(1, (self.num_masks, 2, self.channels)).permute(0, 1, 3, 5, 4, 2)  # (B, M, C, F, T, 2)
         mask = torch.view_as_complex(functional.pad(masks, (0, 0, 0, 0, 0, 1)).contiguous())

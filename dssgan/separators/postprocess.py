@@ -129,7 +129,7 @@ class PercussivePart(nn.Module):
 
 
 class Wiener(nn.Module):
-    """Filter the mix with what the estimates say of each source's power and place; see `multichannel_wiener`.
+    """Filter the mix by each source's estimated power and spatial covariance; see `multichannel_wiener`.
 
     Args:
         iterations: how often.
@@ -158,7 +158,7 @@ STEPS: dict[str, type[nn.Module]] = {
 
 
 def bands_of_bins(edges_hz: tuple[float, ...], n_fft: int, sample_rate: int) -> Tensor:
-    """Say in which band each STFT bin lies.
+    """Return the index of the band that each STFT bin belongs to.
 
     Args:
         edges_hz: lower edges of the bands, Hz, rising from 0.

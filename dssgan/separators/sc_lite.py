@@ -13,7 +13,7 @@ from dssgan.separators.masking import Heads, MaskingSeparator
 from dssgan.types import DRUMS, OTHER
 
 # Of a spectrum: the share of its cells in each of three bands, and by how much a layer thins each of them. Most of what
-# tells one source from another lies low. Source: Tong et al. 2024, table 1.
+# distinguishes sources is at low frequencies. Source: Tong et al. 2024, table 1.
 SHARES = (0.175, 0.392, 0.433)
 STRIDES = (1, 4, 16)
 KERNELS = (3, 4, 16)

@@ -20,7 +20,7 @@ class StackedBands(nn.Module):
         network: a network in evaluation mode.
     """
 
-    place: Tensor
+    index: Tensor
     count: Tensor
     within: Tensor
     band_of: Tensor
@@ -34,13 +34,13 @@ class StackedBands(nn.Module):
         self.num_bins = num_bins
 
         # where each value of a band lies in a flattened frame; what fills it up is a zero behind the frame's end
-        place = torch.full((len(sizes), widest), parts * num_bins)
+        index = torch.full((len(sizes), widest), parts * num_bins)
         band_of_bin = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
         bins = torch.arange(num_bins).split(sizes)
         for band, own in enumerate(bins):
-            place[band, : parts * len(own)] = (torch.arange(parts)[:, None] * num_bins + own).flatten()
-        self.register_buffer("place", place)
-        self.register_buffer("within", (place < parts * num_bins).float())
+            index[band, : parts * len(own)] = (torch.arange(parts)[:, None] * num_bins + own).flatten()
+        self.register_buffer("index", index)
+        self.register_buffer("within", (index < parts * num_bins).float())
         self.register_buffer("count", parts * torch.tensor(sizes, dtype=torch.float32)[:, None])
         self.register_buffer("band_of", band_of_bin.repeat(masks))
 
@@ -64,12 +64,12 @@ class StackedBands(nn.Module):
 
         Args:
             frame: (1, 2 channels, 1, bins), as for `BandSplit.advance`.
-            states: of each layer after the frame before; None at the beginning.
+            states: states of each layer after the frame before; None at the beginning.
 
         Returns:
             Masks, (1, masks 2 channels, 1, bins), and the states after this frame.
         """
-        values = functional.pad(frame.flatten(), (0, 1))[self.place]  # (bands, widest)
+        values = functional.pad(frame.flatten(), (0, 1))[self.index]  # (bands, widest)
         centred = (values - values.sum(dim=1, keepdim=True) / self.count) * self.within
         variance = centred.square().sum(dim=1, keepdim=True) / self.count
         normed = centred * torch.rsqrt(variance + self.epsilon)
@@ -85,7 +85,7 @@ class StackedBands(nn.Module):
 
 
 def _folded(norm: nn.LayerNorm, linear: nn.Linear) -> tuple[Tensor, Tensor]:
-    """Give the weight and the bias of a linear layer that also does the scaling of the norm before it."""
+    """Return the weight and the bias of a linear layer that includes the scaling of the norm before it."""
     return linear.weight * norm.weight, linear.bias + linear.weight @ norm.bias
 
 

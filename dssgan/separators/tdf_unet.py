@@ -49,7 +49,7 @@ class Block(nn.Module):
         channels_in: channels of the input.
         channels: channels of the output.
         num_bins: frequency cells of the map.
-        bottleneck: of the mixing of frequencies.
+        bottleneck: bottleneck of the mixing of frequencies.
     """
 
     def __init__(self, channels_in: int, channels: int, num_bins: int, bottleneck: int) -> None:

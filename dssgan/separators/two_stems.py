@@ -1,4 +1,4 @@
-"""A separator brought down to one of its sources and everything else."""
+"""A separator reduced to one of its sources and everything else."""
 
 import torch
 from torch import Tensor
@@ -7,22 +7,22 @@ from dssgan.errors import ConfigError, unknown
 from dssgan.separators.base import SeparatorModel, Starts
 
 
-def one_and_rest(estimates: Tensor, place: int) -> Tensor:
-    """Bring the estimates of any sources down to one and the sum of all others.
+def one_and_rest(estimates: Tensor, index: int) -> Tensor:
+    """Reduce the estimates of any sources to one and the sum of all others.
 
     Args:
         estimates: (batch, sources, channels, samples).
-        place: of the one.
+        index: index of the one source.
 
     Returns:
         (batch, 2, channels, samples).
     """
-    chosen = estimates[:, place]
+    chosen = estimates[:, index]
     return torch.stack([chosen, estimates.sum(dim=1) - chosen], dim=1)
 
 
 class TwoStems(SeparatorModel):
-    """Give one source of a separator and the sum of its others, named "no_" and the source.
+    """Return a separator of one source and the sum of the others, named "no_" and the source.
 
     Args:
         inner: the separator.
@@ -45,9 +45,9 @@ class TwoStems(SeparatorModel):
         return self.separate_at(mix, [0] * len(mix))
 
     def separate_at(self, mix: Tensor, starts: Starts) -> Tensor:
-        """Separate at a place; see `SeparatorModel.separate_at`."""
+        """Separate at a position; see `SeparatorModel.separate_at`."""
         return one_and_rest(self.inner.separate_at(mix, starts), self.inner.sources.index(self.sources[0]))
 
     def for_song(self, name: str) -> SeparatorModel:
-        """Give what separates one song; see `SeparatorModel.for_song`."""
+        """Return the separator for one song; see `SeparatorModel.for_song`."""
         return TwoStems(self.inner.for_song(name), self.sources[0])

@@ -8,7 +8,7 @@ _DIAGONAL = 1e-5  # part of its power that a covariance has in every direction, 
 
 
 def multichannel_wiener(estimates: Tensor, mix: Tensor, iterations: int = 1) -> Tensor:
-    """Filter a mix with what estimates say of each source: its power in each bin, its place in each frequency.
+    """Filter a mix by the power of each source in each bin and its spatial covariance at each frequency, as estimated.
 
     Each source is a Gaussian whose covariance over the channels is its power (of each bin and frame) times a matrix of
     each frequency; both are taken from the estimates, and the source is what is to be expected of it given the mix.
@@ -19,7 +19,7 @@ def multichannel_wiener(estimates: Tensor, mix: Tensor, iterations: int = 1) -> 
     Args:
         estimates: complex spectrograms, (batch, sources, channels, bins, frames).
         mix: complex spectrogram, (batch, channels, bins, frames).
-        iterations: how often power and place are taken anew from what the filter gives.
+        iterations: how often both are estimated again from the filter's output.
 
     Returns:
         Estimates of the same shape; they sum to the mix within about 1e-5 of it.
@@ -34,13 +34,13 @@ def _filter(estimates: Tensor, mix: Tensor) -> Tensor:
     power = estimates.abs().square().mean(dim=2)  # (B, S, F, T)
     # per frequency, all frames of the excerpt together: (B, S, F, C, C)
     outer = torch.einsum("bscft,bsdft->bsfcd", estimates, estimates.conj())
-    places = outer / (power.sum(dim=-1) + _FLOOR)[..., None, None]
+    spatial = outer / (power.sum(dim=-1) + _FLOOR)[..., None, None]
     # covariance of the mix in each bin and frame, (B, F, T, C, C)
-    covariance = torch.einsum("bsft,bsfcd->bftcd", power.to(places.dtype), places)
+    covariance = torch.einsum("bsft,bsfcd->bftcd", power.to(spatial.dtype), spatial)
     of_mix = power.sum(dim=1) * _DIAGONAL + _FLOOR  # (B, F, T)
     covariance = covariance + of_mix[..., None, None] * torch.eye(channels, device=mix.device)
     whitened = _solve(covariance, mix.permute(0, 2, 3, 1))  # (B, F, T, C)
-    return torch.einsum("bsft,bsfcd,bftd->bscft", power.to(places.dtype), places, whitened)
+    return torch.einsum("bsft,bsfcd,bftd->bscft", power.to(spatial.dtype), spatial, whitened)
 
 
 def _solve(matrices: Tensor, vectors: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dssgan.synthesis.form import Bar
-from dssgan.synthesis.genres import Genre, Player
+from dssgan.synthesis.genres import Genre, Musician
 from dssgan.synthesis.harmony import SCALES, chord, degree, near, voicing
 from dssgan.synthesis.score import Note, Part
 
@@ -15,7 +15,7 @@ Event = tuple[float, float, int, float]  # step, steps held, pitch, velocity
 
 @dataclass(frozen=True)
 class Context:
-    """What a player hears while playing a bar.
+    """What a player knows while playing a bar.
 
     Attributes:
         bar: the bar.
@@ -32,7 +32,7 @@ class Context:
     """
 
     bar: Bar
-    player: Player
+    player: Musician
     pattern: str
     tonic: int
     scale: tuple[int, ...]
@@ -69,8 +69,8 @@ def _chords(context: Context, generator: np.random.Generator) -> Iterator[Event]
     strum = 0.12 if context.player.role == "guitar" else 0.0
     for step, steps, mark in _strokes(context):
         strength = 0.9 if mark.isupper() else 0.62 + 0.1 * generator.random()
-        for place, pitch in enumerate(held):
-            yield step + strum * place, steps * 0.92, pitch, strength
+        for index, pitch in enumerate(held):
+            yield step + strum * index, steps * 0.92, pitch, strength
 
 
 def _power(context: Context, generator: np.random.Generator) -> Iterator[Event]:
@@ -122,7 +122,7 @@ def _arpeggio(context: Context, _generator: np.random.Generator) -> Iterator[Eve
 
 def _phrases(context: Context, generator: np.random.Generator) -> Iterator[Event]:
     """A melody from the section's motif, its strong notes on the chord; every other bar may be a breath."""
-    if context.bar.place % 2 and generator.random() < 0.35:
+    if context.bar.index % 2 and generator.random() < 0.35:
         return
     tones = [context.tonic + tone for tone in chord(context.scale, context.root, 3)]
     for count, (step, steps, _) in enumerate(_strokes(context)):
@@ -137,7 +137,7 @@ def _phrases(context: Context, generator: np.random.Generator) -> Iterator[Event
 def _riser(context: Context, generator: np.random.Generator) -> Iterator[Event]:
     if context.bar.last and generator.random() < 0.8:
         yield 0, context.bar.num_steps, 60, 0.7
-    elif context.bar.place == 0 and context.bar.plan.energy > 0.8 and generator.random() < 0.4:
+    elif context.bar.index == 0 and context.bar.plan.energy > 0.8 and generator.random() < 0.4:
         yield 0, 4, 72, 0.8  # a downlifter: the noise falls
 
 
@@ -173,7 +173,7 @@ def play(genre: Genre, bars: list[Bar], kicks: list[list[int]], generator: np.ra
     for bar in bars:
         progressions.setdefault(bar.plan.name, genre.progressions[int(generator.integers(len(genre.progressions)))])
         motifs.setdefault(bar.plan.name, tuple(np.clip(np.cumsum(generator.integers(-2, 3, 7)), -4, 7).tolist()))
-    roots = [progressions[bar.plan.name][bar.place % len(progressions[bar.plan.name])] for bar in bars]
+    roots = [progressions[bar.plan.name][bar.index % len(progressions[bar.plan.name])] for bar in bars]
     parts = []
     for player in genre.players:
         if generator.random() > player.chance:
@@ -202,7 +202,7 @@ def play(genre: Genre, bars: list[Bar], kicks: list[list[int]], generator: np.ra
     return tuple(parts)
 
 
-def _choice(player: Player, bar: Bar, generator: np.random.Generator) -> tuple[bool, str, float]:
+def _choice(player: Musician, bar: Bar, generator: np.random.Generator) -> tuple[bool, str, float]:
     """Whether a player plays in a section, what rhythm, and what share of its length each note is held."""
     chance = 0.95 if player.role in _ALWAYS and bar.plan.drums > 0 else 0.35 + 0.6 * bar.plan.energy
     pattern = player.patterns[int(generator.integers(len(player.patterns)))] if player.patterns else ""

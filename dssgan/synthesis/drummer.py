@@ -62,13 +62,13 @@ def play(genre: Genre, bars: list[Bar], generator: np.random.Generator) -> tuple
             strokes = list(_bar(by_hand, bar, generator))
         elif bar.drums:
             strokes = list(_bar(groove, bar, generator))
-            if bar.place == 0 and bars[number - 1].drums and generator.random() < bar.plan.energy:
+            if bar.index == 0 and bars[number - 1].drums and generator.random() < bar.plan.energy:
                 crash = "crash" if generator.random() < 0.85 else "china"
                 strokes += [(0.0, crash, 0.9)] + (
                     [] if any(s == 0 and p == "kick" for s, p, _ in strokes) else [(0.0, "kick", 0.9)]
                 )
             ending = bar.last and generator.random() < genre.fills
-            if ending or (bar.place % 4 == 3 and generator.random() < 0.3 * genre.fills):
+            if ending or (bar.index % 4 == 3 and generator.random() < 0.3 * genre.fills):
                 strokes = list(_fill(strokes, bar, generator))
             if genre.acoustic:
                 strokes = list(_two_hands(strokes))
@@ -127,9 +127,9 @@ def _fill(
     begin = bar.num_steps - len(pattern)
     yield from (stroke for stroke in strokes if stroke[0] < begin or (stroke[1] == "kick" and generator.random() < 0.5))
     rise = generator.uniform(0.0, 0.4)
-    for place, mark in enumerate(pattern):
+    for index, mark in enumerate(pattern):
         if mark != ".":
-            yield float(begin + place), _FILL_PIECES[mark], 0.95 - rise * (1 - place / len(pattern))
+            yield float(begin + index), _FILL_PIECES[mark], 0.95 - rise * (1 - index / len(pattern))
 
 
 def _two_hands(strokes: Iterable[tuple[float, str, float]]) -> Iterator[tuple[float, str, float]]:

@@ -12,7 +12,7 @@ STEPS_A_QUARTER = 4
 
 
 @dataclass(frozen=True)
-class TrialPlan:
+class SectionPlan:
     """What a section of the form is like.
 
     Attributes:
@@ -28,13 +28,13 @@ class TrialPlan:
     band: float
 
 
-INTRO = TrialPlan("intro", 0.4, 0.45, 0.9)
-VERSE = TrialPlan("verse", 0.6, 0.93, 1.0)
-CHORUS = TrialPlan("chorus", 0.95, 1.0, 1.0)
-BRIDGE = TrialPlan("bridge", 0.65, 0.7, 1.0)
-BREAK = TrialPlan("break", 0.3, 0.0, 1.0)
-SOLO = TrialPlan("drum break", 0.8, 1.0, 0.0)
-OUTRO = TrialPlan("outro", 0.5, 0.7, 0.9)
+INTRO = SectionPlan("intro", 0.4, 0.45, 0.9)
+VERSE = SectionPlan("verse", 0.6, 0.93, 1.0)
+CHORUS = SectionPlan("chorus", 0.95, 1.0, 1.0)
+BRIDGE = SectionPlan("bridge", 0.65, 0.7, 1.0)
+BREAK = SectionPlan("break", 0.3, 0.0, 1.0)
+SOLO = SectionPlan("drum break", 0.8, 1.0, 0.0)
+OUTRO = SectionPlan("outro", 0.5, 0.7, 0.9)
 FORMS = (
     (INTRO, VERSE, CHORUS, VERSE, CHORUS, BRIDGE, CHORUS, OUTRO),
     (INTRO, VERSE, VERSE, CHORUS, BREAK, VERSE, CHORUS, CHORUS, OUTRO),
@@ -49,7 +49,7 @@ class Bar:
 
     Attributes:
         plan: what its section is like.
-        place: number of the bar in its section.
+        index: index of the bar in its section.
         length: number of bars of its section.
         start_seconds: when it begins.
         step_seconds: duration of a sixteenth.
@@ -60,8 +60,8 @@ class Bar:
         band: the band plays.
     """
 
-    plan: TrialPlan
-    place: int
+    plan: SectionPlan
+    index: int
     length: int
     start_seconds: float
     step_seconds: float
@@ -74,13 +74,13 @@ class Bar:
     @property
     def last(self) -> bool:
         """Whether its section ends with it."""
-        return self.place == self.length - 1
+        return self.index == self.length - 1
 
     def time(self, step: float) -> float:
         """When a step sounds, seconds; swing moves the middle of each unit from a half towards two thirds."""
-        unit, place = divmod(step / self.swung_steps, 1)
+        unit, phase = divmod(step / self.swung_steps, 1)
         late = self.swing / 6
-        warped = place * (1 + 2 * late) if place < 0.5 else 0.5 + late + (place - 0.5) * (1 - 2 * late)
+        warped = phase * (1 + 2 * late) if phase < 0.5 else 0.5 + late + (phase - 0.5) * (1 - 2 * late)
         return self.start_seconds + (unit + warped) * self.swung_steps * self.step_seconds
 
 
@@ -128,12 +128,12 @@ def lay_out(genre: Genre, pulse: Pulse, seconds: float, generator: np.random.Gen
         band = bool(generator.random() < plan.band) or not drums
         # a drummer may come in, or fall silent, halfway through
         late = length // 2 if drums and length > 2 and plan.drums < 1 and generator.random() < 0.2 else 0
-        for place in range(first, length):
+        for index in range(first, length):
             if genre.acoustic:
                 step_seconds *= 1 + float(np.clip(generator.normal(0, 0.003), -0.006, 0.006))
             bar = Bar(
-                plan, place, length, start, step_seconds, num_steps, pulse.swing, 4 if genre.swung == 8 else 2,
-                drums and place >= late, band,
+                plan, index, length, start, step_seconds, num_steps, pulse.swing, 4 if genre.swung == 8 else 2,
+                drums and index >= late, band,
             )  # fmt: skip
             bars.append(bar)
             start += num_steps * step_seconds
@@ -142,23 +142,23 @@ def lay_out(genre: Genre, pulse: Pulse, seconds: float, generator: np.random.Gen
     raise AssertionError("the form goes round")
 
 
-def _sections(form: tuple[TrialPlan, ...], generator: np.random.Generator) -> Iterator[tuple[TrialPlan, int, int]]:
-    """Yield sections with their number of bars and the first that is heard, for ever."""
-    place = int(generator.integers(len(form)))
+def _sections(form: tuple[SectionPlan, ...], generator: np.random.Generator) -> Iterator[tuple[SectionPlan, int, int]]:
+    """Yield sections with their number of bars and the first bar that is played, without end."""
+    index = int(generator.integers(len(form)))
     first: int | None = None
     while True:
         length = int(generator.choice((2, 4, 8), p=(0.2, 0.5, 0.3)))
         if first is None:
             first = int(generator.integers(length))
-            yield form[place], length, first
+            yield form[index], length, first
         else:
-            yield form[place], length, 0
-        place = (place + 1) % len(form)
+            yield form[index], length, 0
+        index = (index + 1) % len(form)
 
 
 def sections(bars: list[Bar], seconds: float) -> tuple[SongSection, ...]:
     """Name the stretches of a song; they fill it without gaps."""
-    starts = [number for number, bar in enumerate(bars) if number == 0 or bar.place == 0]
+    starts = [number for number, bar in enumerate(bars) if number == 0 or bar.index == 0]
     ends = [bars[number].start_seconds for number in starts[1:]] + [seconds]
     return tuple(
         SongSection(bars[number].plan.name, bars[number].start_seconds, end - bars[number].start_seconds,

@@ -18,7 +18,7 @@ Groove = dict[str, str]
 
 
 @dataclass(frozen=True)
-class Player:
+class Musician:
     """Somebody in the band.
 
     Attributes:
@@ -60,7 +60,7 @@ class Genre:
 
     tempo: tuple[float, float]
     grooves: tuple[Groove, ...]
-    players: tuple[Player, ...]
+    players: tuple[Musician, ...]
     progressions: tuple[tuple[int, ...], ...]
     modes: tuple[str, ...]
     metres: tuple[tuple[int, int], ...] = ((4, 4),)
@@ -75,15 +75,15 @@ class Genre:
 
 _POP = ((0, 4, 5, 3), (5, 3, 0, 4), (0, 5, 3, 4), (0, 3, 4, 3))
 _MINOR = ((0, 5, 2, 6), (0, 0, 5, 6), (0, 3, 5, 4), (0, 6, 5, 6))
-_VOCALS = Player("vocals", (52,), "phrases", ("x-x-x-x-x---....", "..x-x-x---x-x---", "x--x--x-x-x-----"), 0.7, 64)
-_RISER = Player("noise", (122,), "riser", (), 0.6)
-_SYNTH_LEAD = Player(
+_VOCALS = Musician("vocals", (52,), "phrases", ("x-x-x-x-x---....", "..x-x-x---x-x---", "x--x--x-x-x-----"), 0.7, 64)
+_RISER = Musician("noise", (122,), "riser", (), 0.6)
+_SYNTH_LEAD = Musician(
     "lead", SYNTH_LEAD, "phrases", ("x-x-..x-x---x-..", "x..x..x.x..x..x.", "xxx.xxx.xx.x.x.."), 0.5, 76
 )
-_SYNTH_ARPEGGIO = Player(
+_SYNTH_ARPEGGIO = Musician(
     "arpeggio", SYNTH_LEAD + PLUCKED, "arpeggio", ("xxxxxxxxxxxxxxxx", "x.xx.x.xx.xx.x.x", "x.x.x.x.x.x.x.x."), 0.6, 67
 )
-_SYNTH_PAD = Player("pad", SYNTH_PAD + STRINGS, "chords", ("x---------------",), 0.8, 60)
+_SYNTH_PAD = Musician("pad", SYNTH_PAD + STRINGS, "chords", ("x---------------",), 0.8, 60)
 _SHAKER = {"shaker": "xgogxgogxgogxgog"}
 _TAMBOURINE = {"tambourine": "....x.......x..."}
 _CONGAS = {"low_conga": "......x.......xx", "high_conga": "x.gox.g.x.gox.g."}
@@ -107,10 +107,10 @@ GENRES: dict[str, Genre] = {
             {"kick": "X...X...X...X...", "clap": "....X..?....X...", "ride": "x.x.x.x.x.x.x.x."},
         ),
         (
-            Player("bass", SYNTH_BASS, "bass", ("..r...r...r...r.", "..rr..ro..rr..ro", "r..r..r.r..r..o.", "r.--..r.r.--..o."), 1.0, 36),
-            Player("keys", PIANO + ORGAN + ELECTRIC_PIANO, "chords", ("x..x..x...x..x..", "..x...x...x...x.", "X..x..X..x..X.x."), 0.8, 62),
+            Musician("bass", SYNTH_BASS, "bass", ("..r...r...r...r.", "..rr..ro..rr..ro", "r..r..r.r..r..o.", "r.--..r.r.--..o."), 1.0, 36),
+            Musician("keys", PIANO + ORGAN + ELECTRIC_PIANO, "chords", ("x..x..x...x..x..", "..x...x...x...x.", "X..x..X..x..X.x."), 0.8, 62),
             _SYNTH_PAD, _SYNTH_ARPEGGIO, _SYNTH_LEAD, _VOCALS, _RISER,
-            Player("strings", STRINGS, "chords", ("x-------x-------",), 0.3, 67),
+            Musician("strings", STRINGS, "chords", ("x-------x-------",), 0.3, 67),
         ),
         _MINOR + _POP, ("minor", "dorian"), swing=(0.0, 0.35), swung=16, looseness_seconds=0.001, acoustic=False,
         chord_tones=4, percussion=(_SHAKER, _CONGAS, {"cowbell": "..x..x....x..x.."}),
@@ -123,10 +123,10 @@ GENRES: dict[str, Genre] = {
             {"kick": "X...X...X...X.x.", "ride": "..x...x...x...x.", "clap": "....x.......x...", "low_tom": "...x..x....x..x."},
         ),
         (
-            Player("bass", SYNTH_BASS, "bass", (".rrr.rrr.rrr.rrr", "..r...r...r...r.", "rr.rr.rr.rr.rr.r"), 0.9, 33),
-            Player("lead", SYNTH_LEAD, "phrases", ("x..x..x..x..x.x.", "x.x..x.x.x..x.x."), 0.6, 64),
+            Musician("bass", SYNTH_BASS, "bass", (".rrr.rrr.rrr.rrr", "..r...r...r...r.", "rr.rr.rr.rr.rr.r"), 0.9, 33),
+            Musician("lead", SYNTH_LEAD, "phrases", ("x..x..x..x..x.x.", "x.x..x.x.x..x.x."), 0.6, 64),
             _SYNTH_ARPEGGIO, _SYNTH_PAD, _RISER,
-            Player("keys", SYNTH_LEAD, "chords", ("...x.......x....", "x.....x........."), 0.5, 60),
+            Musician("keys", SYNTH_LEAD, "chords", ("...x.......x....", "x.....x........."), 0.5, 60),
         ),
         ((0,), (0, 0, 0, 5), (0, 1)), ("minor", "phrygian"), looseness_seconds=0.0, acoustic=False, fills=0.4,
         percussion=(_SHAKER, {"cowbell": "x..x..x..x..x..x"}),
@@ -139,10 +139,10 @@ GENRES: dict[str, Genre] = {
             {"kick": "X.....x...x.....", "snare": "....X.g..g..X.g.", "closed_hat": "xoxoxoxoxoxoxoxo"},
         ),
         (
-            Player("bass", SYNTH_BASS, "bass", ("r-------....r-f-", "r---..r-..o-----", "r-----r-----f---"), 1.0, 31),
+            Musician("bass", SYNTH_BASS, "bass", ("r-------....r-f-", "r---..r-..o-----", "r-----r-----f---"), 1.0, 31),
             _SYNTH_PAD, _SYNTH_LEAD, _VOCALS, _RISER,
-            Player("keys", ELECTRIC_PIANO + PIANO, "chords", ("x-----x---------", "x--x--x---......"), 0.6, 64),
-            Player("arpeggio", PLUCKED, "arpeggio", ("x.x.x.x.x.x.x.x.",), 0.4, 72),
+            Musician("keys", ELECTRIC_PIANO + PIANO, "chords", ("x-----x---------", "x--x--x---......"), 0.6, 64),
+            Musician("arpeggio", PLUCKED, "arpeggio", ("x.x.x.x.x.x.x.x.",), 0.4, 72),
         ),
         _MINOR, ("minor",), looseness_seconds=0.002, acoustic=False, chord_tones=4, percussion=(_SHAKER,),
     ),
@@ -154,11 +154,11 @@ GENRES: dict[str, Genre] = {
             {"kick": "X......x..x.....", "clap": "........X......?", "closed_hat": "xoxoxxxoxoxoxxxx", "sidestick": "...?..?......?.."},
         ),
         (
-            Player("bass", SYNTH_BASS, "bass", ("r-----r---r-----", "r--r------r--o--", "kick"), 1.0, 28),
-            Player("keys", PIANO + ELECTRIC_PIANO + VIBRAPHONE, "arpeggio", ("x..x..x...x.x...", "x.x.x...x.x.x..."), 0.8, 72),
+            Musician("bass", SYNTH_BASS, "bass", ("r-----r---r-----", "r--r------r--o--", "kick"), 1.0, 28),
+            Musician("keys", PIANO + ELECTRIC_PIANO + VIBRAPHONE, "arpeggio", ("x..x..x...x.x...", "x.x.x...x.x.x..."), 0.8, 72),
             _SYNTH_PAD, _VOCALS, _RISER,
-            Player("lead", FLUTES + PLUCKED, "phrases", ("x-x---..x-x---..",), 0.5, 76),
-            Player("brass", BRASS, "chords", ("x-..............", "x--x--x-........"), 0.2, 55),
+            Musician("lead", FLUTES + PLUCKED, "phrases", ("x-x---..x-x---..",), 0.5, 76),
+            Musician("brass", BRASS, "chords", ("x-..............", "x--x--x-........"), 0.2, 55),
         ),
         (*_MINOR, (0, 1)), ("minor", "phrygian"), swing=(0.0, 0.3), swung=16, looseness_seconds=0.002, acoustic=False,
     ),
@@ -170,11 +170,11 @@ GENRES: dict[str, Genre] = {
             {"kick": "X..x..x...x..?..", "snare": "....X.......X...", "open_hat": "..............x.", "closed_hat": "x.x.x.x.x.x.x..."},
         ),
         (
-            Player("bass", ELECTRIC_BASS + SYNTH_BASS, "bass", ("kick", "r-----.rr-..f-a-", "r..r..r.f...r.a."), 1.0, 33),
-            Player("keys", ELECTRIC_PIANO + PIANO, "chords", ("x-----x---------", "x---..x-..x-....", "x..x..........x."), 0.9, 60),
-            Player("guitar", JAZZ_GUITAR + CLEAN_GUITAR, "chords", ("....x.......x...", "x..x....x..x...."), 0.4, 60),
+            Musician("bass", ELECTRIC_BASS + SYNTH_BASS, "bass", ("kick", "r-----.rr-..f-a-", "r..r..r.f...r.a."), 1.0, 33),
+            Musician("keys", ELECTRIC_PIANO + PIANO, "chords", ("x-----x---------", "x---..x-..x-....", "x..x..........x."), 0.9, 60),
+            Musician("guitar", JAZZ_GUITAR + CLEAN_GUITAR, "chords", ("....x.......x...", "x..x....x..x...."), 0.4, 60),
             _SYNTH_PAD, _VOCALS,
-            Player("brass", BRASS + SAXOPHONE, "phrases", ("x-x---..........",), 0.3, 64),
+            Musician("brass", BRASS + SAXOPHONE, "phrases", ("x-x---..........",), 0.3, 64),
         ),
         ((0, 3), (1, 4, 0, 0), (0, 5, 1, 4)), ("dorian", "minor"), swing=(0.2, 0.8), swung=16, looseness_seconds=0.006,
         chord_tones=4, fills=0.3, percussion=(_SHAKER, _TAMBOURINE),
@@ -187,10 +187,10 @@ GENRES: dict[str, Genre] = {
             {"kick": "X...X...X...X...", "snare": "....X.......X...", "open_hat": "..x...x...x...x."},
         ),
         (
-            Player("bass", SYNTH_BASS, "bass", ("r.r.r.r.r.r.r.r.", "r.o.r.o.r.o.r.o.", "rrrrrrrrrrrrrrrr", "kick"), 1.0, 36),
+            Musician("bass", SYNTH_BASS, "bass", ("r.r.r.r.r.r.r.r.", "r.o.r.o.r.o.r.o.", "rrrrrrrrrrrrrrrr", "kick"), 1.0, 36),
             _SYNTH_PAD, _SYNTH_ARPEGGIO, _SYNTH_LEAD, _VOCALS, _RISER,
-            Player("guitar", CLEAN_GUITAR + MUTED_GUITAR, "chords", ("x.x.xx.xx.x.xx.x", "..x...x...x...x."), 0.5, 62),
-            Player("brass", BRASS[-2:], "chords", ("x--x--x.........", "x...x...x.......",), 0.4, 60),
+            Musician("guitar", CLEAN_GUITAR + MUTED_GUITAR, "chords", ("x.x.xx.xx.x.xx.x", "..x...x...x...x."), 0.5, 62),
+            Musician("brass", BRASS[-2:], "chords", ("x--x--x.........", "x...x...x.......",), 0.4, 60),
         ),
         _POP + _MINOR, ("major", "minor"), looseness_seconds=0.002, acoustic=False, percussion=(_TAMBOURINE, _SHAKER),
     ),
@@ -204,12 +204,12 @@ GENRES: dict[str, Genre] = {
             {"kick": "X.....x.X.....x.", "snare": "....X.......X...", "crash": "x...x...x...x..."},
         ),
         (
-            Player("bass", ELECTRIC_BASS, "bass", ("r.r.r.r.r.r.r.r.", "kick", "r-..r.r.r-..f.a."), 1.0, 33),
-            Player("guitar", DISTORTED_GUITAR, "power", ("x-------x-------", "x.xxx.xxx.xxx.xx", "x.x.x.x.x.x.x.x.", "x--x--x-x--x--x-"), 0.95, 48),
-            Player("guitar", CLEAN_GUITAR + ACOUSTIC_GUITAR, "chords", ("x.xxx.xxx.xxx.xx", "x...x.xx..xxx.xx"), 0.5, 57),
+            Musician("bass", ELECTRIC_BASS, "bass", ("r.r.r.r.r.r.r.r.", "kick", "r-..r.r.r-..f.a."), 1.0, 33),
+            Musician("guitar", DISTORTED_GUITAR, "power", ("x-------x-------", "x.xxx.xxx.xxx.xx", "x.x.x.x.x.x.x.x.", "x--x--x-x--x--x-"), 0.95, 48),
+            Musician("guitar", CLEAN_GUITAR + ACOUSTIC_GUITAR, "chords", ("x.xxx.xxx.xxx.xx", "x...x.xx..xxx.xx"), 0.5, 57),
             _VOCALS,
-            Player("lead", DISTORTED_GUITAR, "phrases", ("x-x-x-x-x---x---", "xxxxx-x-x---x---"), 0.4, 72),
-            Player("keys", ORGAN + PIANO, "chords", ("x---------------", "x-x-x-x-x-x-x-x-"), 0.4, 60),
+            Musician("lead", DISTORTED_GUITAR, "phrases", ("x-x-x-x-x---x---", "xxxxx-x-x---x---"), 0.4, 72),
+            Musician("keys", ORGAN + PIANO, "chords", ("x---------------", "x-x-x-x-x-x-x-x-"), 0.4, 60),
         ),
         (*_POP, (0, 6, 3, 0), (0, 3, 0, 4)), ("major", "minor", "mixolydian"), ((4, 4), (4, 4), (4, 4), (6, 8), (3, 4)),
         looseness_seconds=0.009, percussion=(_TAMBOURINE,),
@@ -223,12 +223,12 @@ GENRES: dict[str, Genre] = {
             {"kick": "X..xx..xx..xx.xx", "snare": "........X.......", "open_hat": "x...x...x...x..."},
         ),
         (
-            Player("bass", ELECTRIC_BASS[1:2], "bass", ("kick", "rrrrrrrrrrrrrrrr", "r.r.r.r.r.r.r.r."), 1.0, 30),
-            Player("guitar", DISTORTED_GUITAR, "power", ("kick", "x.xxx.xxx.xxx.xx", "xxxxxxxxxxxxxxxx", "x-------x-------"), 1.0, 42),
-            Player("guitar", DISTORTED_GUITAR, "power", ("kick", "x---------------", "x.x.x.x.x.x.x.x."), 0.8, 42),
-            Player("lead", DISTORTED_GUITAR, "phrases", ("xxxxxxxxxxxxxxxx", "x-x-xxxxx---x---"), 0.4, 76),
-            Player("vocals", (52,), "phrases", ("x-x-x---x-x-x---",), 0.5, 52),
-            Player("pad", STRINGS, "chords", ("x---------------",), 0.3, 60),
+            Musician("bass", ELECTRIC_BASS[1:2], "bass", ("kick", "rrrrrrrrrrrrrrrr", "r.r.r.r.r.r.r.r."), 1.0, 30),
+            Musician("guitar", DISTORTED_GUITAR, "power", ("kick", "x.xxx.xxx.xxx.xx", "xxxxxxxxxxxxxxxx", "x-------x-------"), 1.0, 42),
+            Musician("guitar", DISTORTED_GUITAR, "power", ("kick", "x---------------", "x.x.x.x.x.x.x.x."), 0.8, 42),
+            Musician("lead", DISTORTED_GUITAR, "phrases", ("xxxxxxxxxxxxxxxx", "x-x-xxxxx---x---"), 0.4, 76),
+            Musician("vocals", (52,), "phrases", ("x-x-x---x-x-x---",), 0.5, 52),
+            Musician("pad", STRINGS, "chords", ("x---------------",), 0.3, 60),
         ),
         ((0, 0, 1, 0), (0, 5, 6, 0), (0, 0, 0, 4)), ("phrygian", "minor", "harmonic"),
         ((4, 4), (4, 4), (4, 4), (7, 8), (5, 4)), looseness_seconds=0.006, chord_tones=2, fills=0.8,
@@ -241,11 +241,11 @@ GENRES: dict[str, Genre] = {
             {"kick": "X.....x.x..x....", "snare": "g.g.X.g.g.g.X.gg", "ride": "x.x.x.x.x.x.x.x."},
         ),
         (
-            Player("bass", ELECTRIC_BASS, "bass", ("r..r..o...rf.s.o", "r.ro..r.s.r..f.a", "kick"), 1.0, 33),
-            Player("guitar", CLEAN_GUITAR + MUTED_GUITAR, "chords", (".xx.x.xx.xx.x.xx", "x.x..xx.x.x..xx.", "....x..x....x.xx"), 0.9, 64),
-            Player("keys", CLAVINET + ELECTRIC_PIANO + ORGAN, "chords", ("x..x..x...x..x..", "..x..x....x..x.x"), 0.8, 60),
-            Player("brass", BRASS, "chords", ("..........x.xx..", "x..x............", "X-............x."), 0.6, 64),
-            _VOCALS, Player("lead", SAXOPHONE, "phrases", ("x.xx..x-x-......",), 0.3, 67),
+            Musician("bass", ELECTRIC_BASS, "bass", ("r..r..o...rf.s.o", "r.ro..r.s.r..f.a", "kick"), 1.0, 33),
+            Musician("guitar", CLEAN_GUITAR + MUTED_GUITAR, "chords", (".xx.x.xx.xx.x.xx", "x.x..xx.x.x..xx.", "....x..x....x.xx"), 0.9, 64),
+            Musician("keys", CLAVINET + ELECTRIC_PIANO + ORGAN, "chords", ("x..x..x...x..x..", "..x..x....x..x.x"), 0.8, 60),
+            Musician("brass", BRASS, "chords", ("..........x.xx..", "x..x............", "X-............x."), 0.6, 64),
+            _VOCALS, Musician("lead", SAXOPHONE, "phrases", ("x.xx..x-x-......",), 0.3, 67),
         ),
         ((0,), (0, 3), (0, 0, 3, 4)), ("dorian", "mixolydian"), swing=(0.0, 0.4), swung=16, looseness_seconds=0.007,
         chord_tones=4, percussion=(_CONGAS, _SHAKER, {"cowbell": "x...x...x...x..."}, _TAMBOURINE),
@@ -258,11 +258,11 @@ GENRES: dict[str, Genre] = {
             {"closed_hat": "x...x.x.x...x.x.", "open_hat": "o.......o.......", "snare": "g...o...g...o...", "kick": "o.......o......."},
         ),
         (
-            Player("bass", DOUBLE_BASS, "walking", (), 1.0, 36),
-            Player("keys", PIANO + ELECTRIC_PIANO, "chords", ("......x.....x...", "x.....x.........", "....x.....x...x."), 0.8, 58),
-            Player("guitar", JAZZ_GUITAR, "chords", ("x...x...x...x...", "..x.......x....."), 0.4, 58),
-            Player("lead", SAXOPHONE + BRASS[:2] + VIBRAPHONE, "phrases", ("x.x.x.x.x-..x.x-", "..x.x.x-x.x.x-..", "x-x.x-x.x.x.x---"), 0.9, 67),
-            Player("vocals", (52,), "phrases", ("x-x-x---..x-x---",), 0.25, 62),
+            Musician("bass", DOUBLE_BASS, "walking", (), 1.0, 36),
+            Musician("keys", PIANO + ELECTRIC_PIANO, "chords", ("......x.....x...", "x.....x.........", "....x.....x...x."), 0.8, 58),
+            Musician("guitar", JAZZ_GUITAR, "chords", ("x...x...x...x...", "..x.......x....."), 0.4, 58),
+            Musician("lead", SAXOPHONE + BRASS[:2] + VIBRAPHONE, "phrases", ("x.x.x.x.x-..x.x-", "..x.x.x-x.x.x-..", "x-x.x-x.x.x.x---"), 0.9, 67),
+            Musician("vocals", (52,), "phrases", ("x-x-x---..x-x---",), 0.25, 62),
         ),
         ((1, 4, 0, 0), (0, 5, 1, 4), (2, 5, 1, 4)), ("major", "dorian"), ((4, 4), (4, 4), (4, 4), (3, 4), (5, 4)),
         swing=(0.7, 1.0), looseness_seconds=0.011, chord_tones=4, fills=0.5, percussion=(_CONGAS, _SHAKER),
@@ -275,11 +275,11 @@ GENRES: dict[str, Genre] = {
             {"closed_hat": "x.xxx.xxx.xxx.xx", "snare": "...x..x....x..x.", "kick": "X.....x.X.....x."},
         ),
         (
-            Player("bass", DOUBLE_BASS + ELECTRIC_BASS, "bass", ("r-----f---f-----", "......f-----r---", "r--r--f-----f---"), 1.0, 36),
-            Player("keys", PIANO, "arpeggio", ("x.xx.xx.x.xx.xx.", "x.x.xx.xx.xx.xx."), 0.8, 67),
-            Player("guitar", ACOUSTIC_GUITAR, "chords", ("x..x..x...x..x..", "x.xx.x.xx.xx.x.x"), 0.7, 60),
-            Player("brass", BRASS, "chords", ("x.....x.x.......", "..x.x.......x.x."), 0.5, 66),
-            _VOCALS, Player("lead", FLUTES + BRASS[:1], "phrases", ("x-x-x-..x-x---..",), 0.4, 74),
+            Musician("bass", DOUBLE_BASS + ELECTRIC_BASS, "bass", ("r-----f---f-----", "......f-----r---", "r--r--f-----f---"), 1.0, 36),
+            Musician("keys", PIANO, "arpeggio", ("x.xx.xx.x.xx.xx.", "x.x.xx.xx.xx.xx."), 0.8, 67),
+            Musician("guitar", ACOUSTIC_GUITAR, "chords", ("x..x..x...x..x..", "x.xx.x.xx.xx.x.x"), 0.7, 60),
+            Musician("brass", BRASS, "chords", ("x.....x.x.......", "..x.x.......x.x."), 0.5, 66),
+            _VOCALS, Musician("lead", FLUTES + BRASS[:1], "phrases", ("x-x-x-..x-x---..",), 0.4, 74),
         ),
         ((1, 4, 0, 0), (0, 3, 4, 3), (0, 5, 1, 4)), ("minor", "major", "harmonic"), looseness_seconds=0.008,
         chord_tones=4, fills=0.5,
@@ -293,12 +293,12 @@ GENRES: dict[str, Genre] = {
             {"kick": "X.....x.x.......", "snare": "....X.......X..g", "ride": "x.o.x.o.x.o.x.o."},
         ),
         (
-            Player("bass", ELECTRIC_BASS + DOUBLE_BASS, "bass", ("r-------r---f---", "r-----r-r-------", "kick"), 0.9, 33),
-            Player("keys", PIANO + ELECTRIC_PIANO, "arpeggio", ("x-x-x-x-x-x-x-x-", "x---x-x-x---x-x-"), 0.9, 62),
-            Player("guitar", ACOUSTIC_GUITAR + CLEAN_GUITAR, "arpeggio", ("x.x.x.x.x.x.x.x.", "x..x..x.x..x..x."), 0.6, 60),
-            Player("strings", STRINGS, "chords", ("x---------------", "x-------x-------"), 0.7, 64),
-            Player("vocals", (52,), "phrases", ("x-x-x---x-x-----", "..x-x-x-x-------"), 0.9, 63),
-            Player("lead", SAXOPHONE + FLUTES, "phrases", ("x---x-x-x-------",), 0.3, 72),
+            Musician("bass", ELECTRIC_BASS + DOUBLE_BASS, "bass", ("r-------r---f---", "r-----r-r-------", "kick"), 0.9, 33),
+            Musician("keys", PIANO + ELECTRIC_PIANO, "arpeggio", ("x-x-x-x-x-x-x-x-", "x---x-x-x---x-x-"), 0.9, 62),
+            Musician("guitar", ACOUSTIC_GUITAR + CLEAN_GUITAR, "arpeggio", ("x.x.x.x.x.x.x.x.", "x..x..x.x..x..x."), 0.6, 60),
+            Musician("strings", STRINGS, "chords", ("x---------------", "x-------x-------"), 0.7, 64),
+            Musician("vocals", (52,), "phrases", ("x-x-x---x-x-----", "..x-x-x-x-------"), 0.9, 63),
+            Musician("lead", SAXOPHONE + FLUTES, "phrases", ("x---x-x-x-------",), 0.3, 72),
         ),
         _POP, ("major", "minor"), ((4, 4), (4, 4), (6, 8), (3, 4)), looseness_seconds=0.012, fills=0.8,
         percussion=(_SHAKER, _TAMBOURINE),
@@ -311,10 +311,10 @@ GENRES: dict[str, Genre] = {
             {"kick": "X.......x.......", "snare": "........X......g", "closed_hat": "x.x.x.x.x.x.x.x.", "open_hat": "..............?."},
         ),
         (
-            Player("bass", ELECTRIC_BASS, "bass", ("r-..r-f-....r-f-", "....r-r-f-..o-..", "r-r-..t-f-......"), 1.0, 31),
-            Player("guitar", CLEAN_GUITAR, "chords", ("....x.......x...", "....x..x....x..x"), 1.0, 64),
-            Player("keys", ORGAN, "chords", ("..x...x...x...x.", "..xx..xx..xx..xx"), 0.8, 62),
-            Player("brass", BRASS, "phrases", ("x-x-....x-x-....",), 0.4, 66),
+            Musician("bass", ELECTRIC_BASS, "bass", ("r-..r-f-....r-f-", "....r-r-f-..o-..", "r-r-..t-f-......"), 1.0, 31),
+            Musician("guitar", CLEAN_GUITAR, "chords", ("....x.......x...", "....x..x....x..x"), 1.0, 64),
+            Musician("keys", ORGAN, "chords", ("..x...x...x...x.", "..xx..xx..xx..xx"), 0.8, 62),
+            Musician("brass", BRASS, "phrases", ("x-x-....x-x-....",), 0.4, 66),
             _VOCALS,
         ),
         ((0, 3), (0, 4, 3, 4), (0, 5, 3, 4)), ("major", "minor"), swing=(0.2, 0.7), swung=16, looseness_seconds=0.009,
@@ -328,11 +328,11 @@ GENRES: dict[str, Genre] = {
             {"kick": "X.....x.X.......", "sidestick": "....X.......X...", "ride": "x.x.x.x.x.x.x.x."},
         ),
         (
-            Player("bass", ELECTRIC_BASS + DOUBLE_BASS, "bass", ("r---....f---....", "r---..r-f---..a-"), 1.0, 33),
-            Player("guitar", ACOUSTIC_GUITAR, "chords", ("x...x.xxx...x.xx", "x.xxx.xxx.xxx.xx"), 1.0, 60),
-            Player("guitar", CLEAN_GUITAR, "phrases", ("x.x.xx.xx.x.x-..",), 0.5, 66),
-            Player("strings", (40, 110), "phrases", ("x-x-x---x-x-....",), 0.4, 72), _VOCALS,
-            Player("keys", PIANO, "chords", ("..x...x...x...x.",), 0.4, 62),
+            Musician("bass", ELECTRIC_BASS + DOUBLE_BASS, "bass", ("r---....f---....", "r---..r-f---..a-"), 1.0, 33),
+            Musician("guitar", ACOUSTIC_GUITAR, "chords", ("x...x.xxx...x.xx", "x.xxx.xxx.xxx.xx"), 1.0, 60),
+            Musician("guitar", CLEAN_GUITAR, "phrases", ("x.x.xx.xx.x.x-..",), 0.5, 66),
+            Musician("strings", (40, 110), "phrases", ("x-x-x---x-x-....",), 0.4, 72), _VOCALS,
+            Musician("keys", PIANO, "chords", ("..x...x...x...x.",), 0.4, 62),
         ),
         (*_POP, (0, 3, 0, 4)), ("major", "mixolydian"), ((4, 4), (4, 4), (4, 4), (3, 4)), swing=(0.0, 0.5),
         looseness_seconds=0.009, percussion=(_TAMBOURINE, _SHAKER),
@@ -347,11 +347,11 @@ GENRES: dict[str, Genre] = {
             {"kick": "X.x.....X.x.....", "snare": "....X.......X...", "closed_hat": "x.x.x.x.x.x.x.x."},
         ),
         (
-            Player("bass", ELECTRIC_BASS[1:2], "bass", ("rrrrrrrrrrrrrrrr", "r.r.r.r.r.r.r.r.", "kick"), 1.0, 33),
-            Player("guitar", DISTORTED_GUITAR, "power", ("xxxxxxxxxxxxxxxx", "x.xxx.xxx.xxx.xx", "x.x.x.x.x.x.x.x.", "x-------x---x---"), 1.0, 45),
-            Player("guitar", DISTORTED_GUITAR, "chords", ("xxxxxxxxxxxxxxxx", "x-------x-------", "x.xxx.xxx.xxx.xx"), 0.8, 55),
-            Player("vocals", (52,), "phrases", ("x-x-x-x-x-x-....", "x.x.x-x.x.x.x-..", "..x-x-x-x-x-x-x-"), 0.85, 66),
-            Player("lead", DISTORTED_GUITAR, "phrases", ("xxxxxxxxx---x---", "x-x-x-x-x-x-x-x-"), 0.3, 74),
+            Musician("bass", ELECTRIC_BASS[1:2], "bass", ("rrrrrrrrrrrrrrrr", "r.r.r.r.r.r.r.r.", "kick"), 1.0, 33),
+            Musician("guitar", DISTORTED_GUITAR, "power", ("xxxxxxxxxxxxxxxx", "x.xxx.xxx.xxx.xx", "x.x.x.x.x.x.x.x.", "x-------x---x---"), 1.0, 45),
+            Musician("guitar", DISTORTED_GUITAR, "chords", ("xxxxxxxxxxxxxxxx", "x-------x-------", "x.xxx.xxx.xxx.xx"), 0.8, 55),
+            Musician("vocals", (52,), "phrases", ("x-x-x-x-x-x-....", "x.x.x-x.x.x.x-..", "..x-x-x-x-x-x-x-"), 0.85, 66),
+            Musician("lead", DISTORTED_GUITAR, "phrases", ("xxxxxxxxx---x---", "x-x-x-x-x-x-x-x-"), 0.3, 74),
         ),
         (*_POP, (0, 3, 4, 4), (0, 6, 3, 0)), ("major", "minor", "mixolydian"), looseness_seconds=0.011, chord_tones=3, fills=0.8,
     ),
@@ -363,11 +363,11 @@ GENRES: dict[str, Genre] = {
             {"kick": "X.....x.X.x.....", "snare": "g.g.X.g.g.g.X.g.", "open_hat": "..............?.", "closed_hat": "x.x.x.x.x.x.x..."},
         ),
         (
-            Player("bass", ELECTRIC_BASS + DOUBLE_BASS, "walking", (), 1.0, 34),
-            Player("guitar", CLEAN_GUITAR + DISTORTED_GUITAR, "chords", ("x.x.x.x.x.x.x.x.", "....x.......x...", "x---....x---...."), 0.9, 55),
-            Player("lead", DISTORTED_GUITAR + CLEAN_GUITAR, "phrases", ("x-x-x-x-x---x---", "..x.x-x-x-x.x---"), 0.7, 67),
-            Player("keys", PIANO + ORGAN, "chords", ("x-------x-------", "..x...x...x...x.", "x.x.x.x.x.x.x.x."), 0.7, 60),
-            Player("lead", (*SAXOPHONE, 22), "phrases", ("x-x---..x-x---..",), 0.4, 67), _VOCALS,
+            Musician("bass", ELECTRIC_BASS + DOUBLE_BASS, "walking", (), 1.0, 34),
+            Musician("guitar", CLEAN_GUITAR + DISTORTED_GUITAR, "chords", ("x.x.x.x.x.x.x.x.", "....x.......x...", "x---....x---...."), 0.9, 55),
+            Musician("lead", DISTORTED_GUITAR + CLEAN_GUITAR, "phrases", ("x-x-x-x-x---x---", "..x.x-x-x-x.x---"), 0.7, 67),
+            Musician("keys", PIANO + ORGAN, "chords", ("x-------x-------", "..x...x...x...x.", "x.x.x.x.x.x.x.x."), 0.7, 60),
+            Musician("lead", (*SAXOPHONE, 22), "phrases", ("x-x---..x-x---..",), 0.4, 67), _VOCALS,
         ),
         ((0, 0, 0, 0, 3, 3, 0, 0, 4, 3, 0, 4), (0, 3, 0, 0, 3, 3, 0, 0, 4, 3, 0, 0)), ("mixolydian", "dorian"),
         ((4, 4), (4, 4), (6, 8)), swing=(0.5, 1.0), looseness_seconds=0.012, chord_tones=4, fills=0.6,
@@ -381,11 +381,11 @@ GENRES: dict[str, Genre] = {
             {"kick": "X.x...x..x......", "snare": "....X.g.g...X..g", "closed_hat": "xoxoxoxoxoxoxoxo", "open_hat": "..............?."},
         ),
         (
-            Player("bass", ELECTRIC_BASS, "bass", ("r..r..o...rf.s.a", "r-..r.f-s-..f.a.", "kick"), 1.0, 33),
-            Player("guitar", CLEAN_GUITAR + JAZZ_GUITAR, "chords", ("....x.......x...", "x..x..x.x..x..x.", "x.xxx.xxx.xxx.xx"), 0.8, 62),
-            Player("keys", ELECTRIC_PIANO + ORGAN + PIANO, "chords", ("x---x---x---x---", "x-------x-------", "..x...x...x...x."), 0.9, 60),
-            Player("brass", BRASS, "chords", ("............x.x.", "X-..x.......X-..", "x--x--x-........"), 0.6, 64),
-            Player("strings", STRINGS, "chords", ("x---------------", "x-------x-------"), 0.4, 66), _VOCALS,
+            Musician("bass", ELECTRIC_BASS, "bass", ("r..r..o...rf.s.a", "r-..r.f-s-..f.a.", "kick"), 1.0, 33),
+            Musician("guitar", CLEAN_GUITAR + JAZZ_GUITAR, "chords", ("....x.......x...", "x..x..x.x..x..x.", "x.xxx.xxx.xxx.xx"), 0.8, 62),
+            Musician("keys", ELECTRIC_PIANO + ORGAN + PIANO, "chords", ("x---x---x---x---", "x-------x-------", "..x...x...x...x."), 0.9, 60),
+            Musician("brass", BRASS, "chords", ("............x.x.", "X-..x.......X-..", "x--x--x-........"), 0.6, 64),
+            Musician("strings", STRINGS, "chords", ("x---------------", "x-------x-------"), 0.4, 66), _VOCALS,
         ),
         ((0, 5, 1, 4), (0, 2, 3, 4), (0, 3), (1, 4, 0, 0)), ("major", "dorian", "minor"), swing=(0.0, 0.6), swung=16,
         looseness_seconds=0.010, chord_tones=4, fills=0.5, percussion=(_TAMBOURINE, _CONGAS, _SHAKER),

@@ -14,8 +14,8 @@ SCALES: dict[str, tuple[int, ...]] = {
 
 def degree(scale: Sequence[int], step: int) -> int:
     """Semitones from the tonic to a degree of the scale; degrees go on above and below the octave."""
-    octave, place = divmod(step, len(scale))
-    return 12 * octave + scale[place]
+    octave, degree = divmod(step, len(scale))
+    return 12 * octave + scale[degree]
 
 
 def chord(scale: Sequence[int], root: int, num_tones: int) -> tuple[int, ...]:
@@ -36,7 +36,7 @@ def near(pitch: int, middle: int) -> int:
 
 
 def voicing(tones: Sequence[int], tonic: int, middle: int, previous: Sequence[int]) -> tuple[int, ...]:
-    """Place a chord's tones where the hand moves least.
+    """Voice a chord's tones where the hand moves least.
 
     Args:
         tones: semitones from the tonic.

@@ -143,9 +143,9 @@ def _kits(folders: Sequence[Path]) -> Iterator[Path]:
             yield from (path.parent for path in sorted(folder.glob("*/drumkit.xml")))
 
 
-def _sfz(places: Sequence[Path]) -> Iterator[Path]:
-    for place in places:
-        if place.is_dir():
-            yield from sorted(place.glob("*.sfz"))
-        elif place.suffix == ".sfz" and place.is_file():  # one of many in its folder
-            yield place
+def _sfz(paths: Sequence[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(path.glob("*.sfz"))
+        elif path.suffix == ".sfz" and path.is_file():  # one of many in its folder
+            yield path

@@ -14,7 +14,7 @@ from dssgan.errors import DssganError
 from dssgan.synthesis import instruments, mixing, sampler
 from dssgan.synthesis.score import Note
 from dssgan.synthesis.sfz import Region, read_regions
-from dssgan.synthesis.soundfont import SAMPLE_RATE, Player
+from dssgan.synthesis.soundfont import SAMPLE_RATE, SoundfontSynthesizer
 from dssgan.types import Audio
 
 _TAIL_DB = -66.0
@@ -191,7 +191,7 @@ def _sfz(instrument: instruments.Instrument) -> Iterator[Kit]:
 
 
 def _struck(regions: Sequence[Region], keys: Mapping[str, int]) -> dict[str, tuple[Region, ...]]:
-    """Give the regions of each piece that a file has."""
+    """Return the regions of each piece that a file has."""
     pieces = {}
     for piece, key in keys.items():
         for wanted in (key, *_OTHER_KEYS.get(piece, ())):
@@ -209,7 +209,7 @@ def _read_regions(regions: tuple[Region, ...], levels_db: tuple[float, float]) -
         turn = region.turn, region.chance[0]
         strokes.setdefault(region.velocities[1], {}).setdefault(turn, []).append(region)
     highest = sorted(strokes)
-    chosen = [highest[place] for place in np.unique(np.linspace(0, len(highest) - 1, _MAX_LAYERS).round().astype(int))]
+    chosen = [highest[index] for index in np.unique(np.linspace(0, len(highest) - 1, _MAX_LAYERS).round().astype(int))]
     layers = []
     for velocity in chosen:
         turns = sorted(strokes[velocity])[:_MAX_TURNS]
@@ -260,7 +260,7 @@ def _one_shots(instrument: instruments.Instrument) -> Iterator[Kit]:
         if snares:
             files["snare"] = [snares[number % len(snares)]]
         loaders = {
-            piece: partial(_read_layers, tuple(((place + 1) / len(paths), path) for place, path in enumerate(paths)))
+            piece: partial(_read_layers, tuple(((index + 1) / len(paths), path) for index, path in enumerate(paths)))
             for piece, paths in files.items()
             if all(path.exists() for path in paths)
         }
@@ -284,7 +284,7 @@ def _read_layers(files: tuple[tuple[float, Path], ...]) -> tuple[Layer, ...]:
 
 def _sample_layers(path: Path, bank: int, program: int, key: int) -> tuple[Layer, ...]:
     layers = []
-    with Player() as player:
+    with SoundfontSynthesizer() as player:
         for strength in _STRENGTHS:
             note = Note(0.0, _MAX_SECONDS / 2, key, strength)
             stroke = _trimmed(player.play(path, (note,), program, _MAX_SECONDS, bank=bank))

@@ -25,25 +25,25 @@ def level(audio: Audio) -> float:
     power = np.square(audio).mean(axis=0)
     whole = len(power) // _BLOCK_SAMPLES * _BLOCK_SAMPLES
     blocks = power[:whole].reshape(-1, _BLOCK_SAMPLES).mean(axis=1, dtype=np.float64) if whole else power
-    heard = blocks[blocks > 1e-4 * blocks.max(initial=0.0)]
-    return float(np.sqrt(heard.mean())) if heard.size else 0.0
+    audible = blocks[blocks > 1e-4 * blocks.max(initial=0.0)]
+    return float(np.sqrt(audible.mean())) if audible.size else 0.0
 
 
-def pan(place: float) -> NDArray[np.float32]:
-    """Give the gains of left and right, (2, 1), that put a signal at -1 left to 1 right with constant power."""
-    angle = (place + 1) * np.pi / 4
+def pan(position: float) -> NDArray[np.float32]:
+    """Return the gains of left and right, (2, 1), that pan a signal from -1, left, to 1, right, with constant power."""
+    angle = (position + 1) * np.pi / 4
     gains: NDArray[np.float32] = (np.sqrt(2) * np.array([[np.cos(angle)], [np.sin(angle)]])).astype(np.float32)
     return gains
 
 
 def dynamics(velocity: float, num_layers: int) -> float:
-    """Give the factor of a stroke's or a tone's level: layers carry their own dynamics; a single one has none."""
+    """Return a factor of a stroke's or tone's level: velocity layers have dynamics of their own; one layer has none."""
     return float(velocity ** (0.7 if num_layers > 2 else 1.6))
 
 
-def read_at(recording: Audio, places: NDArray[np.floating]) -> Audio:
-    """Read a recording, (channels, samples), at places between its samples, linearly."""
-    return np.stack([np.interp(places, np.arange(side.size), side) for side in recording]).astype(np.float32)
+def read_at(recording: Audio, positions: NDArray[np.floating]) -> Audio:
+    """Read a recording, (channels, samples), at positions between its samples, linearly."""
+    return np.stack([np.interp(positions, np.arange(side.size), side) for side in recording]).astype(np.float32)
 
 
 def through(audio: Audio, *effects: Any) -> Audio:
@@ -86,7 +86,7 @@ def strip(role: str, generator: np.random.Generator) -> list[Any]:
 
 
 def without_bass() -> Any:
-    """Give the effect that leaves a singer and takes the bass beneath away."""
+    """Return the filter that keeps a singer and removes the bass below."""
     import pedalboard
 
     return pedalboard.HighpassFilter(180)
@@ -106,11 +106,11 @@ def amplifier(generator: np.random.Generator) -> list[Any]:
 
 
 def room(audio: Audio, generator: np.random.Generator, *, wettest: float) -> Audio:
-    """Put a signal into a room, from dry to as wet as told."""
+    """Add the reverberation of a room to a signal."""
     import pedalboard
 
     wet = wettest * generator.random() ** 2
-    if wet < 0.04:  # nobody would hear it, and a room is the slowest of all effects
+    if wet < 0.04:  # it would be inaudible, and a room is the slowest of all effects
         return audio
     size = generator.uniform(0.1, 0.8)
     return through(

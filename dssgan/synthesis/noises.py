@@ -70,12 +70,12 @@ def brushes(strokes: Sequence[Hit], song: Song, generator: np.random.Generator) 
     circles = (0.5 + 0.5 * np.cos(2 * np.pi * (times / circle_seconds + generator.random()))) ** 2
     gain[first:last] += (generator.uniform(0.05, 0.35) * (0.2 + circles)).astype(np.float32)
     wires = generator.standard_normal((1, num_samples), dtype=np.float32) * gain * np.float32(0.15)
-    heard = mixing.through(
+    processed = mixing.through(
         wires, pedalboard.HighpassFilter(generator.uniform(300, 900)),
         pedalboard.PeakFilter(generator.uniform(1500, 5000), generator.uniform(0, 6), 0.7),
         pedalboard.LowpassFilter(generator.uniform(7000, 14000)),
     )  # fmt: skip
-    return np.repeat(heard, 2, axis=0)
+    return np.repeat(processed, 2, axis=0)
 
 
 def applause(seconds: float, generator: np.random.Generator) -> Audio:
@@ -94,9 +94,9 @@ def applause(seconds: float, generator: np.random.Generator) -> Audio:
     claps_a_second = np.exp(generator.uniform(np.log(60), np.log(400)))
     track = np.zeros((2, num_samples), np.float32)
     for _ in range(_HANDS):
-        places = generator.integers(num_samples, size=generator.poisson(claps_a_second * seconds / _HANDS))
+        positions = generator.integers(num_samples, size=generator.poisson(claps_a_second * seconds / _HANDS))
         struck = np.zeros(num_samples, np.float32)
-        np.add.at(struck, places, generator.lognormal(0, 0.4, len(places)).astype(np.float32))
+        np.add.at(struck, positions, generator.lognormal(0, 0.4, len(positions)).astype(np.float32))
         length = round(generator.uniform(0.01, 0.04) * SAMPLE_RATE)
         times = np.arange(length) / SAMPLE_RATE
         pitch_hz = generator.uniform(600, 2500)  # of the hollow between the hands
@@ -111,7 +111,7 @@ def applause(seconds: float, generator: np.random.Generator) -> Audio:
 
 
 def hum(seconds: float, generator: np.random.Generator) -> Audio:
-    """Give what a guitar's pickups hear without a tone: hum of the mains and hiss.
+    """Return the noise of a guitar's pickups without a tone: mains hum and hiss.
 
     Args:
         seconds: length.
@@ -125,5 +125,5 @@ def hum(seconds: float, generator: np.random.Generator) -> Audio:
     hummed = sum(np.sin(2 * np.pi * mains_hz * harmonic * times) / harmonic for harmonic in (1, 2, 3, 5))
     hiss = generator.standard_normal(len(times))
     levels = 10 ** (generator.uniform(-75, -50, 2) / 20)
-    heard: Audio = (levels[0] * hummed + levels[1] * hiss)[np.newaxis].astype(np.float32)
-    return heard
+    noise: Audio = (levels[0] * hummed + levels[1] * hiss)[np.newaxis].astype(np.float32)
+    return noise

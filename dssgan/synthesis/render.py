@@ -11,7 +11,7 @@ from dssgan.synthesis import instruments, kits, mixing, noises, sampler, voices
 from dssgan.synthesis.genres import GENRES
 from dssgan.synthesis.gm import CLEAN_GUITAR, DISTORTED_GUITAR
 from dssgan.synthesis.score import Hit, Part, Song
-from dssgan.synthesis.soundfont import SAMPLE_RATE, Player
+from dssgan.synthesis.soundfont import SAMPLE_RATE, SoundfontSynthesizer
 from dssgan.types import Audio
 
 SOURCES = ("drums", "other")
@@ -46,7 +46,7 @@ _TALKED = ("hip_hop", "trap", "techno")
 
 @dataclass(frozen=True)
 class RenderedSong:
-    """A song that can be heard.
+    """A song as audio.
 
     Attributes:
         mix: (2, samples) at 44.1 kHz; the sum of drums and other, unless a codec has been over it.
@@ -80,9 +80,9 @@ def render(song: Song, *, codec: bool = True) -> RenderedSong:
             "synthetic songs need packages that are not installed: `pip install dssgan[synthetic]`"
         ) from error
     generator = np.random.default_rng(np.random.SeedSequence([_STREAM, song.seed]))
-    thanks: set[str] = set()
-    drums = _drums(song, generator, thanks)
-    other = _band(song, generator, thanks)
+    credits_: set[str] = set()
+    drums = _drums(song, generator, credits_)
+    other = _band(song, generator, credits_)
     drums, other = _balance(song, drums, other, generator)
     tone = mixing.tone(generator)
     if tone:  # linear, so that the sources still sum to the mix
@@ -96,7 +96,7 @@ def render(song: Song, *, codec: bool = True) -> RenderedSong:
     coded = codec and generator.random() < 0.1
     if coded:
         mix = mixing.through(mix, pedalboard.MP3Compressor(generator.uniform(2, 7)))
-    return RenderedSong(mix, drums, other, tuple(sorted(thanks)), coded)
+    return RenderedSong(mix, drums, other, tuple(sorted(credits_)), coded)
 
 
 def _balance(song: Song, drums: Audio, other: Audio, generator: np.random.Generator) -> tuple[Audio, Audio]:
@@ -111,7 +111,7 @@ def _balance(song: Song, drums: Audio, other: Audio, generator: np.random.Genera
     return drums, other
 
 
-def _drums(song: Song, generator: np.random.Generator, thanks: set[str]) -> Audio:
+def _drums(song: Song, generator: np.random.Generator, credits_: set[str]) -> Audio:
     genre = GENRES[song.genre]
     available = kits.find()
     fitting = [kit for kit in available if kit.electronic != genre.acoustic or generator.random() < 0.1] or list(
@@ -132,7 +132,7 @@ def _drums(song: Song, generator: np.random.Generator, thanks: set[str]) -> Audi
         kit = owners[int(generator.integers(len(owners)))]
         if piece in main.loaders and generator.random() > borrowing:
             kit = main
-        thanks.add(kit.credit)
+        credits_.add(kit.credit)
         gain = mixing.decibels(_PIECES_DB[piece] + generator.normal(0, 3.5))
         _strike(track, song, piece, kit, mixing.pan(_PLACES.get(piece, 0.0) * width) * gain, generator)
     return mixing.room(mixing.drum_bus(track, generator), generator, wettest=0.35)
@@ -150,11 +150,11 @@ def _strike(
     for number, hit in enumerate(hits):
         if not layers:
             break
-        place = next((index for index, layer in enumerate(layers) if hit.velocity <= layer.most), len(layers) - 1)
-        turn = number % len(layers[place].strokes)
-        if (place, turn) not in tuned:
-            tuned[place, turn] = _tuned(layers[place].strokes[turn], tuning) * gains
-        stroke = tuned[place, turn]
+        layer_index = next((index for index, layer in enumerate(layers) if hit.velocity <= layer.most), len(layers) - 1)
+        turn = number % len(layers[layer_index].strokes)
+        if (layer_index, turn) not in tuned:
+            tuned[layer_index, turn] = _tuned(layers[layer_index].strokes[turn], tuning) * gains
+        stroke = tuned[layer_index, turn]
         if piece == "open_hat":
             stroke = _choked(stroke, hit, closings)
         start = round(hit.start_seconds * SAMPLE_RATE)
@@ -176,19 +176,19 @@ def _choked(stroke: Audio, hit: Hit, closings: list[float]) -> Audio:
     return kept
 
 
-def _band(song: Song, generator: np.random.Generator, thanks: set[str]) -> Audio:
+def _band(song: Song, generator: np.random.Generator, credits_: set[str]) -> Audio:
     found = instruments.find()
     # one for the whole song: each is loaded anew, which takes longer than playing a part
     font = found.soundfonts[int(generator.integers(len(found.soundfonts)))]
     track = np.zeros((2, round(song.seconds * SAMPLE_RATE)), np.float32)
-    with Player() as player:
+    with SoundfontSynthesizer() as player:
         for part in song.parts:
             # as many draws for every part, whatever instruments there are
             seed = int(generator.integers(1 << 32))
             sound, credit = _part(song, part, font, found.voice, player, np.random.default_rng(seed))
             loudness = mixing.level(sound)
             if loudness > 0:
-                thanks.update(filter(None, [credit]))
+                credits_.update(filter(None, [credit]))
                 gain = mixing.decibels(_ROLES_DB[part.role] - 20 + np.random.default_rng(seed + 1).normal(0, 4))
                 track += sound * (gain / np.float32(loudness))
     track = mixing.room(track, generator, wettest=0.2)
@@ -203,11 +203,11 @@ def _part(
     part: Part,
     font: instruments.Instrument,
     voice: instruments.Instrument | None,
-    player: Player,
+    player: SoundfontSynthesizer,
     generator: np.random.Generator,
 ) -> tuple[Audio, str]:
     """One player's sound with its effects, and whom to thank for it; "" for nobody."""
-    place = float(generator.uniform(-0.8, 0.8)) if part.role in ("guitar", "keys", "brass", "arpeggio") else 0.0
+    position = float(generator.uniform(-0.8, 0.8)) if part.role in ("guitar", "keys", "brass", "arpeggio") else 0.0
     effects = mixing.strip(part.role, generator)
     if part.role == "noise":
         return _processed(noises.sweeps(part.notes, song.seconds, generator), part, effects), ""
@@ -232,7 +232,7 @@ def _part(
     if amplified:
         sound = sound * np.float32(0.3 / max(float(np.abs(sound).max()), 1e-6)) + noises.hum(song.seconds, generator)
         effects = mixing.amplifier(generator) + effects
-    return _processed(sound, part, effects) * mixing.pan(place), credit
+    return _processed(sound, part, effects) * mixing.pan(position), credit
 
 
 def _processed(sound: Audio, part: Part, effects: list[Any]) -> Audio:

@@ -53,7 +53,7 @@ class SampledInstrument:
         """Play notes; what lies beyond the instrument's range sounds in the nearest octave within.
 
         Args:
-            notes: in the order of their beginnings.
+            notes: the notes, in the order of their beginnings.
             seconds: length; tones that last longer are cut.
             generator: where chance comes from.
 
@@ -98,7 +98,7 @@ class SampledInstrument:
 
 
 def programs_of(instrument: instruments.Instrument) -> tuple[int, ...]:
-    """Tell what an SFZ file plays by the first telling name of its own, its folder's and the one's above.
+    """Return the programs of an SFZ file, by the first of its name, its folder's and the parent folder's that says it.
 
     Returns:
         General MIDI programs; none where it is a drum kit.

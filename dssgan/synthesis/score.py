@@ -50,7 +50,7 @@ class Part:
     Attributes:
         role: one of `ROLES`.
         program: General MIDI program, 0 to 127; for vocals and noise the renderer chooses the sound.
-        notes: in the order of their beginnings.
+        notes: its notes, in the order of their beginnings.
     """
 
     role: str
@@ -86,7 +86,7 @@ class Song:
         tempo: quarter notes a minute.
         metre: beats a bar and the note that is one beat, such as (4, 4).
         swing: how late the off-beats come, 0 straight to 1 triplets.
-        sections: in order, without gaps.
+        sections: its sections, in order, without gaps.
         hits: the drummer's and percussionist's strokes in order.
         parts: everybody else.
     """

@@ -42,9 +42,9 @@ class Region:
         sample: its file.
         keys: lowest and highest MIDI key.
         velocities: lowest and highest MIDI velocity.
-        turn: place in its round robin, from 1.
+        turn: number in its round robin, from 1.
         gain: factor of its amplitude.
-        pan: from -1, left, to 1, right.
+        pan: pan from -1, left, to 1, right.
         pitch: MIDI note number that it was recorded at, with a fraction where it is tuned.
         chance: it sounds where a number drawn from 0 to 1 is at least the first and below the second.
         release_seconds: how long it takes to fade once its key is let go.
@@ -110,7 +110,7 @@ def read_regions(path: Path) -> list[Region]:
 
 
 def _lines(file: Path, root: Path, defines: dict[str, str], count: list[int], depth: int) -> Iterator[str]:
-    """Give the lines of a file with what it includes in place, without comments, names replaced by their values."""
+    """Return a file's lines with includes expanded, without comments, and with macros replaced by their values."""
     count[0] += 1
     if count[0] > _MAX_INCLUDES or depth > _MAX_DEPTH:
         raise ValueError(f"{file.name} is included without end")
@@ -123,8 +123,8 @@ def _lines(file: Path, root: Path, defines: dict[str, str], count: list[int], de
             if included is None:
                 defines[name] = value
             else:
-                place = root / PureWindowsPath(_replaced(included, defines)).as_posix()
-                yield from _lines(place, root, defines, count, depth + 1)
+                path = root / PureWindowsPath(_replaced(included, defines)).as_posix()
+                yield from _lines(path, root, defines, count, depth + 1)
         yield _replaced(line[position:], defines)
 
 
@@ -172,7 +172,7 @@ def _total(name: str, opcodes: dict[str, str], controls: dict[str, float]) -> fl
 
 
 def _modulations(name: str, opcodes: dict[str, str], controls: dict[str, float]) -> Iterator[float]:
-    """Give what controllers at their initial values add to an opcode, or multiply it by."""
+    """Return what controllers at their initial values add to an opcode, or multiply it by."""
     for key, value in opcodes.items():
         if key.startswith(f"{name}_oncc"):
             number = key.rpartition("cc")[2]

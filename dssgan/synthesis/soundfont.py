@@ -19,7 +19,7 @@ _POLYPHONY = 96
 _PERCUSSION_BANK = 128
 
 
-class Player:
+class SoundfontSynthesizer:
     """A synthesiser; each soundfont is loaded when it is first wanted.
 
     Its voices keep traces of what they played before (some -50 dB), which no reset takes away: so use a new one for
@@ -57,7 +57,7 @@ class Player:
 
         Args:
             path: the soundfont.
-            notes: in the order of their beginnings.
+            notes: the notes, in the order of their beginnings.
             program: General MIDI program, 0 to 127.
             seconds: length; tones that last longer are cut.
             bank: 0 for tones, 128 for drums.

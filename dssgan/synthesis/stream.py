@@ -28,11 +28,11 @@ _SONG_SECONDS = 24.0
 _FIRST_SONGS = 4
 _EXCERPTS_A_SONG = 64  # rendering a song costs a fifth of training a small network on them, two cores
 
-_Place = tuple[int, int]  # number of the song, start in samples
+_Position = tuple[int, int]  # number of the song, start in samples
 
 
 def instruments_fingerprint() -> str:
-    """Return 16 hexadecimal digits that stand for this machine's instruments: another one makes other songs.
+    """Return a hash of this machine's instruments, 16 hexadecimal digits: other instruments make other songs.
 
     Raises:
         DataError: there are none.
@@ -122,23 +122,23 @@ class SyntheticExcerpts(Dataset[tuple[Tensor, Tensor]]):
         """Yield them for ever, from the first."""
         return map(self.__getitem__, count())
 
-    def choose_place(self, generator: np.random.Generator, index: int, others: Sequence[_Place]) -> _Place:
+    def choose_position(self, generator: np.random.Generator, index: int, others: Sequence[_Position]) -> _Position:
         """Choose a song and a start, as `dssgan.data.pairing.Songs` describes."""
         newest = _FIRST_SONGS - 1 + (self._epoch * self._excerpts_per_epoch + index) // _EXCERPTS_A_SONG
         used = {number for number, _ in others}
         left = [number for number in range(max(0, newest + 1 - self._num_songs), newest + 1) if number not in used]
-        number = left[int(generator.integers(len(left)))]  # there are more songs than places in an excerpt
+        number = left[int(generator.integers(len(left)))]  # there are more songs than an excerpt needs
         return number, int(generator.integers(num_samples_of(_SONG_SECONDS, self._sample_rate) - self._num_samples + 1))
 
-    def read_source(self, place: _Place, source: int) -> Audio:
-        """Read a source at a place, (channels, samples)."""
-        _, *sources = self._pool.song(place[0])
-        return self._cut(sources[source], place[1])
+    def read_source(self, position: _Position, source: int) -> Audio:
+        """Read a source at a position, (channels, samples)."""
+        _, *sources = self._pool.song(position[0])
+        return self._cut(sources[source], position[1])
 
-    def read_mix(self, place: _Place) -> Audio | None:
-        """Read the song's own mix at a place, (channels, samples); None where it is the sum of the sources."""
-        mix = self._pool.song(place[0])[0]
-        return None if mix is None else self._cut(mix, place[1])
+    def read_mix(self, position: _Position) -> Audio | None:
+        """Read the song's own mix at a position, (channels, samples); None where it is the sum of the sources."""
+        mix = self._pool.song(position[0])[0]
+        return None if mix is None else self._cut(mix, position[1])
 
     def _cut(self, audio: Audio, start: int) -> Audio:
         return audio[:, start : start + self._num_samples]

@@ -46,7 +46,7 @@ class _Word:
 
 @lru_cache(maxsize=64)
 def speak(program: Path, voice: str, text: str) -> tuple[Audio, int]:
-    """Say a text.
+    """Synthesise the speech of a text.
 
     Args:
         program: eSpeak NG.
@@ -151,7 +151,7 @@ def _stretched(num_frames: int, wanted: int) -> NDArray[np.intp]:
 
 
 def talk(instrument: Instrument, notes: tuple[Note, ...], seconds: float, generator: np.random.Generator) -> Audio:
-    """Say lines where the melody's phrases begin.
+    """Synthesise lines of speech where the melody's phrases begin.
 
     Args:
         instrument: eSpeak NG.
@@ -183,8 +183,8 @@ def talk(instrument: Instrument, notes: tuple[Note, ...], seconds: float, genera
 def _real() -> tuple[tuple[AudioFile, ...], str]:
     """The accompaniments of the bundled training songs, with singers in them, and whom to thank."""
     bundled = load_dataset()
-    place = bundled.sources.index("other")
-    samples = tuple(part for track in bundled.train_sup if isinstance(part := track.sources[place], AudioFile))
+    other = bundled.sources.index("other")
+    samples = tuple(part for track in bundled.train_sup if isinstance(part := track.sources[other], AudioFile))
     return samples, "; ".join(bundled.credits)
 
 
@@ -209,8 +209,8 @@ def borrow(notes: tuple[Note, ...], seconds: float, generator: np.random.Generat
     track = np.zeros((1, round(seconds * SAMPLE_RATE)), np.float32)
     for phrase in _phrases(notes):
         length = min(phrase[-1].start_seconds + phrase[-1].seconds - phrase[0].start_seconds, sample.duration)
-        place = float(generator.uniform(0, sample.duration - length))
-        audio = np.array(sample.read(place, length, SAMPLE_RATE, 1))
+        start = float(generator.uniform(0, sample.duration - length))
+        audio = np.array(sample.read(start, length, SAMPLE_RATE, 1))
         fade = min(_FADE_SAMPLES, audio.shape[1] // 2)
         audio[:, :fade] *= np.linspace(0, 1, fade, dtype=np.float32)
         audio[:, audio.shape[1] - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)

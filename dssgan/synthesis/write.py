@@ -50,7 +50,7 @@ def write_dataset(
 ) -> Dataset:
     """Compose, render and write songs, the same for the same seed and instruments.
 
-    Songs that a run before has written stay; so an interrupted run goes on.
+    Songs that an earlier run has written stay, so an interrupted run can be continued.
 
     Args:
         folder: where the songs and their manifest go.
@@ -58,9 +58,9 @@ def write_dataset(
         seconds: length of each.
         seed: any number from zero up.
         map_unordered: does the work; `map`, or one that works in parallel.
-        genre: of all songs; None for all genres in turn of chance.
+        genre: genre of all songs; None for random genres.
         valid_share: share of the songs that are for validation, the last ones.
-        progress: told how many songs are there, of how many.
+        progress: called with the number of songs that are there, and of all.
 
     Returns:
         The data set that the manifest describes.
@@ -78,10 +78,10 @@ def write_dataset(
     seeds = [np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0] for number in range(num_songs)]
     orders = [_Order(number, int(state), seconds, genre) for number, state in enumerate(seeds)]
     tracks: list[tuple[int, Track]] = []
-    thanks: set[str] = set()
+    all_credits: set[str] = set()
     for number, track, credits_ in map_unordered(partial(_write_song, folder), orders):
         tracks.append((number, track))
-        thanks.update(credits_)
+        all_credits.update(credits_)
         if progress is not None:
             progress(len(tracks), num_songs)
     ordered = [track for _, track in sorted(tracks, key=lambda pair: pair[0])]
@@ -92,7 +92,7 @@ def write_dataset(
         valid=tuple(ordered[num_songs - num_valid :]),
         name=f"synthetic songs, seed {seed}",
         licence="that of the instruments; see the credits",
-        credits=tuple(sorted(thanks)),
+        credits=tuple(sorted(all_credits)),
     )
     save_manifest(dataset, folder / FILE_NAME)
     return dataset

@@ -33,7 +33,7 @@ class Batches:
         config: the configuration.
         dataset: what to learn from.
         separator: says the sample rate and the channels.
-        rank: of this process.
+        rank: rank of this process.
         device: where the batches go.
         songs: folder that keeps the latest synthetic songs; None keeps them in the memory of each loading process.
 
@@ -93,7 +93,7 @@ class Batches:
                 self._unpaired.append(UnpairedExcerpts(samples, seed=seed, **{**common, "augment": augment}))
 
     def pairs(self, epoch: int, taken: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        """Give mixes (batch, channels, samples) with their sources (batch, sources, channels, samples).
+        """Yield mixes (batch, channels, samples) with their sources (batch, sources, channels, samples).
 
         Args:
             epoch: whose batches.
@@ -112,12 +112,12 @@ class Batches:
         self._pairs = Blend(self._labelled, boosted, share=self.phase_two.self_boost.share, seed=seed, rank=rank)
 
     def unpaired_mixes(self, epoch: int, taken: int = 0) -> Iterator[Tensor]:
-        """Give mixes without sources, (batch, channels, samples)."""
+        """Yield mixes without sources, (batch, channels, samples)."""
         for mix in self._load(self._unpaired[0], epoch, taken):
             yield mix.to(self.device)
 
     def unpaired_sources(self, epoch: int, taken: int = 0) -> Iterator[Tensor]:
-        """Give sources without mixes, unrelated to one another, (batch, sources, channels, samples)."""
+        """Yield sources without mixes, unrelated to one another, (batch, sources, channels, samples)."""
         for sources in zip(*(self._load(excerpts, epoch, taken) for excerpts in self._unpaired[1:]), strict=True):
             yield torch.stack(sources, dim=1).to(self.device)
 

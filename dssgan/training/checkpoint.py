@@ -1,4 +1,4 @@
-"""A training's state as a folder: everything to go on exactly, and the best separator so far.
+"""A training's state as a folder: everything to resume exactly, and the best separator so far.
 
 `checkpoint.pt` holds tensors and plain numbers alone and is read with `weights_only=True`; `checkpoint.previous.pt`,
 `checkpoint.previous-2.pt` and so on are those before it, in case the newest is damaged; `bundle/` is the best
@@ -35,23 +35,23 @@ _LOGGER = logging.getLogger(__name__)
 
 @dataclass
 class Position:
-    """Where a training stands: between two epochs, or within one where it was told to end.
+    """Position of a training: between two epochs, or within one where it was asked to stop.
 
     Args:
         epoch: the last finished one on the axis that all trainings share: phase one's are 1 .. supervised_epochs, phase
             two's begin after supervised_epochs even where phase one stopped early.
         phase: 1 supervised, 2 semi-supervised.
-        separator_steps: of the separator so far, both phases.
-        best_score: of both phases so far, dB.
+        separator_steps: steps of the separator so far, in both phases.
+        best_score: best score of both phases so far, dB.
         best_epoch: the epoch of that score.
-        phase_best_score: of this phase so far, dB: what its early stopping goes by.
+        phase_best_score: best score of this phase so far, dB, by which it stops early.
         num_bad_epochs: validations since then.
         phase_one_score: phase one's best, dB, once it is over.
-        seconds: of training and validation so far, whoever spent them.
+        seconds: seconds of training and validation so far, including another training's that were taken over.
         reused_seconds: how many of them another training spent, whose supervised phase this one took over.
         history: metrics of every validation.
-        steps_done: of the epoch that is under way.
-        losses: of these steps, by name.
+        steps_done: steps done in the current epoch.
+        losses: losses of these steps, by name.
     """
 
     epoch: int = 0
@@ -75,7 +75,7 @@ class Position:
 
 
 def has_checkpoint(folder: Path) -> bool:
-    """Say whether there is anything to resume in a folder."""
+    """Return whether a folder has a checkpoint to resume from."""
     return bool(_checkpoints(folder))
 
 
@@ -100,7 +100,7 @@ def write_checkpoint(folder: Path, state: dict[str, Any], position: Position, ke
     Args:
         folder: the checkpoint's folder.
         state: tensors and plain values.
-        position: where the training stands.
+        position: position of the training.
         keep: number of checkpoints that stay, this one counted.
 
     Raises:
@@ -163,7 +163,7 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, Any], Position]:
 
 
 def find_position(folder: Path) -> Position | None:
-    """Find where a training goes on whose user cannot be asked: where every checkpoint is damaged, it begins anew.
+    """Find the position to resume from without asking a user: where every checkpoint is damaged, training starts over.
 
     Args:
         folder: the checkpoint's folder.

@@ -19,7 +19,7 @@ from dssgan.inference.device import choose_device, uses_bf16
 from dssgan.losses import ADDITIVITY_LOSSES, SUPERVISED_LOSSES
 from dssgan.metrics.catalogue import METRICS, Monitored
 from dssgan.separators import SeparatorModel, build_separator
-from dssgan.separators.loading import model_fingerprint
+from dssgan.separators.loading import find_model
 
 
 class SettingsGroup(BaseModel):
@@ -277,7 +277,7 @@ def phase_one_key(config: TrainConfig, data_fingerprint: str, num_processes: int
 
     Args:
         config: the configuration.
-        data_fingerprint: of the data trained and validated on.
+        data_fingerprint: fingerprint of the data trained and validated on.
         num_processes: data-parallel processes: they change the batch.
 
     Returns:
@@ -287,7 +287,7 @@ def phase_one_key(config: TrainConfig, data_fingerprint: str, num_processes: int
     inputs = section.model_dump(mode="json")
     # the same separator can be written in several ways
     inputs["separator"] = {"name": section.separator.name, **config.build_separator().arguments}
-    inputs["start_from"] = None if section.start_from is None else model_fingerprint(section.start_from)
+    inputs["start_from"] = None if section.start_from is None else find_model(section.start_from).fingerprint()
     # another PyTorch rounds otherwise
     inputs |= {"precision": resolved_precision(config), "torch": str(torch.__version__)}
     inputs |= {"data": data_fingerprint, "num_processes": num_processes}

@@ -13,15 +13,16 @@ import torch
 import torch.distributed
 from torch import nn
 
-from dssgan.data.dataset import Bring, Dataset, where_it_is
+from dssgan.data.dataset import Dataset, Localise, unchanged
 from dssgan.data.guard import guarded
 from dssgan.errors import ConfigError, DssganError
 from dssgan.parallel.cluster import on_this_machine, ray_running
+from dssgan.runs.record import this_command
+from dssgan.runs.store import Store
 from dssgan.training.checkpoint import find_position
 from dssgan.training.config import TrainConfig
 from dssgan.training.phases import Report, TrainingResult, train
 from dssgan.training.shared_phases import SharedPhases
-from dssgan.training.store import Store
 from dssgan.training.world import World
 
 MAX_CRASHES = 3  # of the group of processes without a validation between; it starts again from the last checkpoint
@@ -47,7 +48,7 @@ class Workers:
 
     @classmethod
     def on_this_machine(cls, num: int, device: str) -> "Workers":
-        """Give each process a GPU where the configured device is one, or "auto" and there are any."""
+        """Assign each process a GPU where the configured device is one, or "auto" and there are any."""
         use_gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
         return cls(num, gpus=1.0 if use_gpu else 0.0)
 
@@ -61,13 +62,14 @@ class Workers:
 class _Job:
     config: TrainConfig
     dataset: Dataset
-    bring: Bring
+    localise: Localise
     store: Store
     name: str
     shared_phases: SharedPhases | None
     messages: Any
     failure: Any
     num_threads: int | None
+    command: str
 
 
 def _backend(workers: Workers, device: str) -> str:
@@ -109,8 +111,9 @@ def train_distributed(
     report: Report | None = None,
     callbacks: Sequence[Any] = (),
     shared_phases: SharedPhases | None = None,
-    bring: Bring = where_it_is,
+    localise: Localise = unchanged,
     waits: bool = False,
+    command: str | None = None,
 ) -> TrainingResult:
     """Train in several processes: gloo between processors, NCCL between GPUs.
 
@@ -122,13 +125,14 @@ def train_distributed(
         config: the configuration; `batch_size` is per process.
         dataset: what to learn from; the processes get it without its test partition.
         store: where checkpoints go.
-        name: of the training's folder there. A checkpoint that is there already is gone on from.
+        name: name of the training's folder there. A checkpoint in it is resumed from.
         workers: the processes.
         report: called in this process after each validation with its metrics and the folder.
-        callbacks: of Ray Train.
+        callbacks: callbacks of Ray Train.
         shared_phases: where trainings share their supervised phases.
-        bring: gives the data set in each process.
+        localise: returns the data set with files of the machine of a process.
         waits: wait for machines that are not there, in place of an error.
+        command: the command that repeats the training, for its record; None for this process's.
 
     Returns:
         What came of it.
@@ -150,8 +154,8 @@ def train_distributed(
         with _forwarding(report, store, name) as messages:
             failure = _Failure.options(scheduling_strategy=on_this_machine()).remote()  # type: ignore[attr-defined]
             job = _Job(
-                config, learnt, bring, store, name, shared_phases, messages, failure,
-                num_threads=None if workers.gpus else workers.cpus,
+                config, learnt, localise, store, name, shared_phases, messages, failure,
+                num_threads=None if workers.gpus else workers.cpus, command=command or this_command(),
             )  # fmt: skip
             from dssgan.training.process_group import AddressedTorchConfig  # Ray's Train takes seconds to import
 
@@ -210,7 +214,7 @@ def _work(inputs: dict[str, Any]) -> TrainingResult | DssganError:
             raise DssganError(f"{job.name}: its processes ended {MAX_CRASHES} times without a validation between")
         job.store.fetch(job.name)
         folder.mkdir(parents=True, exist_ok=True)
-        dataset = job.bring(job.dataset)
+        dataset = job.localise(job.dataset)
         resumes = find_position(folder) is not None
         torch.distributed.barrier()  # nobody writes one before everybody has looked
         outcome = train(
@@ -221,6 +225,7 @@ def _work(inputs: dict[str, Any]) -> TrainingResult | DssganError:
             world=World(rank, size, _wrap, lambda value: _gather(value, size)),
             resume_from=folder if resumes else None,
             shared_phases=job.shared_phases,
+            command=job.command,
         )
         if rank == 0:
             job.store.publish(job.name)

@@ -92,7 +92,7 @@ class GAN:
         return torch.lerp(average, current, 1 - decay)
 
     def load_weights(self, weights: dict[str, Tensor]) -> None:
-        """Give the separator and its average the same weights; the average begins anew."""
+        """Load the same weights into the separator and its average; the average starts again."""
         self.separator.load_state_dict(weights)
         self.averaged_separator.load_state_dict(weights)
         self.average.n_averaged.zero_()
@@ -131,7 +131,7 @@ class GAN:
         return self._step_separator(backward, len(mix))
 
     def critic_step(self, unpaired_mix: Tensor, real: Tensor) -> dict[str, float]:
-        """Teach the critics to tell unpaired sources from estimates.
+        """Train the critics to distinguish unpaired sources from estimates.
 
         Args:
             unpaired_mix: (batch, channels, samples).
@@ -192,18 +192,18 @@ class GAN:
         params = [augment.sample_params(batch, num_sources, self.device) for _ in range(2)]
         mixit = self.phase_two.mixit
         neighbour = unpaired_mix.roll(1, dims=0)
-        heard = unpaired_mix + neighbour if mixit > 0 else unpaired_mix  # mixtures of two mixes, or one
+        mixtures = unpaired_mix + neighbour if mixit > 0 else unpaired_mix  # mixtures of two mixes, or one
 
         def backward(part: slice) -> dict[str, Tensor]:
             # one forward for both batches: data-parallel training allows one a step
-            both = self._estimate(torch.cat([mix[part], heard[part]]), apart=mixit > 0)
+            both = self._estimate(torch.cat([mix[part], mixtures[part]]), apart=mixit > 0)
             estimates = both.detach().requires_grad_(True)
             in_slots = estimates if mixit > 0 else estimates.unsqueeze(2)
             paired, fake = in_slots.sum(dim=2).chunk(2)
             loss = self.supervised_loss(paired, sources[part])
             losses = {"supervised": loss}
             if self.phase_two.beta > 0:
-                losses["additivity"] = self.additivity_loss(fake, heard[part])
+                losses["additivity"] = self.additivity_loss(fake, mixtures[part])
                 loss = loss + self.phase_two.beta * losses["additivity"]
             if mixit > 0:
                 taken_apart = in_slots.chunk(2)[1].flatten(1, 2)
@@ -268,7 +268,7 @@ class GAN:
         torch.set_rng_state(state["rng"].cpu())
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything a later process needs to go on exactly from here."""
+        """Return the state from which a later process resumes exactly."""
         return {
             **self.supervised_state_dict(),
             "critics": self.critics.state_dict(),

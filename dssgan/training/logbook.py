@@ -35,7 +35,7 @@ class Logbook:
         Args:
             mix: (channels, samples).
             estimates: (sources, channels, samples).
-            names: of the sources.
+            names: names of the sources.
             sample_rate: samples per second.
             step: separator step.
         """

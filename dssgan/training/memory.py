@@ -25,8 +25,8 @@ def require_memory(
     counted. Gradients, optimizer and losses come on top, so a batch that passes may still be too large by a little.
 
     Args:
-        separator: on its device.
-        num_samples: of an excerpt.
+        separator: the separator, on its device.
+        num_samples: number of samples of an excerpt.
         batch_size: excerpts of a step.
         accumulate: parts that a step is gone through in.
         device: where the separator is.

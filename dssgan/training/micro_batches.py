@@ -34,8 +34,8 @@ class MicroBatches:
         """Leave the whole batch's gradient in the optimiser's parameters.
 
         Args:
-            backward: of one part.
-            num_items: in the batch.
+            backward: computes the gradients of one part.
+            num_items: number of items in the batch.
             module: through which the forwards go; its processes average gradients with the last part alone.
             optimiser: whose gradients are cleared first.
 

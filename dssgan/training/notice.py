@@ -1,4 +1,4 @@
-"""A machine that is about to be taken away says so with SIGTERM, and leaves half a minute."""
+"""The signal SIGTERM, by which a spot machine announces that it is taken away half a minute later."""
 
 import signal
 import threading
@@ -6,23 +6,23 @@ from types import FrameType
 from typing import Any
 
 
-class Notice:
-    """Whether this process was told to end. While the block runs, the first SIGTERM is noted; a second one ends it."""
+class StopNotice:
+    """Whether this process was asked to stop. In the block a first SIGTERM is noted; a second one ends the process."""
 
     def __init__(self) -> None:
-        self._told = threading.Event()
+        self._requested = threading.Event()
         self._before: Any = None
 
     def __call__(self) -> bool:
-        """Say whether it was told."""
-        return self._told.is_set()
+        """Return whether a stop was requested."""
+        return self._requested.is_set()
 
     def listen(self) -> None:
-        """Heed the signal from now on. Only the process's main thread may; in another, nothing happens."""
+        """Note the signal from now on. Only the main thread of a process may; in another, nothing happens."""
         if threading.current_thread() is threading.main_thread():
             self._before = signal.signal(signal.SIGTERM, self._note)
 
-    def __enter__(self) -> "Notice":
+    def __enter__(self) -> "StopNotice":
         self.listen()
         return self
 
@@ -31,5 +31,5 @@ class Notice:
             signal.signal(signal.SIGTERM, self._before)
 
     def _note(self, _number: int, _frame: FrameType | None) -> None:
-        self._told.set()
+        self._requested.set()
         signal.signal(signal.SIGTERM, self._before)

@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,14 @@ from torch import Tensor
 from dssgan.data.cache import num_samples_of
 from dssgan.data.dataset import Dataset
 from dssgan.data.guard import guarded
-from dssgan.data.learnt_from import LearntFrom
-from dssgan.errors import ConfigError, ModelError, TrainingInterruptedError
+from dssgan.errors import ModelError, TrainingInterruptedError
 from dssgan.inference.device import choose_device, keep_freed_memory, make_forks_safe
+from dssgan.runs.agreement import describe_changes, require_same_data
+from dssgan.runs.record import TRAINING, RecordedData, RunRecord, find_record, this_command, write_record
+from dssgan.runs.store import FolderStore
 from dssgan.separators import SeparatorModel
 from dssgan.separators.bundle import save_bundle
-from dssgan.separators.loading import learnt_from, load_model, origins
+from dssgan.separators.loading import find_model
 from dssgan.training.batches import Batches
 from dssgan.training.checkpoint import BUNDLE, SONGS, Position, read_checkpoint, write_checkpoint
 from dssgan.training.config import TrainConfig, phase_one_key, resolved_precision
@@ -73,6 +75,7 @@ def train(
     resume_from: Path | None = None,
     shared_phases: SharedPhases | None = None,
     notice: Callable[[], bool] = lambda: False,
+    command: str | None = None,
 ) -> TrainingResult:
     """Train a separator, first on pairs, then also against one critic per source.
 
@@ -89,15 +92,16 @@ def train(
     Args:
         config: the configuration.
         dataset: what to learn from; its test partition is never touched.
-        folder: where the checkpoint, the best bundle and TensorBoard's logs go.
+        folder: where the checkpoint, the best bundle, the record and TensorBoard's logs go.
         report: called in every process after each validation with its metrics and the folder of the checkpoint, which
             only the leading process has written.
         world: the processes that train together; None for this one alone.
-        resume_from: a checkpoint's folder to go on from, exactly.
+        resume_from: folder of a checkpoint to resume from, exactly.
         shared_phases: where trainings share their supervised phases; None keeps it to this one. A phase that is
             taken over is reported again, validation by validation, as `reused`.
         notice: asked after each step whether to end, with a checkpoint of that step. It is for a process that trains
             alone.
+        command: the command that repeats the training, for its record; None for this process's.
 
     Returns:
         What came of it.
@@ -108,19 +112,19 @@ def train(
         ModelError: the checkpoint to resume from is missing or damaged.
         TrainingInterruptedError: `notice` said so; what was done is in the checkpoint.
     """
-    training = _Training(config, dataset, Path(folder), report, world or World(), shared_phases, notice)
+    training = _Training(config, dataset, Path(folder), report, world or World(), shared_phases, notice, command)
     return training.run(resume_from)
 
 
 class _Training:
     def __init__(
         self, config: TrainConfig, dataset: Dataset, folder: Path, report: Report, world: World,
-        shared_phases: SharedPhases | None, notice: Callable[[], bool],
+        shared_phases: SharedPhases | None, notice: Callable[[], bool], command: str | None,
     ) -> None:  # fmt: skip
         self.notice = notice
         self.config, self.folder, self.report, self.world = config, folder, report, world
         one, two = self.phase_one, self.phase_two = config.phase_one, config.phase_two
-        dataset = guarded(dataset)
+        self.dataset = dataset = guarded(dataset)
         device = choose_device(config.device)
         make_forks_safe()
         if device.type == "cpu":
@@ -153,9 +157,9 @@ class _Training:
         self.position = Position()
         self.best_weights = self._averaged_weights()
         parents = [parent for parent in (one.start_from, two.self_boost.teacher) if parent is not None]
-        self.learnt_from = dataset.learnt_from or LearntFrom()
+        self.learnt_from = dataset.learnt_from
         for parent in parents:
-            self.learnt_from = self.learnt_from + learnt_from(parent)
+            self.learnt_from = self.learnt_from + find_model(parent).learnt_from()
         self.origin: dict[str, Any] = {
             "data": {
                 "name": dataset.name,
@@ -164,9 +168,14 @@ class _Training:
                 "credits": list(dict.fromkeys((*dataset.credits, *self.batches.credits))),
                 "rights": [asdict(rights) for rights in dataset.rights],
             },
-            "parents": [data for parent in parents for data in origins(parent)],
+            "parents": [data for parent in parents for data in find_model(parent).origins()],
             "config": config.as_settings(),
         }
+        self.record = RunRecord(
+            TRAINING, config.as_settings(), RecordedData.of(dataset), {"seed": one.seed, "workers": world.size},
+            command=command or this_command(),
+        )  # fmt: skip
+        self.is_recorded = False
         self.shared = shared_phases
         self.key = "" if shared_phases is None else phase_one_key(config, dataset.fingerprint, world.size)
 
@@ -225,7 +234,7 @@ class _Training:
                 position.seconds += time.monotonic() - started
                 self._save(write_bundle=False)
                 raise TrainingInterruptedError(
-                    f"{self.folder}: told to end, with step {position.separator_steps} saved"
+                    f"{self.folder}: asked to stop; step {position.separator_steps} is saved"
                 )
         means = {f"loss/{name}": sum(values) / len(values) for name, values in position.losses.items()}
         position.steps_done, position.losses = 0, {}
@@ -352,7 +361,7 @@ class _Training:
                 self.folder,
             )
         if position.phase == 2:
-            # writes this training's own checkpoint: who goes on from that reports nothing of the above any more
+            # writes this training's own checkpoint: a process that resumes from it reports nothing of the above again
             self._start_phase_two()
 
     def _start_phase_two(self) -> None:
@@ -363,9 +372,9 @@ class _Training:
         self._save(write_bundle=True)
 
     def _first_weights(self) -> dict[str, Tensor]:
-        """Give the weights that phase one starts from: a bundle's, or fresh ones, the same in every process."""
+        """Return the weights that phase one starts from: a bundle's, or initial ones, the same in every process."""
         if self.phase_one.start_from is not None:
-            return self._on_device(load_model(self.phase_one.start_from).state_dict())
+            return self._on_device(find_model(self.phase_one.start_from).load().state_dict())
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.phase_one.seed)
             return self._on_device(self.config.build_separator().state_dict())
@@ -394,10 +403,16 @@ class _Training:
             self._save_bundle()
         if not self.world.is_main_process:
             return
+        if not self.is_recorded:
+            self._write_record()
         if sharing:
-            self._share(state)  # in place of a checkpoint of its own: whoever comes next goes on from there
+            self._share(state)  # instead of a checkpoint of its own: the next training resumes from there
         else:
             write_checkpoint(self.folder, state, self.position, self.config.keep_checkpoints)
+
+    def _write_record(self) -> None:
+        write_record(FolderStore(self.folder), self.record)
+        self.is_recorded = True
 
     def _report_jump_of_rate(self) -> None:
         """Report that the learning rate rises, where a schedule that had come down is made longer."""
@@ -426,14 +441,14 @@ class _Training:
             raise ModelError(f"{folder}: its checkpoint is of an earlier version of dssgan; start another training")
         require_resumable(str(folder), state["settings"], self.origin["config"], phase=self.position.phase)
         self.position.phase = phase_to_resume(state["settings"], self.position.phase)
-        if state["data"] != self.origin["data"]["fingerprint"]:
-            raise ConfigError(f"{folder}: was trained on other data; go on with that, or start another training")
-        for name, before in state.get("arithmetic", {}).items():
-            if before != self.arithmetic[name] and self.world.is_main_process:
-                _LOGGER.warning(
-                    "%s: was trained with %s %s and goes on with %s: weights differ from those of one machine",
-                    folder, name, before, self.arithmetic[name],
-                )  # fmt: skip
+        began = find_record(FolderStore(folder)) or self.record
+        recorded = replace(began, data=replace(began.data, fingerprint=state["data"]))
+        require_same_data(str(folder), recorded, self.dataset)
+        if self.world.is_main_process:
+            for line in describe_changes(str(folder), state.get("arithmetic", {}), self.arithmetic):
+                _LOGGER.warning(line)
+            self.record = began.resumed_with(self.record.settings, self.record.command)
+            self._write_record()
         ranks, size, batch = state["rng"], self.world.size, self.phase_one.batch_size
         if len(ranks) != size and self.world.is_main_process:
             _LOGGER.warning(

@@ -10,7 +10,8 @@ from typing import Any
 import psutil
 import ray.util
 from ray.train.torch import TorchConfig
-from ray.train.torch.config import _TorchBackend
+
+from dssgan.parallel.ray_internals import torch_backend
 
 
 def name_interface() -> None:
@@ -21,7 +22,7 @@ def name_interface() -> None:
             os.environ.setdefault("GLOO_SOCKET_IFNAME", interface)
 
 
-class _Backend(_TorchBackend):  # type: ignore[misc]
+class _Backend(torch_backend()):  # type: ignore[misc]
     def on_start(self, worker_group: Any, backend_config: TorchConfig) -> None:
         worker_group.execute(name_interface)
         super().on_start(worker_group, backend_config)

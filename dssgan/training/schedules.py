@@ -4,17 +4,17 @@ import math
 
 
 def learning_rate_factor(step: int, *, schedule: str, warmup_steps: int, num_steps: int, final: float) -> float:
-    """Give what a step's learning rate is multiplied by.
+    """Return the factor of a step's learning rate.
 
     It grows linearly over the first `warmup_steps`, then stays, or falls along half a cosine to `final`. Source:
     Loshchilov and Hutter 2017, "SGDR: stochastic gradient descent with warm restarts", equation 5 without restarts,
     arXiv 1608.03983.
 
     Args:
-        step: of the phase, from 0.
+        step: step of the phase, from 0.
         schedule: "constant" or "cosine".
         warmup_steps: steps in which it grows; the first step has 1 / warmup_steps.
-        num_steps: of the whole phase.
+        num_steps: number of steps of the whole phase.
         final: what cosine leaves at its end.
 
     Returns:

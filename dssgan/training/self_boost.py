@@ -18,7 +18,7 @@ from dssgan.inference.stem_files import write_stems
 from dssgan.inference.stream import separate_array
 from dssgan.separators import SeparatorModel
 from dssgan.separators.adapted import adapt
-from dssgan.separators.loading import load_model
+from dssgan.separators.loading import find_model
 from dssgan.training.config import SelfBoost
 from dssgan.types import Audio
 
@@ -45,7 +45,7 @@ class Labels:
     agreement_db: float
 
 
-def two_passes(teacher: SeparatorModel, mix: Audio) -> tuple[Audio, Audio]:
+def separate_twice(teacher: SeparatorModel, mix: Audio) -> tuple[Audio, Audio]:
     """Separate a mix twice, the second time shifted, turned in polarity and with its channels swapped.
 
     Args:
@@ -61,7 +61,7 @@ def two_passes(teacher: SeparatorModel, mix: Audio) -> tuple[Audio, Audio]:
 
 
 def agreement_db(first: Audio, second: Audio, mix: Audio, chunk_samples: int) -> Decibels:
-    """Say, chunk by chunk, how far below the mix two estimates differ.
+    """Return, chunk by chunk, how far below the mix two estimates differ.
 
     What a separator is sure of does not hang on where its frames begin. The difference is taken against the mix and
     not against the source, so that a passage without drums, found to be one twice, counts as sure.
@@ -121,7 +121,7 @@ def label(
     for number, recording in enumerate(mixes):
         mix = recording.read(sample_rate=rate, channels=channels)
         seconds += mix.shape[-1] / rate
-        first, second = two_passes(teacher, mix)
+        first, second = separate_twice(teacher, mix)
         agreement = agreement_db(first, second, mix, chunk)
         found.append(agreement)
         estimates = (first + second) / 2
@@ -152,9 +152,9 @@ class SelfBoosting:
 
     Args:
         model: a separator to hold the teacher's weights; nobody else may use it.
-        settings: of self-boosting.
+        settings: settings of self-boosting.
         mixes: what to label.
-        folder: where the labels lie meanwhile.
+        folder: where the labels are kept meanwhile.
 
     Raises:
         ModelError: the configured teacher cannot be loaded, or separates into other sources or at another rate.
@@ -171,7 +171,7 @@ class SelfBoosting:
         self.teacher: SeparatorModel = model
         self.metrics: dict[str, float] = {}
         if settings.teacher is not None:
-            teacher = load_model(settings.teacher)
+            teacher = find_model(settings.teacher).load()
             if teacher.sources != model.sources:
                 raise ModelError(
                     f"self_boost.teacher={settings.teacher}: its sources are {', '.join(teacher.sources)}, but the "
@@ -200,7 +200,7 @@ class SelfBoosting:
         return self._label()
 
     def consider(self, weights: dict[str, Tensor], score: float) -> tuple[Track, ...] | None:
-        """Let a student take the teacher's place if it validates better.
+        """Replace the teacher by a student if that validates better.
 
         Args:
             weights: the student's.
@@ -236,7 +236,7 @@ class SelfBoosting:
         return labels.tracks
 
     def state_dict(self) -> dict[str, Any]:
-        """What a later process needs to go on with the same teacher."""
+        """Return what a later process needs to continue with the same teacher."""
         weights = {name: value.detach().clone() for name, value in self._student_like.state_dict().items()}
         return {"score": self.score, "is_student": self._is_student, "weights": weights}
 

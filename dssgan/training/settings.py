@@ -1,4 +1,4 @@
-"""Settings as people and search spaces write them, laid over one another and checked as a configuration."""
+"""Settings as people and search spaces write them: merged, and checked as a configuration."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ from dssgan.data.augment import Augment
 from dssgan.errors import ConfigError, ModelError, unknown
 from dssgan.plain_yaml import load_yaml
 from dssgan.separators import SeparatorModel, build_separator
-from dssgan.separators.loading import locate
+from dssgan.separators.loading import find_model
 from dssgan.training.config import SECTIONS, SelfBoost, SettingsGroup, TrainConfig
 
 # A setting that one phase alone has can be written without its section, and these by names of their own.
@@ -66,26 +66,26 @@ def lay_out(settings: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: a key is a value and a section at once.
     """
-    laid: dict[str, Any] = {}
+    nested: dict[str, Any] = {}
     for key, value in settings.items():
         first, *rest = str(key).split(".")
         path = [*SHORT_NAMES.get(first, (first,)), *rest]
-        section: Any = laid
+        section: Any = nested
         for parent in path[:-1]:
             section = section.get(parent, {})
             if not isinstance(section, Mapping):
                 raise ConfigError(f"{key}: {parent} is a value already; give it once")
         for part in reversed(path):
             value = {part: value}
-        laid = merge(laid, value)
-    return laid
+        nested = merge(nested, value)
+    return nested
 
 
 def number_or_yaml(text: str) -> Any:
     """Read one value: a number in any notation (YAML 1.1 takes 1e-3 for text), else YAML.
 
     Args:
-        text: what stands behind the equals sign.
+        text: the text after the equals sign.
 
     Returns:
         A plain value.
@@ -127,7 +127,7 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
 
 
 def make_config(*layers: Mapping[str, Any]) -> TrainConfig:
-    """Make a configuration from settings laid over the defaults, and check all of it.
+    """Make a configuration from the defaults and given settings, and check all of it.
 
     Args:
         layers: settings as nested dicts; later ones win.
@@ -190,7 +190,7 @@ def _check_mixit(config: TrainConfig, separator: SeparatorModel) -> None:
 
 
 def _explain(error: ErrorDetails) -> str:
-    """Say in one line which setting is wrong and how."""
+    """Return one line on which setting is wrong and why."""
     *parents, last = (str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         if last in _RENAMED:
@@ -208,9 +208,9 @@ def _explain(error: ErrorDetails) -> str:
 
 
 def _describe(start_from: object) -> tuple[str, tuple[str, dict[str, Any]]]:
-    """Give what finds the separator to start from again, and its architecture with its settings."""
+    """Return the reference of the separator to start from, and its architecture with its settings."""
     try:
-        found = locate(str(start_from))
+        found = find_model(str(start_from))
     except ModelError as error:
         raise ConfigError(f"start_from={start_from}: {str(error).removeprefix(f'{start_from}: ')}") from error
     try:

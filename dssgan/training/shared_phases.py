@@ -1,4 +1,4 @@
-"""Supervised phases that several trainings share: whoever needs one goes on where the last one stopped."""
+"""Supervised phases that several trainings share: each continues where the last one stopped."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -7,8 +7,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from dssgan.runs.store import FolderStore, Store
 from dssgan.training.checkpoint import has_checkpoint
-from dssgan.training.store import FolderStore, Store
 
 # Holds others off a phase while the block runs; gets the phase's key.
 Claim = Callable[[str], AbstractContextManager[None]]
@@ -21,7 +21,7 @@ class SharedPhases:
     A phase that was cut short is there too, as far as it came: the next training that needs it takes it up.
 
     Args:
-        store: where they lie, under phase_one/KEY.
+        store: where they are kept, under phase_one/KEY.
         claim: lets one training at a time work on a phase.
     """
 
@@ -34,11 +34,11 @@ class SharedPhases:
         return cls(FolderStore(folder), _FileClaims(folder))
 
     def folder(self, key: str) -> Path:
-        """Give the folder on this machine that holds a phase's checkpoint."""
+        """Return the folder on this machine that holds a phase's checkpoint."""
         return self.store.local(_name(key))
 
     def fetch(self, key: str) -> bool:
-        """Bring a phase up to date.
+        """Update this machine's copy of a phase.
 
         Returns:
             Whether anybody has begun it.
@@ -47,7 +47,7 @@ class SharedPhases:
         return has_checkpoint(self.folder(key))
 
     def publish(self, key: str) -> None:
-        """Give a phase to the others."""
+        """Publish a phase for the other trainings."""
         self.store.publish(_name(key))
 
     def forget(self, key: str) -> None:

@@ -45,7 +45,7 @@ class Validation:
         monitor: METRIC or METRIC/SOURCE of `dssgan.metrics.catalogue`: the score that early stopping and tuning go by.
             The source is the first that any track has sound of, unless one is named.
         also: further metrics to report.
-        sample_rate: at which estimates are scored, Hz; None for the separator's own.
+        sample_rate: sample rate at which estimates are scored, Hz; None for the separator's own.
 
     Raises:
         ConfigError: there is no such metric or source.

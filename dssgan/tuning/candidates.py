@@ -6,18 +6,18 @@ from itertools import islice
 from pathlib import Path
 
 from dssgan.errors import ModelError
+from dssgan.runs.location import is_bucket, open_store
+from dssgan.runs.record import SWEEP, find_record, read_record
+from dssgan.runs.store import Store
 from dssgan.separators.bundle import is_bundle
 from dssgan.separators.external import parse_reference
 from dssgan.separators.loading import without_copies
-from dssgan.training.store import Store
-from dssgan.tuning.bucket import open_store
-from dssgan.tuning.record import RECORD, read_record, recorded_study
+from dssgan.tuning.record import recorded_study, trial_name
 from dssgan.tuning.results import TrialResult, read_trials
-from dssgan.tuning.trial import trial_name
 
 
 def find_candidates(source: str, limit: int) -> list[str | Path]:
-    """Find the separators that a place holds.
+    """Find the separators in a folder or bucket.
 
     Of a sweep, running or done, these are the trials whose study says that they ended well, the best first, those apart
     that have the weights of a better one; failed ones leave bundles, too, and are none.
@@ -34,17 +34,18 @@ def find_candidates(source: str, limit: int) -> list[str | Path]:
     """
     if parse_reference(source) is not None:
         return [source]
-    if "://" not in source:
+    if not is_bucket(source):
         for folder in (Path(source), Path(source) / "bundle"):
             if is_bundle(folder):
                 return [folder]
-        if not (Path(source) / RECORD).is_file():
+        record = find_record(open_store(source))
+        if record is None or record.kind != SWEEP:
             raise ModelError(f"{source}: holds no trained separator; give a bundle, a training's or a sweep's folder")
     return [*_best_of_sweep(open_store(source), limit)]
 
 
 def _best_of_sweep(store: Store, limit: int) -> list[Path]:
-    record = read_record(store)
+    record = read_record(store, SWEEP)
     result = read_trials(store, recorded_study(store, record))
     ranked = [trial for trial in result.trials if trial.score is not None and not math.isnan(trial.score)]
     numbers = [trial.number for trial in sorted(ranked, key=_worst_last)]
@@ -56,7 +57,7 @@ def _best_of_sweep(store: Store, limit: int) -> list[Path]:
 
 
 def _fetched_bundles(store: Store, numbers: Iterable[int]) -> Iterator[Path]:
-    """Bring trials' bundles to this machine, one at a time, and give those that are there."""
+    """Localise trials' bundles to this machine, one at a time, and give those that are there."""
     for number in numbers:
         name = f"{trial_name(number)}/bundle"
         store.fetch(name)

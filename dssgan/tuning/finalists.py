@@ -7,7 +7,7 @@ from statistics import mean, stdev
 
 from dssgan.errors import ConfigError
 from dssgan.tuning.results import SweepResult, TrialResult
-from dssgan.tuning.space import SearchSpace
+from dssgan.tuning.search.space import SearchSpace
 
 CHOICE = "_finalist"
 MIN_SEEDS = 3
@@ -18,9 +18,9 @@ class Finalist:
     """One trial's settings under several seeds.
 
     Args:
-        number: of the trial in the search.
+        number: number of the trial in the search.
         searched: its score there, dB: one seed, and chosen for being high.
-        scores: with each seed that was trained to its end, dB.
+        scores: its score with each seed that was trained to the end, dB.
         promoted: whether its mean is above the search's first choice's by more than the seeds' spread.
     """
 
@@ -44,10 +44,10 @@ def finalists_space(result: SweepResult, settings: dict[int, dict[str, object]],
     """Make a space of the best trials' settings, each with every seed.
 
     Args:
-        result: of the search.
+        result: result of the search.
         settings: what each trial had drawn, by number.
-        num: of the best.
-        seeds: for each.
+        num: number of best trials to train again.
+        seeds: number of seeds for each.
 
     Returns:
         The space; the sampler "brute_force" draws each of its points once.
@@ -74,13 +74,13 @@ def space(trial):
 
 
 def best_trials(result: SweepResult, num: int) -> list[TrialResult]:
-    """Give the best trials that were trained to their end, the best first."""
+    """Return the best trials that were trained to their end, the best first."""
     complete = [trial for trial in result.trials if trial.state == "complete" and trial.score is not None]
     return sorted(complete, key=lambda trial: -(trial.score or 0.0))[:num]
 
 
 def compare(searched: SweepResult, trained: SweepResult, num: int) -> list[Finalist]:
-    """Say which finalists are better than what the search would have chosen.
+    """Decide which finalists are better than the search's own choice.
 
     Args:
         searched: the search.

@@ -10,110 +10,89 @@ import optuna
 
 from dssgan.data.dataset import Dataset
 from dssgan.errors import ConfigError
-from dssgan.plain_json import to_json
-from dssgan.provenance import describe_run
+from dssgan.runs.agreement import describe_changes, require_agreement, require_same_data
+from dssgan.runs.record import SWEEP, RecordedData, RunRecord, installed_versions, write_record
+from dssgan.runs.store import Store
 from dssgan.training.config import resolved_precision
 from dssgan.training.distributed import Workers
-from dssgan.training.resume import require_agreement
-from dssgan.training.settings import make_config
-from dssgan.training.store import Store
-from dssgan.tuning.options import SearchOptions
-from dssgan.tuning.space import SearchSpace
-from dssgan.tuning.storage import default_url, load_study, open_storage
+from dssgan.training.settings import lay_out, make_config
+from dssgan.tuning.search.options import SearchOptions
+from dssgan.tuning.search.space import SearchSpace
+from dssgan.tuning.search.storage import default_url, load_study, open_storage
 
-RECORD = "sweep.json"
 SPACE = "space.py"
 STUDY = "study.db"
-# What a sweep that goes on must not have changed: its rungs and its draws depend on it.
+
+# What a resumed sweep must not have changed: its rungs and its draws depend on it.
 OPTIONS_OF_A_SEARCH = ("seed", "sampler", "pruner", "reduction_factor", "share_phase_one", "also",
                        "min_speed", "max_parameters", "workers_per_trial")  # fmt: skip
 
 
-def write_record(
+def trial_name(number: int) -> str:
+    """Return the name of the folder of the trial with that number in the study."""
+    return f"trials/{number:04d}"
+
+
+def write_sweep(
     store: Store, space: SearchSpace, dataset: Dataset, settings: Mapping[str, Any], options: SearchOptions,
-    workers: Workers, name: str, data_path: str | None, study_url: str | None,
+    workers: Workers, name: str, study_url: str | None,
 ) -> None:  # fmt: skip
-    """Write what repeats a sweep: versions, seeds, data, space and command."""
+    """Write a sweep's search space and its record."""
     store.write_text(SPACE, space.text)
-    record = describe_run(
-        study=name, settings=dict(settings), space=space.name, options=asdict(options), workers=asdict(workers),
-        data={"name": dataset.name, "fingerprint": dataset.fingerprint, "path": data_path}, study_url=study_url,
-        precision=resolved_precision(make_config(settings)),
-    )  # fmt: skip
-    store.write_text(RECORD, to_json(record, indent=2) + "\n")
-
-
-def read_record(store: Store) -> dict[str, Any]:
-    """Read what `write_record` wrote.
-
-    Args:
-        store: of the sweep.
-
-    Returns:
-        The record.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    text = store.read_text(RECORD)
-    if text is None:
-        raise ConfigError(f"{store}: holds no sweep; check the name and --storage-path")
-    record: dict[str, Any] = json.loads(text)
-    return record
+    details = {
+        "study": name, "space": space.name, "options": asdict(options), "workers": asdict(workers),
+        "study_url": study_url, "precision": resolved_precision(make_config(settings)),
+    }  # fmt: skip
+    write_record(store, RunRecord(SWEEP, dict(settings), RecordedData.of(dataset), details))
 
 
 def require_same(
-    store: Store, record: dict[str, Any], space: SearchSpace, dataset: Dataset, settings: Mapping[str, Any],
-    options: SearchOptions, say: Callable[[str], None] = lambda _: None,
+    store: Store, record: RunRecord, space: SearchSpace, dataset: Dataset, settings: Mapping[str, Any],
+    options: SearchOptions, on_message: Callable[[str], None] = lambda _: None,
 ) -> None:  # fmt: skip
-    """Refuse to go on with a sweep in another way than it was begun.
+    """Refuse to resume a sweep in another way than it was begun.
 
     Args:
-        store: of the sweep.
-        record: as `read_record` gives it.
-        space: to draw from now.
-        dataset: to learn from now.
+        store: store of the sweep.
+        record: its record.
+        space: the space that is given now.
+        dataset: the data set that is given now.
         settings: given now.
         options: given now.
-        say: receives a line where something that changes results a little cannot be refused.
+        on_message: receives a line where something that changes results a little cannot be refused.
 
     Raises:
         ConfigError: something that trials depend on has changed.
     """
-    if record["data"]["fingerprint"] != dataset.fingerprint:
-        raise ConfigError(f"{store}: was begun with other data ({record['data']['name']}); leave --data out")
+    run = str(store)
+    require_same_data(run, record, dataset)
     text = store.read_text(SPACE) or ""
     if text != space.text:
         raise ConfigError(
-            f"{store}: was begun with another search space ({_first_change(text, space.text)}); it is in {SPACE} there"
+            f"{run}: was begun with another search space ({_first_change(text, space.text)}); it is in {SPACE} there"
         )
-    require_agreement(str(store), record["settings"], json.loads(json.dumps(dict(settings))))
-    for key in OPTIONS_OF_A_SEARCH:
-        before, now = record["options"][key], json.loads(json.dumps(getattr(options, key)))
-        if before != now:
-            raise ConfigError(f"{store}: was begun with {key}={before}; give the same")
-    installed = describe_run()["versions"]
-    for package in ("dssgan", "torch"):
-        before, now = record["versions"].get(package), installed.get(package)
-        if before != now:
-            say(
-                f"{store}: was begun with {package} {before}, and {now} is installed; trials from now on may differ a "
-                "little, and supervised phases are trained again"
-            )
-    precision, here = record.get("precision"), resolved_precision(make_config(record["settings"]))
-    if precision is not None and precision != here:
-        say(
-            f"{store}: was begun in {precision}, and this machine computes in {here}; trials from now on may differ a "
-            f"little (precision={precision} keeps it)"
-        )
+    require_agreement(run, lay_out(record.settings), lay_out(_as_json(settings)))
+    before = {key: record.details["options"][key] for key in OPTIONS_OF_A_SEARCH}
+    given = {key: getattr(options, key) for key in OPTIONS_OF_A_SEARCH}
+    require_agreement(run, before, _as_json(given), is_complete=True)
+    now: dict[str, str | None] = {package: installed_versions().get(package) for package in ("dssgan", "torch")}
+    now["precision"] = resolved_precision(make_config(record.settings))
+    for line in describe_changes(run, {**record.versions, "precision": record.details.get("precision")}, now):
+        on_message(line)
+
+
+def _as_json(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as a record gives them back, with lists in place of tuples."""
+    result: dict[str, Any] = json.loads(json.dumps(dict(settings)))
+    return result
 
 
 def find_study(store: Store, name: str, study_url: str | None = None) -> optuna.Study:
     """Load the study of a sweep.
 
     Args:
-        store: of the sweep.
-        name: of the study.
+        store: store of the sweep.
+        name: name of the study.
         study_url: an Optuna storage URL; None for the SQLite file in the store.
 
     Returns:
@@ -129,12 +108,12 @@ def find_study(store: Store, name: str, study_url: str | None = None) -> optuna.
     return load_study(name, open_storage(study_url or default_url(store.local("."))))
 
 
-def recorded_study(store: Store, record: Mapping[str, Any], study_url: str | None = None) -> optuna.Study:
+def recorded_study(store: Store, record: RunRecord, study_url: str | None = None) -> optuna.Study:
     """Load the study that a sweep's record names, whatever the sweep's folder is called now.
 
     Args:
-        store: of the sweep.
-        record: as `read_record` gives it.
+        store: store of the sweep.
+        record: its record.
         study_url: an Optuna storage URL; None for the one that the sweep was begun with.
 
     Returns:
@@ -143,7 +122,7 @@ def recorded_study(store: Store, record: Mapping[str, Any], study_url: str | Non
     Raises:
         ConfigError: there is none.
     """
-    return find_study(store, record["study"], study_url or record["study_url"])
+    return find_study(store, record.details["study"], study_url or record.details["study_url"])
 
 
 def _first_change(before: str, after: str) -> str:

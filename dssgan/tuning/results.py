@@ -9,10 +9,10 @@ import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
 from dssgan.metrics.catalogue import Monitored
-from dssgan.training.store import FolderStore, Store
-from dssgan.tuning.attributes import ERROR, FURTHER, LEFT_OUT, PROGRESS, is_own
-from dssgan.tuning.objectives import FURTHER_OBJECTIVES
-from dssgan.tuning.trial import trial_name
+from dssgan.runs.store import Store
+from dssgan.tuning.record import trial_name
+from dssgan.tuning.search.attributes import ERROR, FURTHER, LEFT_OUT, PROGRESS, is_own
+from dssgan.tuning.search.objectives import FURTHER_OBJECTIVES
 
 TRIALS_FILE = "trials.csv"
 
@@ -22,13 +22,13 @@ class TrialResult:
     """One trial as the study knows it.
 
     Args:
-        number: in the study.
+        number: number in the study.
         state: "complete", "pruned", "left out", "fail", "running" or "waiting".
         params: drawn settings by dotted key.
         score: best validation score of its last phase so far, the more the better; None where there is none.
         further: values of the sweep's further objectives by name, as far as they are known.
         steps: separator steps at its last report, the supervised phase counted as spent.
-        seconds: of training that it spent itself.
+        seconds: seconds of training, without what it took over.
         error: what went wrong, or None.
         left_out: which limit its separator misses, so that it was not trained, or None.
         bundle: its best separator, or None; in a bucket's sweep always None, see `dssgan.tuning.candidates`.
@@ -51,7 +51,7 @@ class SweepResult:
     """A sweep's trials, in the order of their numbers.
 
     Args:
-        store: of the sweep.
+        store: store of the sweep.
         trials: as the study knows them.
         score_title: what their score is.
     """
@@ -61,7 +61,7 @@ class SweepResult:
     score_title: str = Monitored("usdr").title
 
     def is_over(self, num_trials: int) -> bool:
-        """Say whether so many trials have ended and none is under way."""
+        """Return whether so many trials have ended and none is running."""
         states = [trial.state for trial in self.trials]
         return "running" not in states and sum(state != "waiting" for state in states) >= num_trials
 
@@ -71,7 +71,7 @@ def read_trials(store: Store, study: optuna.Study) -> SweepResult:
     those that nothing was trained for, are left out.
 
     Args:
-        store: of the sweep.
+        store: store of the sweep.
         study: its study.
 
     Returns:
@@ -86,7 +86,7 @@ def pareto_front(result: SweepResult) -> tuple[TrialResult, ...]:
     """Find the trials that no other beats: none is at least as good in every objective and better in one.
 
     Args:
-        result: of a sweep with any number of objectives.
+        result: result of a sweep with any number of objectives.
 
     Returns:
         Trials that came to their end, the best score first.
@@ -120,8 +120,8 @@ def _trial_result(store: Store, trial: FrozenTrial) -> TrialResult:
     progress: dict[str, Any] = trial.user_attrs.get(PROGRESS, {})
     score = trial.values[0] if trial.state == TrialState.COMPLETE else progress.get("best_score")
     bundle: Path | None = None
-    if usable and isinstance(store, FolderStore):
-        folder = store.local(trial_name(trial.number)) / "bundle"
+    if usable and store.shared_folder is not None:
+        folder = store.shared_folder / trial_name(trial.number) / "bundle"
         bundle = folder if folder.is_dir() else None
     left_out = trial.user_attrs.get(LEFT_OUT)
     state = trial.state.name.lower() if left_out is None else "left out"

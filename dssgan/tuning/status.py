@@ -8,14 +8,15 @@ import optuna
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import TrialState
 
+from dssgan.runs.record import SWEEP, read_record
+from dssgan.runs.store import Store
 from dssgan.training.distributed import Workers
-from dssgan.training.store import Store
-from dssgan.tuning.attributes import AXIS, PLACE, PROGRESS, SETTINGS, is_own
-from dssgan.tuning.record import read_record, recorded_study
+from dssgan.tuning.record import recorded_study
 from dssgan.tuning.results import SweepResult, read_trials
-from dssgan.tuning.search import Axis
+from dssgan.tuning.search.attributes import AXIS, MACHINE, PROGRESS, SETTINGS, is_own
+from dssgan.tuning.search.axis import Axis
 
-# Fewer trials say nothing about which setting matters.
+# Fewer trials do not show which setting matters.
 MIN_TRIALS_FOR_IMPORTANCE = 5
 
 
@@ -25,7 +26,7 @@ class Costs:
 
     Args:
         unit: "GPU-hours" or "core-hours".
-        spent: of training and validation.
+        spent: cost of training and validation.
         saved_by_sharing: supervised phases that trials took over instead of training them.
         saved_by_stopping: what stopped trials had left to do, at the pace they had.
     """
@@ -41,18 +42,18 @@ class RunningTrial:
     """A trial on its way.
 
     Args:
-        number: in the study.
+        number: number in the study.
         steps: separator steps at its last validation, the supervised phase counted as spent.
         last: steps at its end, where nothing ends it early.
-        seconds: of training that it has spent itself.
-        place: machine and resources; "" where it has not begun.
+        seconds: seconds of training so far, without what it took over.
+        machine: machine and resources; "" where it has not begun.
     """
 
     number: int
     steps: int
     last: int
     seconds: float
-    place: str
+    machine: str
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,8 @@ class Status:
         importances: share of each setting in the score's spread, the largest first; empty while trials are few.
         costs: so far.
         running: the trials that are not at their end.
-        num_trials: that the sweep is to have.
-        seconds_left: at the pace and the concurrency it has now; None where no trial has ended yet or all have.
+        num_trials: number of trials that were asked for.
+        seconds_left: seconds left at the present pace and concurrency; None where no trial has ended yet or all have.
     """
 
     result: SweepResult
@@ -79,10 +80,10 @@ class Status:
 
 
 def read_status(store: Store, study_url: str | None = None) -> Status:
-    """Read where a sweep stands.
+    """Read the state of a sweep.
 
     Args:
-        store: of the sweep.
+        store: store of the sweep.
         study_url: an Optuna storage URL; None for the one that the sweep was begun with.
 
     Returns:
@@ -91,15 +92,15 @@ def read_status(store: Store, study_url: str | None = None) -> Status:
     Raises:
         ConfigError: there is no such sweep.
     """
-    record = read_record(store)
+    record = read_record(store, SWEEP)
     study = recorded_study(store, record, study_url)
     trials = [trial for trial in study.get_trials(deepcopy=False) if is_own(trial)]
     settings = {trial.number: trial.user_attrs[SETTINGS] for trial in trials if SETTINGS in trial.user_attrs}
     running = tuple(_running(trial) for trial in trials if trial.state == TrialState.RUNNING)
-    num_trials = int(record["options"]["num_trials"])
+    num_trials = int(record.details["options"]["num_trials"])
     result = read_trials(store, study)
     return Status(
-        result, settings, _importances(study), _costs(trials, Workers(**record["workers"])), running,
+        result, settings, _importances(study), _costs(trials, Workers(**record.details["workers"])), running,
         num_trials, _seconds_left(trials, running, num_trials),
     )  # fmt: skip
 
@@ -108,10 +109,10 @@ def _running(trial: optuna.trial.FrozenTrial) -> RunningTrial:
     progress: dict[str, Any] = trial.user_attrs.get(PROGRESS, {})
     steps = last = 0
     if AXIS in trial.user_attrs:
-        place = Axis(*trial.user_attrs[AXIS]).place(progress.get("epoch", 0))
-        steps, last = place.steps, place.last
+        position = Axis(*trial.user_attrs[AXIS]).position(progress.get("epoch", 0))
+        steps, last = position.steps, position.last
     return RunningTrial(
-        trial.number, steps, last, progress.get("seconds", 0.0), trial.user_attrs.get(PLACE, "")
+        trial.number, steps, last, progress.get("seconds", 0.0), trial.user_attrs.get(MACHINE, "")
     )  # fmt: skip
 
 
@@ -155,7 +156,7 @@ def _costs(trials: list[optuna.trial.FrozenTrial], workers: Workers) -> Costs:
         spent += own
         shared += reused
         if trial.state == TrialState.PRUNED and AXIS in trial.user_attrs:
-            place = Axis(*trial.user_attrs[AXIS]).place(progress["epoch"])
-            stopped += (own + reused) * (place.last - place.steps) / max(place.steps, 1)
+            position = Axis(*trial.user_attrs[AXIS]).position(progress["epoch"])
+            stopped += (own + reused) * (position.last - position.steps) / max(position.steps, 1)
     unit = "GPU-hours" if workers.gpus else "core-hours"
     return Costs(unit, spent * per_hour, shared * per_hour, stopped * per_hour)

@@ -152,6 +152,21 @@ def test_matching_hears_a_wrong_level_but_not_the_pairs_own() -> None:
     assert second == pytest.approx(first, rel=1e-4)
 
 
+class Saturating(Linear):
+    """A critic whose layers do not scale with the level of the waveform."""
+
+    def judge(self, views: tuple[Tensor, ...]) -> Judgement:
+        judged = super().judge(views)
+        return Judgement(judged.scores, tuple(map(torch.tanh, judged.maps)))
+
+
+def test_matching_compares_pairs_at_the_level_that_critics_expect() -> None:
+    real, fake = _sides()
+    loss = CriticsLoss([Saturating(3.0), Saturating(0.5)], HingeLoss(), CriticAugment(augment=False))
+    loud, soft = loss.matching_loss(fake, real).item(), loss.matching_loss(0.1 * fake, 0.1 * real).item()
+    assert soft == pytest.approx(loud, rel=1e-4)
+
+
 @pytest.mark.parametrize("critic", ["strided", "multi_resolution"])
 @pytest.mark.parametrize("name", ADVERSARIAL_LOSSES)
 def test_gradients_are_finite_and_reach_both_sides(name: str, critic: str) -> None:

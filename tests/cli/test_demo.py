@@ -11,7 +11,7 @@ from commands import dssgan
 from dssgan.audio import files
 from dssgan.data.dataset import Dataset
 
-pytestmark = pytest.mark.xdist_group("ray")  # one Ray at a time
+pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.slow]  # one Ray at a time
 
 SMALL = [
     "steps_per_epoch=2", "phase_one.epochs=1", "phase_two.epochs=1", "critic_steps=1", "batch_size=1",
@@ -45,6 +45,8 @@ def test_every_stage_leaves_what_it_says(tmp_path: Path, bundled: Dataset) -> No
     for method in ("mix", "member 1", "member 2", "plain average", "fitted ensemble"):
         assert method in done.stderr
 
+    assert "is opened for the 1st time" in " ".join(done.stderr.split())
+
     demo = tmp_path / "demo"
     mix, drums, other = (files.read(demo / "separated" / f"{name}.wav") for name in ("mix", "drums", "other"))
     assert np.abs(drums + other - mix).max() <= 1 / 2**15 + 1e-7
@@ -56,7 +58,7 @@ def test_every_stage_leaves_what_it_says(tmp_path: Path, bundled: Dataset) -> No
     for said in ("<title>dssgan demo</title>", "Sweep: demo", "Evaluation: data, partition test", "fitted ensemble"):
         assert said in page
     assert "demo/report.html" in done.stderr
-    assert len(json.loads((demo / "sweep" / "sweep.json").read_text())["versions"]) > 5
+    assert len(json.loads((demo / "sweep" / "run.json").read_text())["versions"]) > 5
 
     again = dssgan("demo", "--data", "missing.json", cwd=tmp_path, timeout=60)
     assert again.returncode == 2

@@ -82,7 +82,7 @@ def test_one_line_for_what_cannot_be(
     write(song, read(SONG, 0, 3000), 44100)
     out.write_text("old")
     for arguments, message in (
-        ((song, "-m", "default", "-o", tmp_path / "x.wav"), "live separation needs a model that hears no more than"),
+        ((song, "-m", "default", "-o", tmp_path / "x.wav"), "live separation needs a model that depends on at most"),
         ((song, "-m", causal, "-o", out), f"{out}: is there already; add --overwrite"),
         ((song, "-m", causal, "-o", tmp_path / "x.wav", "--stem", "drum"), "unknown stem 'drum': did you mean drums"),
         ((tmp_path / "no.wav", "-m", causal, "-o", tmp_path / "x.wav"), "no such file"),

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from commands import dssgan
 from external_checkpoints import htdemucs, write_demucs
@@ -14,6 +15,7 @@ from dssgan.separators.bundle import save_bundle
 from dssgan.separators.ensemble import Recipe, save_recipe
 
 
+@pytest.mark.slow
 def test_shipped_own_and_those_by_others(tmp_path: Path) -> None:
     torch.manual_seed(0)
     small = build_separator("unet", {"num_layers": 1, "num_initial_filters": 2})
@@ -41,6 +43,7 @@ def test_shipped_own_and_those_by_others(tmp_path: Path) -> None:
     assert "msst:PATH" in table.stderr
 
 
+@pytest.mark.slow
 def test_an_exported_graph_separates(tmp_path: Path, song: tuple[np.ndarray, np.ndarray]) -> None:
     torch.manual_seed(0)
     small = build_separator("tdf_unet", {"num_layers": 1, "num_initial_filters": 4})

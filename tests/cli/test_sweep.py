@@ -13,10 +13,10 @@ from commands import dssgan
 
 from dssgan.data.bundled import FOLDER
 from dssgan.data.dataset import Dataset
-from dssgan.locks import alone_in
-from dssgan.tuning.sweep import read_sweep
+from dssgan.runs.store import FolderStore
+from dssgan.tuning.ray.sweep import read_sweep
 
-pytestmark = pytest.mark.xdist_group("ray")  # one Ray at a time
+pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.slow]  # one Ray at a time
 
 SPACE = """
 def space(trial):
@@ -61,9 +61,9 @@ def test_a_sweep_goes_on_with_what_it_recorded(tmp_path: Path) -> None:
     trials = read_sweep(tmp_path / "sweeps" / "mine", "mine").trials
     assert [trial.state for trial in trials if trial.state in ("complete", "pruned")] == [t.state for t in trials]
     assert len(trials) == 3
-    record = json.loads((tmp_path / "sweeps" / "mine" / "sweep.json").read_text())
+    record = json.loads((tmp_path / "sweeps" / "mine" / "run.json").read_text())
     assert record["options"] | {"num_trials": 3, "seed": 7} == record["options"]
-    assert record["data"]["path"] == str(tmp_path / "songs")
+    assert record["data"]["path"] == str(tmp_path / "songs" / "dataset.json")
     # there is nothing left to do
     done = sweep(tmp_path, "--resume")
     assert done.returncode == 0, done.stderr
@@ -99,19 +99,19 @@ def test_a_sweep_goes_on_with_what_it_recorded(tmp_path: Path) -> None:
 
 def test_one_sweep_of_a_name_at_a_time(tmp_path: Path) -> None:
     (tmp_path / "space.py").write_text(SPACE)
-    with alone_in(tmp_path / "sweeps" / "mine", "sweep"):
+    with FolderStore(tmp_path / "sweeps" / "mine").hold("sweep"):
         done = sweep(tmp_path, *SMALL)
     assert done.returncode == 2
     assert "another process runs this sweep" in last_line(done)
     # a lock whose owner was killed holds nobody up
-    holder = "import sys, time; from pathlib import Path; from dssgan.locks import alone_in\n"
-    holder += "with alone_in(Path(sys.argv[1]), 'sweep'): print('held', flush=True); time.sleep(600)"
+    holder = "import sys, time; from pathlib import Path; from dssgan.runs.store import FolderStore\n"
+    holder += "with FolderStore(Path(sys.argv[1])).hold('sweep'): print('held', flush=True); time.sleep(600)"
     process = subprocess.Popen([sys.executable, "-c", holder, tmp_path / "sweeps" / "mine"], stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"held\n"
     process.kill()
     process.wait()
-    with alone_in(tmp_path / "sweeps" / "mine", "sweep"):
+    with FolderStore(tmp_path / "sweeps" / "mine").hold("sweep"):
         pass
 
 

@@ -15,8 +15,8 @@ from ray._private.ray_constants import DEBUG_AUTOSCALING_STATUS
 from ray.cluster_utils import Cluster
 
 from dssgan.parallel.capacity import Capacity
+from dssgan.tuning.ray.sweep import read_sweep
 from dssgan.tuning.results import SweepResult
-from dssgan.tuning.sweep import read_sweep
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("ray")]  # one Ray at a time
 

@@ -14,22 +14,22 @@ from small_training import config, run
 
 from dssgan.audio import files
 from dssgan.data.audio_file import AudioFile, Sum
-from dssgan.data.dataset import Dataset, Track
+from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Track
 from dssgan.data.guard import guarded, recordings_of
-from dssgan.data.known import Known, examine_recordings
-from dssgan.data.learnt_from import LearntFrom
 from dssgan.data.loading import load_dataset
+from dssgan.data.recording_facts import RecordingFacts, examine_recordings
+from dssgan.data.seen_recordings import SeenRecordings
 from dssgan.ensembling.build import build_ensemble
 from dssgan.errors import DataError, ModelError
 from dssgan.evaluation.campaign import run_campaign
 from dssgan.evaluation.methods import ModelMethod
 from dssgan.separators import build_separator
 from dssgan.separators.bundle import save_bundle
-from dssgan.separators.external.export import EXPORTS
-from dssgan.separators.loading import learnt_from, load_model, origins
-from dssgan.tuning.options import SearchOptions
-from dssgan.tuning.space import SearchSpace
-from dssgan.tuning.sweep import run_sweep
+from dssgan.separators.graphs.export import EXPORTS
+from dssgan.separators.loading import find_model
+from dssgan.tuning.ray.sweep import run_sweep
+from dssgan.tuning.search.options import SearchOptions
+from dssgan.tuning.search.space import SearchSpace
 
 SONG = AudioFile(Path("song.wav"), 44100, 2, 1.0)
 
@@ -91,23 +91,21 @@ def test_every_partition_is_compared(bundled: Dataset, tmp_path: Path, partition
 
 def test_what_is_apart_passes_and_is_recorded(bundled: Dataset) -> None:
     checked = guarded(bundled)
-    assert checked == bundled
-    assert checked.learnt_from is not None
+    assert all(checked.partition(name) == bundled.partition(name) for name in PAIRED_PARTITIONS)
     assert set(checked.learnt_from.names) >= {track.name for track in (*bundled.train_sup, *bundled.valid)}
     assert not {track.name for track in bundled.test} & set(checked.learnt_from.names)
     # a data set that was changed afterwards is not taken for a checked one
     other = guarded(replace(checked, test=(), train_sup=checked.train_sup[:1]))
-    assert other.learnt_from is not None
     assert len(other.learnt_from.names) < len(checked.learnt_from.names)
 
 
 def test_the_record_says_nothing_of_the_machine(bundled: Dataset) -> None:
     record = guarded(bundled).learnt_from
-    assert record is not None
     assert any("/" in name for name in record.names)  # unpaired recordings have no name but their file's
     assert not any("//" in name or name.startswith("/") or name.count("/") > 1 for name in record.names)
 
 
+@pytest.mark.slow
 def test_a_replaced_file_is_noticed_behind_its_fingerprint(bundled: Dataset, tmp_path: Path) -> None:
     shutil.copytree(Path(str(bundled.files[0].path)).parents[2], tmp_path / "songs")
     manifest = tmp_path / "songs" / "dataset.json"
@@ -134,16 +132,16 @@ def test_a_bundle_is_not_tested_on_what_it_learnt_from(bundled: Dataset, tmp_pat
     assert not (tmp_path / "results").exists()
     # an ensemble remembers what its members learnt from, and what it was fitted on
     built = build_ensemble([outcome.bundle], replace(bundled, train_sup=()), tmp_path / "mine.yaml")
-    assert set(learnt_from(built.path).names) >= {"lithium-1", "hydrogen-1"}
+    assert set(find_model(built.path).learnt_from().names) >= {"lithium-1", "hydrogen-1"}
     # the weights are fitted on validation songs alone
-    assert set(LearntFrom.load(built.path.with_suffix("")).names) == {track.name for track in bundled.valid}
+    assert set(SeenRecordings.load(built.path.with_suffix("")).names) == {track.name for track in bundled.valid}
     with pytest.raises(DataError, match="learnt from lithium-1"):
         run_campaign({"mine": ModelMethod(str(built.path))}, [seen], tmp_path / "results", **settings)  # type: ignore[arg-type]
     # and a training that starts from it passes it on
     later, _ = run(tmp_path / "later", replace(bundled, train_sup=bundled.train_sup[3:]),
                    config(supervised_epochs=1, adversarial_epochs=0, start_from=str(outcome.bundle)))  # fmt: skip
     assert later is not None
-    assert "lithium-1" in learnt_from(later.bundle).names
+    assert "lithium-1" in find_model(later.bundle).learnt_from().names
     assert json.loads((later.bundle / "model.json").read_text())["parents"][0]["credits"] == list(bundled.credits)
 
 
@@ -151,10 +149,10 @@ def test_without_its_record_a_model_is_neither_tested_nor_learnt_from(bundled: D
     outcome, _ = run(tmp_path / "run", bundled, config(supervised_epochs=1, adversarial_epochs=0))
     assert outcome is not None
     built = build_ensemble([outcome.bundle], replace(bundled, train_sup=()), tmp_path / "mine.yaml")
-    assert "lithium-1" in learnt_from(built.path).names
+    assert "lithium-1" in find_model(built.path).learnt_from().names
     (tmp_path / "mine" / "learnt_from.safetensors").unlink()
     with pytest.raises(ModelError, match=r"mine: holds no learnt_from\.safetensors"):
-        learnt_from(built.path)
+        find_model(built.path).learnt_from()
     (outcome.bundle / "learnt_from.safetensors").unlink()
     unknown = "it is not known what the model learnt from; copy the whole folder again"
     settings: dict[str, object] = {"dataset_name": "songs", "sources": bundled.sources, "sample_rate": 44100}
@@ -167,9 +165,10 @@ def test_without_its_record_a_model_is_neither_tested_nor_learnt_from(bundled: D
     assert description.pop("learnt_from") is True
     (outcome.bundle / "model.json").write_text(json.dumps(description))
     with pytest.raises(ModelError, match=unknown):
-        learnt_from(outcome.bundle)
+        find_model(outcome.bundle).learnt_from()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "suffix"), [("onnx", "onnx"), ("openvino", "xml")])
 def test_an_export_knows_what_it_learnt_from(bundled: Dataset, tmp_path: Path, family: str, suffix: str) -> None:
     small = {"name": "tdf_unet", "preset": "micro", "n_fft": 512, "hop_samples": 256, "segment_seconds": 0.5}
@@ -180,25 +179,25 @@ def test_an_export_knows_what_it_learnt_from(bundled: Dataset, tmp_path: Path, f
     exported = dssgan("export", outcome.bundle, "-o", graph)
     assert exported.returncode == 0, exported.stderr
     reference = f"{family}:{graph}"
-    assert learnt_from(reference).names == learnt_from(outcome.bundle).names
-    assert origins(reference) == origins(outcome.bundle)
-    assert origins(reference)[0]["credits"] == list(bundled.credits)
+    assert find_model(reference).learnt_from().names == find_model(outcome.bundle).learnt_from().names
+    assert find_model(reference).origins() == find_model(outcome.bundle).origins()
+    assert find_model(reference).origins()[0]["credits"] == list(bundled.credits)
     (tmp_path / "copy").mkdir()
     seen = disguised(bundled.train_sup[0], tmp_path / "copy", "mp3")
     options: dict[str, object] = {"dataset_name": "songs", "sources": bundled.sources, "sample_rate": 44100}
     with pytest.raises(DataError, match="learnt from lithium-1, which is the same audio as test track another"):
         run_campaign({"mine": ModelMethod(reference)}, [seen], tmp_path / "results", **options)  # type: ignore[arg-type]
     # one that was written without a record is refused
-    EXPORTS[graph.suffix](load_model(outcome.bundle), graph, None)  # type: ignore[arg-type]
-    with pytest.raises(ModelError, match="does not say what it learnt from; export its bundle again"):
-        learnt_from(reference)
+    EXPORTS[graph.suffix](find_model(outcome.bundle).load(), graph, None)  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match="has no record of what it learnt from; export its bundle again"):
+        find_model(reference).learnt_from()
 
 
 def test_a_record_survives_its_file(bundled: Dataset, tmp_path: Path) -> None:
     record = guarded(bundled).learnt_from
     assert record is not None
     record.save(tmp_path)
-    loaded = LearntFrom.load(tmp_path)
+    loaded = SeenRecordings.load(tmp_path)
     assert (loaded.names, loaded.fingerprints) == (record.names, record.fingerprints)
     for (keys, times), (other_keys, other_times) in zip(loaded.marks, record.marks, strict=True):
         np.testing.assert_array_equal(keys, other_keys)
@@ -206,14 +205,14 @@ def test_a_record_survives_its_file(bundled: Dataset, tmp_path: Path) -> None:
     assert (tmp_path / "learnt_from.safetensors").stat().st_size < 120_000
     (tmp_path / "learnt_from.safetensors").write_bytes(b"nothing")
     with pytest.raises(ModelError, match="damaged"):
-        LearntFrom.load(tmp_path)
+        SeenRecordings.load(tmp_path)
     with pytest.raises(ModelError, match="it is not known what the model learnt from"):
-        LearntFrom.load(tmp_path / "nowhere")
-    assert LearntFrom.from_text(record.as_text()).fingerprints == record.fingerprints
+        SeenRecordings.load(tmp_path / "nowhere")
+    assert SeenRecordings.from_text(record.as_text()).fingerprints == record.fingerprints
     with pytest.raises(ModelError, match="damaged"):
-        LearntFrom.from_text("no base64")
-    LearntFrom().save(tmp_path)
-    assert LearntFrom.load(tmp_path) == LearntFrom()
+        SeenRecordings.from_text("no base64")
+    SeenRecordings().save(tmp_path)
+    assert SeenRecordings.load(tmp_path) == SeenRecordings()
 
 
 def test_a_song_that_stands_there_twice_is_recorded_once(bundled: Dataset) -> None:
@@ -230,7 +229,7 @@ def test_a_record_without_marks_knows_the_files_and_no_copies(bundled: Dataset, 
     assert record is not None
     bare, kept = bundled.train_sup[0], bundled.valid[0]
     record.without_marks(lambda name: name == bare.name).save(tmp_path)
-    loaded = LearntFrom.load(tmp_path)
+    loaded = SeenRecordings.load(tmp_path)
     for track, copies_are_found in ((bare, False), (kept, True)):
         mix = recordings_of(track)[0]
         known = examine_recordings([mix])[mix]
@@ -261,8 +260,8 @@ def test_as_much_as_copies_share_is_found_and_as_much_as_loops_do_is_not(
     mixed = (np.concatenate([keys[:common], other_keys[: num - common]]),
              np.concatenate([times[:common], other_times[: num - common]]))  # fmt: skip
     whole = (keys[:num], times[:num])
-    record = LearntFrom.of([("song", SONG)], {SONG: Known(("a",), whole)})
-    assert (record.find(Known(("b",), mixed)) is not None) == is_found
+    record = SeenRecordings.of([("song", SONG)], {SONG: RecordingFacts(("a",), whole)})
+    assert (record.find(RecordingFacts(("b",), mixed)) is not None) == is_found
 
 
 def test_a_song_without_a_mix_is_known_by_its_sum(bundled: Dataset) -> None:
@@ -272,6 +271,7 @@ def test_a_song_without_a_mix_is_known_by_its_sum(bundled: Dataset) -> None:
     np.testing.assert_allclose(mix.read(), bundled.train_sup[0].load()[0], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_evaluate_counts_how_often_the_test_songs_were_opened(bundled: Dataset, tmp_path: Path) -> None:
     shutil.copytree(Path(str(bundled.files[0].path)).parents[2], tmp_path / "songs")
     openings = tmp_path / "songs" / "test_openings.jsonl"
@@ -284,7 +284,7 @@ def test_evaluate_counts_how_often_the_test_songs_were_opened(bundled: Dataset, 
     known = tmp_path / "known"
     save_bundle(known, "unet", build_separator("unet", {"num_layers": 1}), metadata={})
     recordings = [recording for track in bundled.test for recording in recordings_of(track)]
-    LearntFrom.of([("song", recording) for recording in recordings], examine_recordings(recordings)).save(known)
+    SeenRecordings.of([("song", recording) for recording in recordings], examine_recordings(recordings)).save(known)
     refused = evaluate(str(known))
     assert refused.returncode == 2
     assert refused.stderr.startswith("dssgan: known: learnt from song")

@@ -24,7 +24,7 @@ class Numbered:
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
 
-    def choose_place(self, generator: np.random.Generator, index: int, others: Sequence[Place]) -> Place:  # noqa: ARG002
+    def choose_position(self, generator: np.random.Generator, index: int, others: Sequence[Place]) -> Place:  # noqa: ARG002
         assert all(number == self.number for number, _ in others)
         return self.number, int(generator.integers(1000))
 
@@ -87,7 +87,7 @@ def test_each_layer_of_a_dense_mix_comes_from_another_place() -> None:
     class Apart(Numbered):
         """Songs that are used once an excerpt: each place differs from the ones before it."""
 
-        def choose_place(self, generator: np.random.Generator, index: int, others: Sequence[Place]) -> Place:  # noqa: ARG002
+        def choose_position(self, generator: np.random.Generator, index: int, others: Sequence[Place]) -> Place:  # noqa: ARG002
             return self.number, len(others)
 
         def read_source(self, place: Place, source: int) -> np.ndarray:

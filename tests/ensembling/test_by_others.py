@@ -20,7 +20,7 @@ from dssgan.inference.output import OutputSettings
 from dssgan.inference.separator import Separator
 from dssgan.separators import build_separator
 from dssgan.separators.bundle import save_bundle
-from dssgan.separators.loading import origins
+from dssgan.separators.loading import find_model
 
 RATE = 44100
 
@@ -72,7 +72,7 @@ def test_members_by_others_are_weighed_beside_our_own(dataset: Dataset, tmp_path
     assert error == pytest.approx(built.fitted, abs=0.01)
     with pytest.raises(ModelError, match="has no drums of this song"):
         separator.separate_file(song, tmp_path / "out")
-    assert origins(moved / "best.yaml")
+    assert find_model(moved / "best.yaml").origins()
 
 
 def test_a_local_checkpoint_is_copied_and_replaced_by_the_next_ensemble(dataset: Dataset, tmp_path: Path) -> None:

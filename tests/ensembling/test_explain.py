@@ -18,7 +18,7 @@ from dssgan.separators.bundle import save_bundle
 from dssgan.separators.ensemble import Recipe, save_recipe
 
 TINY = {"num_initial_filters": 2, "num_layers": 2, "n_fft": 512, "hop_samples": 256}
-MEMBERS = ["member_0", "member_1", "dsp:hpss"]
+MEMBERS = ["member_0", "member_1", "hpss"]
 WEIGHTS = {"drums": [[0.5, 0.2], [0.3, 0.1], [0.2, 0.7]], "other": [[0.4, 0.3], [0.4, 0.3], [0.2, 0.4]]}
 STEPS = [{"name": "hpss", "strength": 0.3}, {"name": "wiener"}, {"name": "mixture_consistency"}]
 
@@ -55,7 +55,7 @@ def test_every_stage_scores_what_separate_gives(file: Path, songs: Dataset) -> N
     assert found.members == tuple(MEMBERS)
     assert found.songs == tuple(track.name for track in songs.valid)
     names = [name for name, _ in found.steps]
-    assert names == ["best member (dsp:hpss)", "members' average", "weights", "step 1: hpss", "step 2: wiener"]
+    assert names == ["best member (hpss)", "members' average", "weights", "step 1: hpss", "step 2: wiener"]
     assert found.by_song[:, -1].tolist() == pytest.approx(scores(file, songs), abs=1e-3)
     content = Recipe.model_validate({"members": MEMBERS, "edges_hz": [0, 1000], "weights": WEIGHTS})
     for steps, stage in (([], 2), (STEPS[:1], 3)):
@@ -65,7 +65,7 @@ def test_every_stage_scores_what_separate_gives(file: Path, songs: Dataset) -> N
         save_recipe(file.with_name("partial.yaml"), partial)
         mean = np.mean(scores(file.with_name("partial.yaml"), songs))
         assert found.steps[stage][1] == pytest.approx(mean, abs=1e-3)
-    assert found.steps[0][1] == pytest.approx(np.mean(scores("dsp:hpss", songs)), abs=1e-3)
+    assert found.steps[0][1] == pytest.approx(np.mean(scores("hpss", songs)), abs=1e-3)
     assert found.weighted_sum == pytest.approx(found.steps[2][1], abs=0.05)  # bands overlap by a few bins
     assert found.without[2] < found.weighted_sum  # without the best member
     assert found.bands.shape == (len(MEMBERS) + 1, 2)

@@ -8,7 +8,7 @@ import torch
 
 from dssgan.audio import files
 from dssgan.data.audio_file import AudioFile
-from dssgan.data.dataset import Dataset, Track, where_it_is
+from dssgan.data.dataset import Dataset, Track, unchanged
 from dssgan.ensembling.songs import ValidationSongs
 from dssgan.inference.overlap_add import DEFAULT_SETTINGS
 from dssgan.separators import SeparatorModel
@@ -22,7 +22,7 @@ def test_drums_of_dither_are_silent(tmp_path: Path, bundled: Dataset, network: S
         files.write(tmp_path / f"{name}.wav", audio, 44100, "float32")
     parts = tuple(AudioFile.of(tmp_path / f"{name}.wav") for name in ("drums", "other"))
     dataset = replace(bundled, valid=(Track("dithered", None, parts),))
-    songs = ValidationSongs(dataset, where_it_is, torch.device("cpu"), DEFAULT_SETTINGS)
+    songs = ValidationSongs(dataset, unchanged, torch.device("cpu"), DEFAULT_SETTINGS)
     mix, reference = songs.load(0, network)
     assert not reference[0].any()
     np.testing.assert_array_equal(reference[1], sources[1])

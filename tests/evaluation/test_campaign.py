@@ -18,7 +18,8 @@ from dssgan.data.dataset import Track
 from dssgan.data.loading import load_dataset
 from dssgan.errors import ConfigError, DataError, DssganError
 from dssgan.evaluation.bss_eval import evaluate_track
-from dssgan.evaluation.campaign import run_campaign, to_16_bits
+from dssgan.evaluation.campaign import run_campaign
+from dssgan.evaluation.jobs import to_16_bits
 from dssgan.evaluation.method import Method
 from dssgan.evaluation.methods import FolderMethod, MixMethod, ModelMethod
 from dssgan.metrics.bss_eval import References
@@ -97,6 +98,7 @@ def test_files_are_those_of_the_field(result, methods, tracks):
     assert len(result.frame) == 3 * 2 * 2 * 4 * 2  # methods, tracks, targets, metrics, frames
 
 
+@pytest.mark.slow
 def test_same_numbers_in_any_order_and_with_any_workers(result, methods, tracks, tmp_path, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "local")  # not in a cluster that happens to run on this machine
     backwards = dict(reversed(methods.items()))
@@ -120,6 +122,7 @@ def test_same_numbers_in_any_order_and_with_any_workers(result, methods, tracks,
     assert not ray.is_initialized()  # as it was before
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("ray")  # one Ray at a time
 def test_a_cluster_gives_the_same_numbers(result, methods, tracks, tmp_path):
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "object_store_memory": 100_000_000})
@@ -134,6 +137,7 @@ def test_a_cluster_gives_the_same_numbers(result, methods, tracks, tmp_path):
         run_campaign(methods, tracks, tmp_path, **SETTINGS, address="127.0.0.1:1")
 
 
+@pytest.mark.slow
 def test_faults_of_workers_come_back_as_one_line(tracks, tmp_path, monkeypatch):
     @dataclass(frozen=True)
     class Dying(Method):
@@ -257,10 +261,10 @@ def test_versions_of_bss_eval_never_share_a_folder(methods, tracks, tmp_path):
 
 
 def test_a_run_says_how_it_is_repeated_and_what_it_found(result, methods, tracks):
-    record = json.loads((result.folder / "evaluation.json").read_text())
-    assert record["bss"] == "v4"
+    record = json.loads((result.folder / "run.json").read_text())
+    assert record["settings"]["bss"] == "v4"
     assert list(record["methods"]) == list(methods)
-    assert set(record["data"]["tracks"]) == {track.name for track in tracks}
+    assert set(record["tracks"]) == {track.name for track in tracks}
     assert record["versions"]["museval"]
     summary, pairs = (pd.read_csv(result.folder / f"{name}.csv") for name in ("summary", "pairs"))
     chosen = summary[(summary["metric"] == "usdr") & (summary["target"] == "drums")].set_index("method")

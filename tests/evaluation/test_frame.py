@@ -7,6 +7,7 @@ import pytest
 
 from dssgan.errors import DataError, DssganError
 from dssgan.evaluation.frame import COLUMNS, comparison, save_frame, scores_frame, summary
+from dssgan.evaluation.track_scores import TrackScores
 
 NAN = math.nan
 
@@ -17,7 +18,7 @@ def result(method, track, **sdr):
     for target, values in sdr.items():
         offsets = {"SDR": 0, "ISR": 10, "SIR": 20, "SAR": 30}
         store.add_target(target, {metric: [value + above for value in values] for metric, above in offsets.items()})
-    return method, track, store.json
+    return TrackScores(method, track, json.loads(store.json)["targets"], {})
 
 
 @pytest.fixture
@@ -101,7 +102,7 @@ def test_a_failed_write_leaves_nothing_behind(frame, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["songs.pkl"]
 
 
-@pytest.mark.parametrize("text", ["", "[]", json.dumps({"targets": [{"name": "drums"}]})])
-def test_names_the_result_that_is_not_musevals(text):
+@pytest.mark.parametrize("targets", ["drums", [3], [{"name": "drums"}], [{"name": "drums", "frames": [{}]}]])
+def test_names_the_result_that_is_not_musevals(targets):
     with pytest.raises(DataError, match="net/A: these are not museval's scores"):
-        scores_frame([("net", "A", text)])
+        scores_frame([TrackScores("net", "A", targets, {})])

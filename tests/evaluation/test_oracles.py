@@ -8,7 +8,7 @@ from dssgan.data.audio_file import AudioFile
 from dssgan.data.dataset import Track
 from dssgan.evaluation.methods import parse_methods
 from dssgan.evaluation.oracles import ORACLES, OracleMethod
-from dssgan.metrics.catalogue import Song, score_song
+from dssgan.metrics.catalogue import EstimatedSong, score_song
 
 RATE = 44100
 SOURCES = ("drums", "other")
@@ -29,13 +29,13 @@ def scores(track):
     for name in ORACLES:
         estimates = OracleMethod(name).open(SOURCES, RATE)(track, mix)
         assert estimates.shape == references.shape
-        found[name] = score_song(Song(estimates, references, mix, RATE, SOURCES), ["usdr", "si_sir"])
+        found[name] = score_song(EstimatedSong(estimates, references, mix, RATE, SOURCES), ["usdr", "si_sir"])
     return found
 
 
 def test_every_oracle_is_far_above_the_mix(scores, track) -> None:
     mix, references = track.load()
-    of_mix = score_song(Song(np.stack([mix, mix]), references, mix, RATE, SOURCES), ["usdr"])
+    of_mix = score_song(EstimatedSong(np.stack([mix, mix]), references, mix, RATE, SOURCES), ["usdr"])
     for name, found in scores.items():
         for source in SOURCES:
             assert found["usdr"][source] > of_mix["usdr"][source] + 5, name

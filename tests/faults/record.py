@@ -1,4 +1,4 @@
-"""What was tried and lost, as the table that docs/faults.md shows."""
+"""What was tried and lost, as the table that docs/evidence/faults.md shows."""
 
 import os
 from collections.abc import Iterator

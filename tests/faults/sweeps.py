@@ -14,7 +14,7 @@ from typing import Any
 
 from ray_processes import processes_of_ray
 
-from dssgan.tuning.bucket import open_store
+from dssgan.runs.location import open_store
 from dssgan.tuning.record import find_study
 
 TRIALS = 4

@@ -13,7 +13,7 @@ from faults.sweeps import NAME, Outcome, Sweep, outcome_of, wait_for_no_processe
 from moto.server import ThreadedMotoServer
 from tuning import postgresql
 
-from dssgan.tuning.bucket import join, open_store
+from dssgan.runs.location import join, open_store
 
 pytestmark = pytest.mark.faults
 SECONDS_AWAY = 20
@@ -108,4 +108,4 @@ def test_a_second_sweep_of_the_name_in_the_bucket(
 
 
 def _is_begun(place: str) -> bool:
-    return open_store(join(place, NAME)).read_text("sweep.json") is not None
+    return open_store(join(place, NAME)).read_text("run.json") is not None

@@ -81,7 +81,7 @@ def resume_if_it_ended(sweep: Sweep, running: RunningSweep, *codes: int) -> None
 def test_everything_killed(tmp_path: Path, chance: random.Random, undisturbed: Outcome, record: Record) -> None:
     sweep = Sweep(tmp_path / "sweep")
     running = sweep.start()
-    running.reach(lambda: (sweep.folder / NAME / "sweep.json").exists())
+    running.reach(lambda: (sweep.folder / NAME / "run.json").exists())
     time.sleep(20 * chance.random())
     running.kill()
     sweep.run_to_its_end(resume=True)

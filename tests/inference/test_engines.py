@@ -13,7 +13,7 @@ from dssgan.inference.engines import ENGINES, with_engine
 from dssgan.inference.separator import Separator
 from dssgan.separators import SeparatorModel, build_separator
 from dssgan.separators.ensemble import Ensemble
-from dssgan.separators.external.graphs import GraphMasks
+from dssgan.separators.graphs.masks import GraphMasks
 from dssgan.separators.hpss import HPSS
 from dssgan.user_cache import cache_folder
 

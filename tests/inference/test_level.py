@@ -28,17 +28,17 @@ def level_of(gain_db: float, offset: float = 0.0) -> Level:
 @pytest.mark.parametrize("gain_db", [-41.5, -30, -18, -6.5])
 def test_ordinary_recordings_stay_as_they_are(gain_db: float) -> None:
     assert level_of(gain_db) == Level()
-    assert level_of(gain_db).bring(NOISE) is NOISE
-    assert level_of(gain_db).bring_back(NOISE) is NOISE
+    assert level_of(gain_db).normalise(NOISE) is NOISE
+    assert level_of(gain_db).restore(NOISE) is NOISE
 
 
 @pytest.mark.parametrize("gain_db", [-120, -80, -43, -5, 20, 80])
 def test_others_come_to_the_usual_level_and_back(gain_db: float) -> None:
     level = level_of(gain_db)
     recording = (NOISE * 10 ** (gain_db / 20)).astype(np.float32)
-    there = level.bring(recording)
+    there = level.normalise(recording)
     assert 10 * np.log10(np.square(there).mean()) == pytest.approx(-18, abs=0.05)
-    np.testing.assert_allclose(level.bring_back(there), recording, rtol=1e-6)
+    np.testing.assert_allclose(level.restore(there), recording, rtol=1e-6)
 
 
 def test_what_is_constant_is_no_music() -> None:
@@ -46,7 +46,7 @@ def test_what_is_constant_is_no_music() -> None:
     level = level_of(-18, offset=0.3)
     assert level.gain == 1
     assert level.offset == pytest.approx((0.3, 0.3), abs=1e-3)
-    np.testing.assert_allclose(level.bring(NOISE + np.float32(0.3)).mean(), 0, atol=1e-3)
+    np.testing.assert_allclose(level.normalise(NOISE + np.float32(0.3)).mean(), 0, atol=1e-3)
     assert level_of(-80, offset=1.0).gain == pytest.approx(10 ** (62 / 20), rel=0.02)
 
 

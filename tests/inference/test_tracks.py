@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dssgan.errors import ConfigError
-from dssgan.inference.tracks import plan_tracks
+from dssgan.inference.tracks import name_tracks
 
 OUT = Path("out")
 
 
 def folders(*names: str) -> list[str]:
-    tracks = plan_tracks([Path(name) for name in names], OUT)
+    tracks = name_tracks([Path(name) for name in names], OUT)
     return [str((track.folder / track.name).relative_to(OUT)) for track in tracks]
 
 
@@ -34,7 +34,7 @@ def test_names_tell_tracks_apart(names: list[str], expected: list[str]) -> None:
 
 
 def test_one_file_twice_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"a/x\.wav: its stems would lie in .* like those of a/x\.wav"):
+    with pytest.raises(ConfigError, match=r"a/x\.wav: its stems would have the names .* of those of a/x\.wav"):
         folders("a/x.wav", "a/x.wav")
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dssgan.errors import ConfigError
-from dssgan.metrics.catalogue import DEFAULT_METRICS, METRICS, Song, find_metrics, score_song
+from dssgan.metrics.catalogue import DEFAULT_METRICS, METRICS, EstimatedSong, find_metrics, score_song
 from dssgan.metrics.drums import score_drums
 
 RATE = 44100
@@ -15,10 +15,12 @@ SOURCES = ("drums", "other")
 
 
 @pytest.fixture(scope="module")
-def better_and_worse(song) -> tuple[Song, Song]:
+def better_and_worse(song) -> tuple[EstimatedSong, EstimatedSong]:
     """A real song with a tenth and with a half of the rest left in the drums, and the drums missing from it."""
     mix, sources = song
-    return tuple(Song(sources + share * (sources[::-1] - sources), sources, mix, RATE, SOURCES) for share in (0.1, 0.5))
+    return tuple(
+        EstimatedSong(sources + share * (sources[::-1] - sources), sources, mix, RATE, SOURCES) for share in (0.1, 0.5)
+    )
 
 
 @pytest.mark.parametrize("name", DEFAULT_METRICS)
@@ -49,7 +51,7 @@ def test_numbers_are_those_of_the_functions_that_make_them(better_and_worse) -> 
 def test_a_silent_source_has_no_score(song) -> None:
     mix, sources = song
     silent = np.stack([np.zeros_like(sources[0]), sources[1]])
-    found = score_song(Song(sources, silent, mix, RATE, SOURCES))
+    found = score_song(EstimatedSong(sources, silent, mix, RATE, SOURCES))
     for name, scores in found.items():
         if name in ("log_wmse", "bleed"):  # made for silence
             assert math.isfinite(scores["drums"]), name
@@ -61,10 +63,10 @@ def test_a_silent_source_has_no_score(song) -> None:
 
 def test_without_drums_there_are_no_scores_of_drums(song) -> None:
     mix, sources = song
-    found = score_song(Song(sources, sources, mix, RATE, ("vocals", "other")), ["usdr", "onset_sdr"])
+    found = score_song(EstimatedSong(sources, sources, mix, RATE, ("vocals", "other")), ["usdr", "onset_sdr"])
     assert list(found) == ["usdr"]
     with pytest.raises(ConfigError, match="si_sdr"):
-        score_song(Song(sources, sources, mix, RATE, SOURCES), ["si_sdd"])
+        score_song(EstimatedSong(sources, sources, mix, RATE, SOURCES), ["si_sdd"])
 
 
 def test_a_missing_package_is_found_before_anything_is_scored(monkeypatch: pytest.MonkeyPatch) -> None:

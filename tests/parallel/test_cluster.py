@@ -40,6 +40,7 @@ def test_a_cluster_works_like_map(cluster: str, tmp_path: Path) -> None:
     assert not ray.is_initialized()
 
 
+@pytest.mark.slow
 def test_an_actor_stays_on_the_machine_of_who_makes_it() -> None:
     import ray
     from ray.cluster_utils import Cluster
@@ -91,7 +92,7 @@ def test_a_place_that_ray_cannot_use_is_said(tmp_path: Path, monkeypatch: pytest
     place = tmp_path / ("x" * 120 if kind != "a file" else "file")
     place.touch() if kind == "a file" else place.mkdir()
     monkeypatch.setenv("RAY_TMPDIR", str(place))
-    message = r"Ray has no place for its files .*; set RAY_TMPDIR to the short path"
+    message = r"Ray cannot write its files .*; set RAY_TMPDIR to the short path"
     with pytest.raises(DssganError, match=message), ray_running(num_cpus=1, include_dashboard=False):
         pass
 

@@ -43,6 +43,7 @@ def test_an_address_without_a_cluster_is_one_line_at_once(address: str, message:
     assert time.monotonic() - began < 20
 
 
+@pytest.mark.slow
 def test_something_else_that_listens_is_no_cluster(other_server: int) -> None:
     began = time.monotonic()
     with pytest.raises(ConfigError, match="what answers there is no Ray cluster"):
@@ -61,6 +62,7 @@ def test_auto_without_a_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         require_cluster("auto")
 
 
+@pytest.mark.slow
 def test_a_cluster_with_a_token(tmp_path: Path) -> None:
     """A cluster is joined by whoever has its token, and left alone by work that names no address."""
     for name in ("ours", "theirs"):

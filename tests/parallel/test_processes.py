@@ -62,7 +62,7 @@ def test_training_and_fitting_in_a_script_without_a_guard(tmp_path: Path) -> Non
     (tmp_path / "cache").mkdir()
     done = subprocess.run(
         [sys.executable, "-c", "from dssgan.data.guard import guarded; from dssgan import load_dataset\n"
-         "import dssgan.data.known as known; known._WORTH_PROCESSES_SECONDS = 0\n"
+         "import dssgan.data.recording_facts as known; known._WORTH_PROCESSES_SECONDS = 0\n"
          "print(guarded(load_dataset()).name)"],
         cwd=tmp_path, capture_output=True, text=True, check=False,
         env=os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")},

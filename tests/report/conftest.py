@@ -1,6 +1,5 @@
 """A small evaluation, sweep and training to report on."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +17,11 @@ from dssgan.evaluation.campaign import run_campaign
 from dssgan.evaluation.methods import FolderMethod, MixMethod
 from dssgan.evaluation.oracles import OracleMethod
 from dssgan.report.build import write_report
+from dssgan.runs.record import SWEEP, RecordedData, RunRecord, write_record
+from dssgan.runs.store import FolderStore
 from dssgan.training.phases import train
-from dssgan.tuning.attributes import AXIS, PROGRESS
-from dssgan.tuning.storage import default_url
+from dssgan.tuning.search.attributes import AXIS, PROGRESS
+from dssgan.tuning.search.storage import default_url
 
 RATE, SECONDS = 16000, 4
 SOURCES = ("drums", "other")
@@ -82,11 +83,12 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study = optuna.create_study(storage=default_url(folder), study_name="mine", direction="maximize")
     rng = np.random.default_rng(0)
     study.add_trials([_trial(number, rng) for number in range(NUM_TRIALS)])
-    record = {
+    details = {
         "study": "mine", "options": {"num_trials": NUM_TRIALS}, "workers": {"num": 1, "cpus": 1, "gpus": None},
-        "study_url": None, "command": "dssgan sweep mine",
+        "study_url": None,
     }  # fmt: skip
-    (folder / "sweep.json").write_text(json.dumps(record))
+    record = RunRecord(SWEEP, {}, RecordedData("songs"), details, command="dssgan sweep mine")
+    write_record(FolderStore(folder), record)
     return folder
 
 
@@ -94,8 +96,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def training(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("training")
     songs: Dataset = load_dataset(None)
-    train(small_training.config(media=True), songs, folder)
-    (folder / "run.json").write_text(json.dumps({"command": "dssgan train", "seed": 0}))
+    train(small_training.config(media=True), songs, folder, command="dssgan train")
     return folder
 
 

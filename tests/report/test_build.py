@@ -11,10 +11,10 @@ from click.testing import CliRunner
 
 from dssgan.cli.report import command
 from dssgan.errors import ConfigError, DataError
-from dssgan.evaluation.campaign import load_results
 from dssgan.evaluation.ranking import summarise, verdict
+from dssgan.evaluation.results import load_results
 from dssgan.report.build import write_report
-from dssgan.report.page import Choice, Section, Table, render
+from dssgan.report.page import PlotMenu, Section, Table, render
 from dssgan.report.results import results_section
 from dssgan.report.sweeps import sweep_section
 from dssgan.report.training import training_section
@@ -59,7 +59,7 @@ def test_the_hardest_song_is_named(results: Path, evaluation: Section) -> None:
     means = usdr[usdr["target"] == "drums"].groupby("track")["score"].mean()
     assert means.max() - means.min() > 0.1
     heatmaps = next(
-        part for part in evaluation.parts if isinstance(part, Choice) and part.title == "drums, song by song"
+        part for part in evaluation.parts if isinstance(part, PlotMenu) and part.title == "drums, song by song"
     )
     plot = heatmaps.plots["uSDR [dB]"]
     assert plot.says.endswith(f"for all together: {means.idxmin()}.")
@@ -131,7 +131,11 @@ def test_bad_input_is_one_line(results: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="holds no evaluation, sweep or training"):
         write_report([tmp_path / "empty"], path)
     copy = shutil.copytree(results, tmp_path / "copy")
-    for name, content in (("evaluation.json", "[]"), ("songs.parquet", "cut"), ("whole_track.csv", "a,b\n1,2\n")):
+    for name, content in (
+        ("run.json", '{"kind": "evaluation"}'),
+        ("songs.parquet", "cut"),
+        ("whole_track.csv", "a,b\n1,2\n"),
+    ):
         kept = (copy / name).read_bytes()
         (copy / name).write_text(content)
         with pytest.raises(DataError, match="holds no finished evaluation; run dssgan evaluate"):
@@ -150,4 +154,4 @@ def test_the_command_says_what_it_wrote(results: Path, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert path.name in done.output.replace("\n", "")
     assert "<title>Two systems</title>" in path.read_text("utf-8")
-    assert json.loads((results / "evaluation.json").read_text("utf-8"))["bss"] == "v4"
+    assert json.loads((results / "run.json").read_text("utf-8"))["settings"]["bss"] == "v4"

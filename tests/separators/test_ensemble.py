@@ -8,13 +8,15 @@ import torch
 import yaml
 
 import dssgan
+from dssgan.audio.files import write
 from dssgan.audio.resample import resample
 from dssgan.errors import DssganError, ModelError
 from dssgan.inference.stream import separate_array
 from dssgan.separators import SeparatorModel, build_separator
 from dssgan.separators.bundle import load_bundle, save_bundle
 from dssgan.separators.ensemble import N_FFT, Ensemble, Recipe, in_step, save_recipe
-from dssgan.separators.loading import load_ensemble
+from dssgan.separators.external.stems import StemsFolder
+from dssgan.separators.loading import StoredEnsemble
 
 TINY = {"num_initial_filters": 2, "num_layers": 2, "n_fft": 512, "hop_samples": 256}
 
@@ -56,7 +58,7 @@ def test_an_ensemble_of_mixed_rates_has_its_bands_where_they_were_fitted(
     weights = {"drums": [[1.0, 0.0], [0.0, 1.0]], "other": [[0.5, 0.5], [0.5, 0.5]]}
     recipe = {"members": ["member_0", "member_1"], "edges_hz": [0, 2000], "weights": weights}
     save_recipe(tmp_path / "mixed.yaml", Recipe.model_validate(recipe))
-    ensemble = load_ensemble(tmp_path / "mixed.yaml")
+    ensemble = StoredEnsemble(tmp_path / "mixed.yaml").load()
     assert ensemble.sample_rate == 44100
     edge = int((ensemble.band_of_bin == 0).sum())
     assert edge * 44100 / N_FFT == pytest.approx(2000, abs=44100 / N_FFT)
@@ -82,7 +84,7 @@ def test_a_plain_average_is_the_mean() -> None:
 
 
 def test_stems_sum_to_the_mix(file: Path) -> None:
-    ensemble = load_ensemble(file)
+    ensemble = StoredEnsemble(file).load()
     mix = 0.1 * torch.randn(1, 2, 20001)
     with torch.inference_mode():
         estimates = ensemble(mix)
@@ -94,7 +96,7 @@ def test_an_ensemble_may_be_a_member(file: Path) -> None:
     outer = file.with_name("outer.yaml")
     save_recipe(outer, Recipe(members=["ensemble.yaml", "member_0"]))
     with torch.inference_mode():
-        assert load_ensemble(outer)(torch.randn(1, 2, 4000)).shape == (1, 2, 2, 4000)
+        assert StoredEnsemble(outer).load()(torch.randn(1, 2, 4000)).shape == (1, 2, 2, 4000)
 
 
 def test_the_public_separator_loads_it(file: Path, song) -> None:
@@ -126,7 +128,7 @@ def test_the_public_separator_loads_it(file: Path, song) -> None:
 def test_what_is_wrong_is_named(file: Path, changes: dict[str, object], message: str) -> None:
     change(file, **changes)
     with pytest.raises(DssganError, match=message) as caught:
-        load_ensemble(file)
+        StoredEnsemble(file).load()
     assert str(file) in str(caught.value)
 
 
@@ -134,7 +136,7 @@ def test_members_that_lead_back_are_refused(file: Path) -> None:
     save_recipe(file.with_name("other.yaml"), Recipe(members=["ensemble.yaml"]))
     change(file, members=["other.yaml"])
     with pytest.raises(ModelError, match="lead back"):
-        load_ensemble(file)
+        StoredEnsemble(file).load()
 
 
 def test_members_must_fit_together() -> None:
@@ -142,6 +144,18 @@ def test_members_must_fit_together() -> None:
         Ensemble([member(0), member(0, sources=("drums", "bass"))])
     with pytest.raises(ModelError, match="2 channels and one of 3"):
         Ensemble([member(0), member(0, channels=3)])
+
+
+def test_members_that_depend_on_the_song_are_chosen_for_it(tmp_path: Path) -> None:
+    for level, program in ((0.25, "first"), (0.75, "second")):
+        for name, factor in (("drums", 1.0), ("no_drums", -1.0)):
+            sound = np.full((2, 44100), level * factor, np.float32)
+            write(tmp_path / program / "my song" / f"{name}.wav", sound, 44100, "float32")
+    ensemble = Ensemble([StemsFolder(tmp_path / program) for program in ("first", "second")])
+    estimates = ensemble.for_song("my song")(torch.zeros(1, 2, 4096))
+    torch.testing.assert_close(estimates[0, 0], torch.full((2, 4096), 0.5), rtol=0, atol=1e-5)
+    networks = Ensemble([member(0), member(1)])
+    assert networks.for_song("my song") is networks
 
 
 def test_members_of_other_rates_and_channels_hear_what_they_can() -> None:

@@ -11,7 +11,7 @@ from needs import need
 from dssgan.errors import DataError
 from dssgan.synthesis import instruments, kits, mixing, voices
 from dssgan.synthesis.score import Note
-from dssgan.synthesis.soundfont import SAMPLE_RATE, Player
+from dssgan.synthesis.soundfont import SAMPLE_RATE, SoundfontSynthesizer
 
 
 def pitch_of(mono: np.ndarray) -> float:
@@ -22,7 +22,7 @@ def pitch_of(mono: np.ndarray) -> float:
 
 def test_a_tone_has_its_pitch_and_place(played: instruments.Instruments) -> None:
     flute = 73
-    with Player() as player:
+    with SoundfontSynthesizer() as player:
         audio = player.play(played.soundfonts[0].path, [Note(0.5, 1.0, 69, 0.8)], flute, 2.0)
     assert audio.shape == (2, 2 * SAMPLE_RATE)
     assert not np.any(audio[:, : round(0.49 * SAMPLE_RATE)])
@@ -38,7 +38,7 @@ def test_what_was_played_before_leaves_no_trace(played: instruments.Instruments)
     notes = [Note(0.1 * count, 0.3, 50 + count, 0.9) for count in range(10)]
     takes = []
     for _ in range(2):
-        with Player() as player:
+        with SoundfontSynthesizer() as player:
             takes.append(player.play(font, notes, 0, 1.5))
             player.play(font, [Note(0.0, 0.77, 33, 1.0)], 38, 0.777)
     assert np.array_equal(*takes)
@@ -46,7 +46,7 @@ def test_what_was_played_before_leaves_no_trace(played: instruments.Instruments)
 
 def test_a_file_that_is_no_soundfont_is_named(played: instruments.Instruments, tmp_path: Path) -> None:
     del played
-    with Player() as player, pytest.raises(DataError, match=r"nothing\.sf2"):
+    with SoundfontSynthesizer() as player, pytest.raises(DataError, match=r"nothing\.sf2"):
         player.play(tmp_path / "nothing.sf2", [], 0, 0.1)
 
 

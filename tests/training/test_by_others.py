@@ -10,8 +10,10 @@ from small_training import SETTINGS, config, run
 from dssgan.data.dataset import Dataset
 from dssgan.errors import ConfigError
 from dssgan.separators.bundle import load_bundle, read_description
-from dssgan.separators.loading import load_model
+from dssgan.separators.loading import find_model
 from dssgan.training.settings import make_config
+
+pytestmark = pytest.mark.slow
 
 SUPERVISED = {"phase_two": {"epochs": 0}, "supervised_epochs": 1, "steps_per_epoch": 2, "alpha": 0.0, "beta": 0.0}
 
@@ -34,7 +36,7 @@ def test_it_starts_from_its_weights_and_ends_as_a_bundle(family: str, tmp_path: 
     assert outcome is not None
     for name, value in load_bundle(outcome.bundle).state_dict().items():
         if not name.endswith(("running_mean", "running_var", "num_batches_tracked")):  # of batches, whatever the rate
-            torch.testing.assert_close(value, load_model(reference).state_dict()[name], atol=1e-6, rtol=0)
+            torch.testing.assert_close(value, find_model(reference).load().state_dict()[name], atol=1e-6, rtol=0)
     description = read_description(outcome.bundle)
     assert description["sources"] == ["drums", "other"]
     assert description["parents"][0]["credits"] == [reference]
@@ -44,7 +46,7 @@ def test_it_starts_from_its_weights_and_ends_as_a_bundle(family: str, tmp_path: 
     assert reports[-1]["score"] != pytest.approx(outcome.score, abs=1e-6)
     mix = 0.1 * torch.randn(1, 2, 9000)
     with torch.inference_mode():
-        assert load_model(moved.bundle)(mix).shape == (1, 2, 2, 9000)
+        assert find_model(moved.bundle).load()(mix).shape == (1, 2, 2, 9000)
 
 
 def test_what_is_no_single_network_says_so(tmp_path: Path) -> None:
@@ -53,4 +55,4 @@ def test_what_is_no_single_network_says_so(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"start_from=demucs:nothing: .*unknown demucs model"):
         config(start_from="demucs:nothing")
     folder = write_bag(tmp_path, "two", [htdemucs(0), htdemucs(1)], None)
-    assert len(load_model(f"demucs:{folder}").arguments["networks"]) == 2  # a bag is one network of ours
+    assert len(find_model(f"demucs:{folder}").load().arguments["networks"]) == 2  # a bag is one network of ours

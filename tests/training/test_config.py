@@ -16,7 +16,7 @@ from dssgan.errors import ConfigError
 from dssgan.training.checkpoint import read_checkpoint
 from dssgan.training.config import SECTIONS, PhaseTwo, TrainConfig, phase_one_key
 from dssgan.training.settings import SHORT_NAMES, lay_out, make_config, merge, parse_overrides, read_config
-from dssgan.tuning.space import combine, find_space
+from dssgan.tuning.search.space import combine, find_space
 
 
 def test_overrides_reach_every_depth() -> None:

@@ -15,15 +15,15 @@ from dssgan.data.dataset import Dataset, Track
 from dssgan.data.guard import guarded
 from dssgan.data.manifest import save_manifest
 from dssgan.errors import AudioError, ConfigError, DivergedError, DssganError
+from dssgan.runs.store import FolderStore
 from dssgan.separators.bundle import load_bundle
 from dssgan.training import distributed
 from dssgan.training.distributed import Workers, train_distributed
 from dssgan.training.phases import train
 from dssgan.training.settings import make_config
-from dssgan.training.store import FolderStore
 from dssgan.types import Audio
 
-pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.usefixtures("one_ray")]
+pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.usefixtures("one_ray"), pytest.mark.slow]
 
 SMALL = {
     "separator": {"name": "unet", "num_layers": 2, "num_initial_filters": 2, "n_fft": 512, "hop_samples": 256,

@@ -78,6 +78,22 @@ def test_each_step_learns_from_its_own_recordings(
     assert alphas == pytest.approx([0.2, 0.4, 0.6, 0.8, 0.8, 0.8])  # the ramp goes on over epochs
 
 
+def test_without_a_ramp_alpha_is_whole_from_the_first_step(
+    levels: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    semi_supervised_step = GAN.semi_supervised_step
+    alphas: list[float | None] = []
+
+    def watched(self: GAN, *tensors: Tensor, alpha: float | None = None) -> dict[str, float]:
+        alphas.append(alpha)
+        return semi_supervised_step(self, *tensors, alpha=alpha)
+
+    monkeypatch.setattr(GAN, "semi_supervised_step", watched)
+    small = {"supervised_epochs": 1, "adversarial_epochs": 1, "steps_per_epoch": 2, "critic_steps": 1}
+    run(tmp_path / "run", levels, config(alpha=0.8, alpha_ramp_steps=0, **small))
+    assert alphas == [0.8, 0.8]
+
+
 def batch() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(1)
     sources, real, others = (0.1 * torch.randn(3, 2, 1, RATE, generator=generator) for _ in range(3))

@@ -15,8 +15,10 @@ from small_training import config, run, weights
 from dssgan.data.dataset import Dataset
 from dssgan.errors import TrainingInterruptedError
 from dssgan.training.checkpoint import read_checkpoint
-from dssgan.training.notice import Notice
+from dssgan.training.notice import StopNotice
 from dssgan.training.phases import train
+
+pytestmark = pytest.mark.slow
 
 SMALL = [
     "separator.name=unet", "separator.num_layers=2", "separator.num_initial_filters=2", "separator.n_fft=512",
@@ -41,7 +43,7 @@ def test_it_goes_on_in_the_middle_of_an_epoch(tmp_path: Path, bundled: Dataset, 
     def report(metrics: dict[str, float], _folder: Path) -> None:
         parts.append(metrics)
 
-    with pytest.raises(TrainingInterruptedError, match=f"with step {step} saved"):
+    with pytest.raises(TrainingInterruptedError, match=f"step {step} is saved"):
         train(settings, bundled, tmp_path / "parts", report=report, notice=after(step))
     _, position = read_checkpoint(tmp_path / "parts")
     assert (position.separator_steps, position.epoch, position.steps_done) == (
@@ -79,8 +81,9 @@ def test_a_shared_phase_goes_on_too(tmp_path: Path, bundled: Dataset) -> None:
 def test_the_first_signal_is_noted_and_the_second_ends_the_process() -> None:
     code = """
 import os, signal
-from dssgan.training.notice import Notice
-with Notice() as notice:
+from dssgan.training.notice import StopNotice
+
+with StopNotice() as notice:
     assert not notice()
     os.kill(os.getpid(), signal.SIGTERM)
     assert notice()
@@ -91,7 +94,7 @@ with Notice() as notice:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (-signal.SIGTERM, "noted\n"), done.stderr
     before = signal.getsignal(signal.SIGTERM)
-    with Notice():
+    with StopNotice():
         pass
     assert signal.getsignal(signal.SIGTERM) is before
 
@@ -105,7 +108,7 @@ def test_the_command_says_how_to_go_on(tmp_path: Path) -> None:
     os.kill(process.pid, signal.SIGTERM)
     told = process.communicate(timeout=60)[1].splitlines()
     assert process.returncode == 143
-    assert told[-1].startswith("dssgan: mine: told to end, with step ")
+    assert told[-1].startswith("dssgan: mine: asked to stop; step ")
     assert told[-1].endswith("saved; go on with dssgan train -o mine --resume")
     _, position = read_checkpoint(tmp_path / "mine")
     assert 300 < position.separator_steps <= 600

@@ -3,7 +3,7 @@
 import pytest
 
 from dssgan.errors import ConfigError
-from dssgan.training.resume import differences, phase_to_resume, require_agreement, require_resumable
+from dssgan.training.resume import phase_to_resume, require_resumable
 
 SETTINGS = {
     "alpha": 0.1,
@@ -12,11 +12,6 @@ SETTINGS = {
     "device": "cpu",
     "separator": {"name": "unet"},
 }
-
-
-def test_differences_are_named_by_dotted_key() -> None:
-    other = {**SETTINGS, "alpha": 0.2, "separator": {"name": "unet", "num_layers": 3}}
-    assert list(differences(SETTINGS, other)) == [("alpha", 0.1, 0.2), ("separator.num_layers", None, 3)]
 
 
 @pytest.mark.parametrize(
@@ -36,7 +31,7 @@ def test_more_epochs_and_other_devices_are_fine(changes: dict[str, object]) -> N
 @pytest.mark.parametrize(
     ("changes", "phase", "message"),
     [
-        ({"alpha": 0.2}, 1, "run: was trained with phase_two.alpha=0.1, not 0.2; go on with that"),
+        ({"alpha": 0.2}, 1, "run: was begun with phase_two.alpha=0.1, not 0.2; leave it out"),
         ({"adversarial_epochs": 4}, 2, "phase_two.epochs=5, not 4; only more extends it"),
         ({"supervised_epochs": 6}, 2, "phase_one.epochs=5, not 6"),
         ({"separator": {"name": "unet", "num_layers": 3}}, 1, "separator.num_layers=None, not 3"),
@@ -45,15 +40,6 @@ def test_more_epochs_and_other_devices_are_fine(changes: dict[str, object]) -> N
 def test_what_would_be_another_training_is_refused(changes: dict[str, object], phase: int, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         require_resumable("run", SETTINGS, {**SETTINGS, **changes}, phase=phase)
-
-
-def test_what_is_given_again_must_agree() -> None:
-    require_agreement("sweep", SETTINGS, {})
-    require_agreement("sweep", SETTINGS, {"alpha": 0.1, "separator": {"name": "unet"}})
-    with pytest.raises(ConfigError, match=r"sweep: was begun with phase_two\.alpha=0\.1, not 0\.3"):
-        require_agreement("sweep", SETTINGS, {"alpha": 0.3})
-    with pytest.raises(ConfigError, match=r"beta=its own, not 1"):
-        require_agreement("sweep", SETTINGS, {"beta": 1})
 
 
 @pytest.mark.parametrize(

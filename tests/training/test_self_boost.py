@@ -13,9 +13,9 @@ from dssgan.data.dataset import Dataset
 from dssgan.errors import ConfigError, DataError, ModelError
 from dssgan.separators import SeparatorModel, build_separator
 from dssgan.separators.bundle import save_bundle
-from dssgan.separators.loading import load_model
+from dssgan.separators.loading import find_model
 from dssgan.training.config import SelfBoost
-from dssgan.training.self_boost import SelfBoosting, agreement_db, label, two_passes
+from dssgan.training.self_boost import SelfBoosting, agreement_db, label, separate_twice
 from dssgan.training.settings import make_config
 
 BOOSTED = {"alpha": 0.0, "beta": 0.0, "self_boost": {"share": 0.5, "min_agreement_db": -100.0, "chunk_seconds": 1.0}}
@@ -44,14 +44,14 @@ def test_a_teacher_that_does_not_hear_frames_agrees_with_itself(song: tuple[NDAr
         for parameter in teacher.last[-1].parameters():  # type: ignore[union-attr, index]
             parameter[parameter.abs() < 0.4] = 0
     mix = song[0]
-    first, second = two_passes(teacher, mix)
+    first, second = separate_twice(teacher, mix)
     np.testing.assert_allclose(first, second, atol=1e-5)
     np.testing.assert_allclose(first.sum(axis=0), mix, atol=1e-6)
     np.testing.assert_allclose(first[0], mix / 2, atol=1e-4)
 
 
 def test_labels_are_pairs_that_sum_to_the_mix(bundled: Dataset, tmp_path: Path) -> None:
-    teacher = load_model("default").members[0]
+    teacher = find_model("default").load().members[0]
     mixes = bundled.train_unsup.mixes
     everything = label(teacher, mixes, tmp_path / "all", SelfBoost(min_agreement_db=-100))
     assert len(everything.tracks) == 1
@@ -128,6 +128,7 @@ def test_a_teacher_is_replaced_by_a_better_student_alone(tmp_path: Path, bundled
     assert not (tmp_path / "labels").exists()
 
 
+@pytest.mark.slow
 def test_an_ensemble_may_teach(tmp_path: Path, bundled: Dataset) -> None:
     settings = {**BOOSTED["self_boost"], "teacher": "default"}  # type: ignore[dict-item]
     separator = {"name": "tdf_unet", "preset": "micro"}
@@ -145,6 +146,7 @@ def test_a_teacher_of_another_kind_is_refused(tmp_path: Path, bundled: Dataset) 
         run(tmp_path / "run", bundled, config(**{**BOOSTED, "self_boost": teacher}))
 
 
+@pytest.mark.slow
 def test_a_teacher_of_another_rate_labels(tmp_path: Path, bundled: Dataset) -> None:
     """The default ensemble, stereo at 44.1 kHz, teaches a student that is mono at 8 kHz."""
     teacher = {"share": 0.5, "teacher": "default", "min_agreement_db": 10.0}

@@ -1,6 +1,5 @@
 """Which trained separators an ensemble is made from."""
 
-import json
 from pathlib import Path
 
 import optuna
@@ -10,12 +9,14 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 
 from dssgan.errors import ConfigError, ModelError
+from dssgan.runs.record import SWEEP, RecordedData, RunRecord, write_record
+from dssgan.runs.store import FolderStore
 from dssgan.separators import build_separator
 from dssgan.separators.bundle import save_bundle
-from dssgan.tuning.attributes import PROGRESS
 from dssgan.tuning.candidates import find_candidates
-from dssgan.tuning.storage import default_url
-from dssgan.tuning.trial import trial_name
+from dssgan.tuning.record import trial_name
+from dssgan.tuning.search.attributes import PROGRESS
+from dssgan.tuning.search.storage import default_url
 
 TINY = {"num_initial_filters": 2, "num_layers": 2, "n_fft": 512, "hop_samples": 256}
 
@@ -38,7 +39,8 @@ def sweep(folder: Path, *trials: tuple[TrialState, float | None]) -> Path:
             user_attrs={} if score is None else {PROGRESS: {"best_score": score}},
         ))  # fmt: skip
         bundle(folder / trial_name(number) / "bundle", number)
-    (folder / "sweep.json").write_text(json.dumps({"study": "a name of its own", "study_url": None}))
+    details = {"study": "a name of its own", "study_url": None}
+    write_record(FolderStore(folder), RunRecord(SWEEP, {}, RecordedData("songs"), details))
     return folder
 
 

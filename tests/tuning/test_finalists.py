@@ -6,10 +6,10 @@ import optuna
 import pytest
 
 from dssgan.errors import ConfigError
-from dssgan.training.store import FolderStore
+from dssgan.runs.store import FolderStore
 from dssgan.tuning.finalists import CHOICE, compare, finalists_space
 from dssgan.tuning.results import SweepResult, TrialResult
-from dssgan.tuning.samplers import ask, make_sampler
+from dssgan.tuning.search.samplers import ask, make_sampler
 
 STORE = FolderStore(Path("sweeps/mine"))
 

@@ -10,7 +10,7 @@ import pytest
 from commands import dssgan
 from tuning import postgresql
 
-pytestmark = pytest.mark.xdist_group("ray")  # one Ray at a time
+pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.slow]  # one Ray at a time
 
 RIGHT, WRONG = "correct-horse-battery", "staple-of-another-horse"
 SMALL = [
@@ -57,7 +57,7 @@ def test_no_message_file_log_or_snapshot_has_it(here: Path) -> None:
         assert not any(secret.decode() in told.stdout + told.stderr for secret in secrets)
     files = [path for path in here.rglob("*") if path.is_file() and not path.is_symlink()]
     # the sweep's record and Ray's logs are among them, or nothing would be shown
-    assert {"sweep.json", "trials.csv"} <= {path.name for path in files}
+    assert {"run.json", "trials.csv"} <= {path.name for path in files}
     assert any("session_" in str(path) and path.suffix in (".log", ".out", ".err") for path in files)
     found = [path for path in files if any(secret in path.read_bytes() for secret in secrets)]
     assert found == []

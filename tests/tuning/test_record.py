@@ -1,6 +1,5 @@
 """What a sweep that goes on must have kept, and who may begin one."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,15 +8,15 @@ import pytest
 
 from dssgan.data.dataset import Dataset
 from dssgan.errors import ConfigError
-from dssgan.locks import alone_in
+from dssgan.runs.record import SWEEP, read_record, write_record
+from dssgan.runs.store import FolderStore
 from dssgan.training.distributed import Workers
-from dssgan.training.store import FolderStore
-from dssgan.tuning import sweep
-from dssgan.tuning.attributes import TAKEN_OVER
-from dssgan.tuning.options import SearchOptions
-from dssgan.tuning.record import RECORD, require_same, write_record
-from dssgan.tuning.space import SearchSpace
-from dssgan.tuning.storage import default_url, open_storage
+from dssgan.tuning.ray import sweep
+from dssgan.tuning.record import require_same, write_sweep
+from dssgan.tuning.search.attributes import TAKEN_OVER
+from dssgan.tuning.search.options import SearchOptions
+from dssgan.tuning.search.space import SearchSpace
+from dssgan.tuning.search.storage import default_url, open_storage
 
 SPACE = SearchSpace("space.py", "def space(trial): return {}\n")
 OPTIONS = SearchOptions(3)
@@ -26,13 +25,13 @@ OPTIONS = SearchOptions(3)
 @pytest.fixture
 def store(tmp_path: Path, bundled: Dataset) -> FolderStore:
     made = FolderStore(tmp_path)
-    write_record(made, SPACE, bundled, {"precision": "auto"}, OPTIONS, Workers(), "mine", None, None)
+    write_sweep(made, SPACE, bundled, {"precision": "auto"}, OPTIONS, Workers(), "mine", None)
     return made
 
 
 def differences(store: FolderStore, dataset: Dataset, options: SearchOptions = OPTIONS) -> list[str]:
     said: list[str] = []
-    record = json.loads((store.root / RECORD).read_text())
+    record = read_record(store, SWEEP)
     require_same(store, record, SPACE, dataset, {}, options, said.append)
     return said
 
@@ -42,22 +41,22 @@ def test_the_same_sweep_goes_on_without_a_word(store: FolderStore, bundled: Data
 
 
 def test_another_number_of_workers_is_another_experiment(store: FolderStore, bundled: Dataset) -> None:
-    with pytest.raises(ConfigError, match="was begun with workers_per_trial=1; give the same"):
+    with pytest.raises(ConfigError, match="was begun with workers_per_trial=1, not 2; leave it out"):
         differences(store, bundled, replace(OPTIONS, workers_per_trial=2))
 
 
 def test_another_pytorch_and_another_precision_are_named(
     store: FolderStore, bundled: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record = json.loads((store.root / RECORD).read_text())
-    record["versions"]["torch"] = "1.0"
-    (store.root / RECORD).write_text(json.dumps(record))
-    other = {"bf16": "float32", "float32": "bf16"}[record["precision"]]
+    record = read_record(store, SWEEP)
+    write_record(store, replace(record, versions={**record.versions, "torch": "1.0"}))
+    precision = record.details["precision"]
+    other = {"bf16": "float32", "float32": "bf16"}[precision]
     monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: other == "bf16")
     monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: False)
     first, second = differences(store, bundled)
-    assert "was begun with torch 1.0, and " in first
-    assert f"was begun in {record['precision']}, and this machine computes in {other}" in second
+    assert "was begun with torch 1.0 and goes on with " in first
+    assert f"was begun with precision {precision} and goes on with {other}" in second
 
 
 def test_a_start_that_was_cut_short_before_its_record_can_be_made_again(tmp_path: Path) -> None:
@@ -77,7 +76,7 @@ def test_a_start_that_was_cut_short_before_its_record_can_be_made_again(tmp_path
 def test_a_second_process_is_told_that_the_first_has_just_begun(tmp_path: Path) -> None:
     store = FolderStore(tmp_path / "mine")
     with pytest.raises(ConfigError, match="holds no sweep to resume"):
-        sweep._read_begun(store, print, resume=True)
+        sweep._record_to_resume(store, print, resume=True)
     assert not store.root.exists()
-    with alone_in(store.root, "sweep"), pytest.raises(ConfigError, match="another process runs this sweep"):
-        sweep._read_begun(store, print, resume=True)
+    with store.hold("sweep"), pytest.raises(ConfigError, match="another process runs this sweep"):
+        sweep._record_to_resume(store, print, resume=True)

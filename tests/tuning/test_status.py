@@ -1,6 +1,6 @@
 """Where a sweep stands, from a study whose trials are written by hand."""
 
-import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from dssgan.cli.sweep.status import command, duration
 from dssgan.errors import ConfigError
-from dssgan.training.store import FolderStore
-from dssgan.tuning.attributes import AXIS, ERROR, LEFT_OUT, PLACE, PROGRESS, TAKEN_OVER
+from dssgan.runs.record import SWEEP, RecordedData, RunRecord, read_record, write_record
+from dssgan.runs.store import FolderStore
 from dssgan.tuning.results import SweepResult, TrialResult, pareto_front
+from dssgan.tuning.search.attributes import AXIS, ERROR, LEFT_OUT, MACHINE, PROGRESS, TAKEN_OVER
+from dssgan.tuning.search.storage import default_url
 from dssgan.tuning.status import read_status
-from dssgan.tuning.storage import default_url
 
 AXIS_OF_ALL = ["key", 100, 8, 2]  # 100 steps an epoch, 8 and 2 epochs
 
@@ -42,14 +43,14 @@ def sweep(tmp_path: Path) -> Path:
         trial(TrialState.COMPLETE, 0.2, score=4.0, epoch=10, seconds=1200, reused=2400),
         trial(TrialState.FAIL, 0.5, epoch=1, seconds=0, **{ERROR: "diverged; lower learning_rate"}),
         trial(TrialState.PRUNED, 0.6, **{LEFT_OUT: "8 x real time, --min-speed asks for 12"}),
-        trial(TrialState.RUNNING, 0.3, score=2.0, epoch=5, seconds=600, **{PLACE: "node-7, 1 CPU, 0.5 GPU (GPU 0)"}),
+        trial(TrialState.RUNNING, 0.3, score=2.0, epoch=5, seconds=600, **{MACHINE: "node-7, 1 CPU, 0.5 GPU (GPU 0)"}),
         trial(TrialState.RUNNING, 0.4),
         trial(TrialState.COMPLETE, 0.4, score=9.0, epoch=10, seconds=1e6, **{TAKEN_OVER: "earlier"}),
     ])  # fmt: skip
-    record = {
+    details = {
         "study": "mine", "options": {"num_trials": 9}, "workers": {"num": 2, "cpus": 1, "gpus": 0.5}, "study_url": None,
     }  # fmt: skip
-    (folder / "sweep.json").write_text(json.dumps(record))
+    write_record(FolderStore(folder), RunRecord(SWEEP, {}, RecordedData("songs"), details))
     return folder
 
 
@@ -65,10 +66,10 @@ def test_status_by_hand(sweep: Path) -> None:
     assert status.costs.saved_by_stopping == pytest.approx(1200 / 400 * 600 / 3600)
     assert [found.number for found in pareto_front(status.result)] == [2]
     first, second = status.running
-    assert (first.steps, first.last, first.seconds, first.place) == (
+    assert (first.steps, first.last, first.seconds, first.machine) == (
         500, 1000, 600.0, "node-7, 1 CPU, 0.5 GPU (GPU 0)",
     )  # fmt: skip
-    assert (second.steps, second.place) == (0, "")
+    assert (second.steps, second.machine) == (0, "")
     # five have ended, of 1200 s in the mean; four are left, two at a time, and 600 s of one are done
     assert status.seconds_left == pytest.approx((4 * 1200 - 600) / 2)
     assert status.num_trials == 9
@@ -104,14 +105,15 @@ def test_the_command_shows_it(sweep: Path) -> None:
 
 
 def test_watching_ends_with_the_sweep(sweep: Path) -> None:
-    record = json.loads((sweep / "sweep.json").read_text())
-    (sweep / "sweep.json").write_text(json.dumps(record | {"options": {"num_trials": 5}}))
+    record = read_record(FolderStore(sweep), SWEEP)
+    details = {**record.details, "options": {"num_trials": 5}}
+    write_record(FolderStore(sweep), replace(record, details=details))
     done = CliRunner().invoke(command, ["mine", "-o", str(sweep.parent), "--watch"])
     assert done.exit_code == 0, done.output
 
 
 def test_no_sweep_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="holds no sweep; check the name and --storage-path"):
+    with pytest.raises(ConfigError, match="holds no sweep; check the name"):
         read_status(FolderStore(tmp_path / "nowhere"))
 
 

@@ -20,7 +20,7 @@ class Judgement:
 
 
 class Critic(nn.Module):
-    """Tell real sources from estimates: the higher the score, the more real.
+    """Score sources and estimates: the higher the score, the more real.
 
     A critic looks at one or more views of a waveform, such as spectrograms. `views` and `judge` are apart because
     gradient penalties are taken where the critic looks: on its views. A critic has no layer that ties the items of a

@@ -54,7 +54,7 @@ class MultiResolutionCritic(Critic):
         channels: audio channels.
         n_ffts: STFT windows, samples; the stride is a `overlap`th of each.
         overlap: windows that cover a sample.
-        num_filters: of every convolution.
+        num_filters: number of filters of every convolution.
         compression: power that magnitudes are raised to.
     """
 

@@ -68,13 +68,13 @@ def command(
         terminal.table(
             loaded.name, ("", "partition", "song", "what is wrong", "what to do"), rows, num_left=len(rows[0])
         )
-    terminal.say(f"{loaded.name}: {errors} errors, {len(findings) - errors} warnings")
+    terminal.print(f"{loaded.name}: {errors} errors, {len(findings) - errors} warnings")
     if fix is not None:
         output = output or fix / FILE_NAME
         with terminal.progress("Fixing") as progress:
             fixed, lines = fix_dataset(loaded, findings, fix.absolute(), progress=progress.advance_to)
         for line in lines:
-            terminal.say(line)
+            terminal.print(line)
         save_manifest(fixed, output)
-        terminal.say(f"Wrote {output}. Next: dssgan data check {output}")
+        terminal.print(f"Wrote {output}. Next: dssgan data check {output}")
     sys.exit(1 if errors else 0)

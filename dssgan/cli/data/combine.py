@@ -25,4 +25,4 @@ def command(datasets: tuple[Path, ...], output: Path, name: str | None, quiet: b
 
     whole = combine_datasets([load_dataset(path) for path in datasets], name or output.stem)
     save_manifest(whole, output)
-    Terminal(quiet=quiet).say(f"Wrote {output}: {describe_counts(whole)}. Next: dssgan data check {output}")
+    Terminal(quiet=quiet).print(f"Wrote {output}: {describe_counts(whole)}. Next: dssgan data check {output}")

@@ -35,11 +35,11 @@ def command(
     licence = check_licence(licence)
     names, tracks = find_tracks(folder, tuple(sources.split(",")), holder=holder)
     terminal = Terminal(quiet=quiet)
-    terminal.say(f"{len(tracks)} tracks of {holder}, under {licence}, from {source}. Consent: {consent}")
+    terminal.print(f"{len(tracks)} tracks of {holder}, under {licence}, from {source}. Consent: {consent}")
     if not yes:
         click.confirm("Is this right, and may you give it away on these terms?", abort=True, err=True)
     contribute(
         tracks, names, output, licence=licence, holder=holder, source=source, consent=consent,
         day=day.date() if day else None,
     )  # fmt: skip
-    terminal.say(f"Wrote {output}. To use it: dssgan data merge {output} -o dataset.json")
+    terminal.print(f"Wrote {output}. To use it: dssgan data merge {output} -o dataset.json")

@@ -21,4 +21,4 @@ def command(source: Path, target: Path, quiet: bool) -> None:
     from dssgan.data.manifest import save_manifest
 
     save_manifest(load_dataset(source), target)
-    Terminal(quiet=quiet).say(f"Wrote {target}")
+    Terminal(quiet=quiet).print(f"Wrote {target}")

@@ -4,7 +4,7 @@ from dssgan.data.dataset import Dataset
 
 
 def describe_counts(dataset: Dataset) -> str:
-    """Say how many songs each partition has."""
+    """Return a line on how many songs each partition has."""
     return (
         f"{len(dataset.train_sup)} songs to train on, {len(dataset.valid)} to validate, {len(dataset.test)} to test, "
         f"{len(list(dataset.train_unsup.samples))} unpaired"

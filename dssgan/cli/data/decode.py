@@ -77,8 +77,8 @@ def command(
             "written; fix them or take them out, and run it again: the other copies are kept"
         )
     save_manifest(result.dataset, output)
-    terminal.say(
+    terminal.print(
         f"{result.num_files} files: {result.num_written} decoded ({result.num_bytes / 1e6:.1f} MB), "
         f"{result.num_files - result.num_written} there already"
     )
-    terminal.say(f"Wrote {output}. Next: dssgan train --data {output}")
+    terminal.print(f"Wrote {output}. Next: dssgan train --data {output}")

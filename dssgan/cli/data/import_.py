@@ -1,4 +1,4 @@
-"""`dssgan data import`: describe a data set where it lies."""
+"""`dssgan data import`: describe a data set in place."""
 
 from pathlib import Path
 
@@ -15,8 +15,8 @@ from dssgan.cli.options import quiet_option
 )
 @click.option("--name", help="Name of the data set; the folder's name by default.")
 @click.option("--sources", default="drums,other", show_default=True, help="Names of the sources, in order.")
-@click.option("--drums", help="Name or number of the drum stem, if the file names do not say.")
-@click.option("--skip-bad", is_flag=True, help="Leave out songs that cannot be used, and say which.")
+@click.option("--drums", help="Name or number of the drum stem, if the file names do not show it.")
+@click.option("--skip-bad", is_flag=True, help="Leave out songs that cannot be used, and list them.")
 @click.option("--licence", help="Licence of the audio, which is recorded in every model trained on it.")
 @click.option(
     "--valid",
@@ -77,5 +77,5 @@ def command(
         )  # fmt: skip
     save_manifest(dataset, output)
     for note in notes:
-        terminal.say(f"Note: {note}")
-    terminal.say(f"Wrote {output}: {describe_counts(dataset)}. Next: dssgan data check {output}")
+        terminal.print(f"Note: {note}")
+    terminal.print(f"Wrote {output}: {describe_counts(dataset)}. Next: dssgan data check {output}")

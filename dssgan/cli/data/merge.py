@@ -36,8 +36,8 @@ def command(
     merged = merge(archives, output, into=into, partition=partition, max_gib=max_gib)
     terminal = Terminal(quiet=quiet)
     for name, same in merged.duplicates:
-        terminal.say(f"left out: {name} is the same audio as {same}")
+        terminal.print(f"left out: {name} is the same audio as {same}")
     for name, reason in merged.quarantined:
-        terminal.say(f"quarantined: {name}: {reason}")
+        terminal.print(f"quarantined: {name}: {reason}")
     summary = f"Added {len(merged.added)} tracks to {output}" if merged.added else f"{output} has nothing to add"
-    terminal.say(summary)
+    terminal.print(summary)

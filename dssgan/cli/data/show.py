@@ -31,29 +31,29 @@ def command(dataset: Path | None) -> None:
     terminal = Terminal(quiet=False)
     terminal.table(f"{loaded.name} ({loaded.licence or 'licence unknown'})", ["partition", "files", "seconds"], rows)
     for credit in loaded.credits:
-        terminal.say(credit)
-    terminal.say(f"fingerprint of what a model may learn from: {loaded.fingerprint}")
+        terminal.print(credit)
+    terminal.print(f"fingerprint of what a model may learn from: {loaded.fingerprint}")
 
 
 def _is_model(path: Path) -> bool:
     if path.suffix == ".yaml" or (path / "model.json").is_file():
         return True
     from dssgan.separators.external import parse_reference
-    from dssgan.separators.loading import shipped_ensembles
+    from dssgan.separators.loading import is_shipped
 
-    return str(path) in shipped_ensembles() or parse_reference(path) is not None
+    return is_shipped(path) or parse_reference(path) is not None
 
 
 def _show_model(path: Path) -> None:
     from dssgan.cli.terminal import Terminal
-    from dssgan.separators.loading import origins
+    from dssgan.separators.loading import find_model
 
     terminal = Terminal(quiet=False)
-    for data in origins(path):
-        terminal.say(f"{data['name']} ({data.get('licence') or 'licence unknown'})")
+    for data in find_model(path).origins():
+        terminal.print(f"{data['name']} ({data.get('licence') or 'licence unknown'})")
         for credit in data.get("credits", []):
-            terminal.say(f"  {credit}")
+            terminal.print(f"  {credit}")
         for rights in data.get("rights", []):
             tracks = ", ".join(rights["tracks"])
-            terminal.say(f"  {tracks}: {rights['licence']}, {rights['holder']}, {rights['source']}")
-        terminal.say(f"  fingerprint: {data['fingerprint']}")
+            terminal.print(f"  {tracks}: {rights['licence']}, {rights['holder']}, {rights['source']}")
+        terminal.print(f"  fingerprint: {data['fingerprint']}")

@@ -43,7 +43,7 @@ def command(
             folder, num_songs=songs, seconds=seconds, seed=seed, genre=genre, valid_share=valid,
             map_unordered=map_in_processes(jobs or os.cpu_count() or 1), progress=progress.advance_to,
         )  # fmt: skip
-    terminal.say(
+    terminal.print(
         f"Wrote {folder / FILE_NAME}: {len(dataset.train_sup)} songs to train on, {len(dataset.valid)} to validate, "
         f"{songs * seconds / 60:.0f} minutes. Next: dssgan train --data {folder}"
     )

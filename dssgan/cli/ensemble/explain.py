@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def command(file: str, output: Path | None, data: Path | None, device: str, precision: str, quiet: bool) -> None:
     """Show what each member, band and step of an ensemble contributes on the validation songs.
 
-    All figures are of the first source that sounds, the drums: SDR in dB, means over the songs. A member's line says
-    how it does by itself and what the ensemble loses without it; the bands' table, who is good where.
+    All figures are of the first source that sounds, the drums: SDR in dB, means over the songs. A member's line shows
+    its score alone and the ensemble's without it; the bands' table, which member is good where.
     """
     from dssgan.cli.terminal import Terminal
     from dssgan.data.loading import load_dataset
@@ -43,7 +43,7 @@ def command(file: str, output: Path | None, data: Path | None, device: str, prec
     show_explanation(terminal, found)
     if output is not None:
         save_picture(found, output)
-        terminal.say(f"Picture: {output}")
+        terminal.print(f"Picture: {output}")
 
 
 def show_explanation(terminal: "Terminal", found: "Explanation") -> None:

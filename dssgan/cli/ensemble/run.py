@@ -50,7 +50,7 @@ def command(
     from contextlib import ExitStack
 
     from dssgan.cli.terminal import Terminal
-    from dssgan.data.dataset import Bring, where_it_is
+    from dssgan.data.dataset import Localise, unchanged
     from dssgan.data.loading import load_dataset
     from dssgan.ensembling.build import build_ensemble
     from dssgan.ensembling.songs import validation_alone
@@ -62,25 +62,25 @@ def command(
     terminal = Terminal(quiet=quiet)
     dataset = load_dataset(data)
     map_unordered: MapUnordered = map
-    bring: Bring = where_it_is
+    localise: Localise = unchanged
     with ExitStack() as stack:
         if address is not None:
             from dssgan.parallel.cluster import cluster_map  # Ray takes seconds to import
-            from dssgan.tuning.bucket import open_store
-            from dssgan.tuning.node_files import share_songs
+            from dssgan.runs.location import is_bucket, open_store
+            from dssgan.tuning.ray.songs import share_songs
 
             map_unordered = stack.enter_context(cluster_map(address))
-            bucket = next((open_store(source) for source in sources if "://" in source), None)
-            bring = share_songs(validation_alone(dataset), bucket, terminal.say)
+            bucket = next((open_store(source) for source in sources if is_bucket(source)), None)
+            localise = share_songs(validation_alone(dataset), bucket, terminal.print)
         progress = stack.enter_context(terminal.progress("Separating the validation songs"))
         built = build_ensemble(
-            bundles, dataset, output, max_members=max_members, plain=plain, map_unordered=map_unordered, bring=bring,
-            device=device if address is None else "cpu", settings=SeparationSettings(precision=precision),
-            progress=progress.advance_to,
+            bundles, dataset, output, max_members=max_members, plain=plain, map_unordered=map_unordered,
+            localise=localise, device=device if address is None else "cpu",
+            settings=SeparationSettings(precision=precision), progress=progress.advance_to,
         )  # fmt: skip
     rows = [[name, str(bundle), f"{built.candidates[str(bundle)]:.2f}"] for name, bundle in built.members.items()]
     rows += [["plain average", "", f"{built.average:.2f}"], ["ensemble", str(built.path), f"{built.fitted:.2f}"]]
     if built.left_out is not None:
         rows.append(["each song left out in turn", "", f"{built.left_out:.2f}"])
     terminal.table("Validation", ["", "from", "drums uSDR [dB]"], rows)
-    terminal.say(f"Wrote {built.path}. Next: dssgan separate SONG -m {built.path}")
+    terminal.print(f"Wrote {built.path}. Next: dssgan separate SONG -m {built.path}")

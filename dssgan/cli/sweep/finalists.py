@@ -33,39 +33,39 @@ def command(
     top: int,
     seeds: int,
     resume: bool,
-    place: str,
+    location: str,
     study: str | None,
     address: str | None,
     quiet: bool,
     **resources: Any,
 ) -> None:
-    """Train the best trials of the sweep NAME again with several seeds each, and say which one to take.
+    """Train the best trials of the sweep NAME again with several seeds each, and recommend one.
 
-    One seed's score owes something to luck, and the best of many the most. A trial replaces the search's first choice
+    One seed's score depends on chance, and the best of many most of all. A trial replaces the search's first choice
     only where its mean is higher by more than the seeds' spread.
     """
     from dssgan.cli.sweep.run import require_success, run_and_show
     from dssgan.cli.terminal import Terminal
-    from dssgan.cli.train import absolute, load_again
+    from dssgan.runs.agreement import load_data_of
+    from dssgan.runs.location import join, open_store
+    from dssgan.runs.record import SWEEP, read_record
     from dssgan.training.settings import lay_out
-    from dssgan.tuning.bucket import join, open_store
     from dssgan.tuning.finalists import compare, finalists_space
-    from dssgan.tuning.options import SearchOptions
-    from dssgan.tuning.record import read_record
+    from dssgan.tuning.search.options import SearchOptions
     from dssgan.tuning.status import read_status
 
     terminal = Terminal(quiet=quiet)
-    store = open_store(join(place, name))
+    store = open_store(join(location, name))
     searched = read_status(store, study)
-    recorded = read_record(store)
-    settings = lay_out(recorded["settings"])
+    recorded = read_record(store, SWEEP)
+    settings = lay_out(recorded.settings)
     settings.get("phase_one", {}).pop("seed", None)  # each finalist is trained with several
     space = finalists_space(searched.result, searched.settings, top, seeds)
     options = SearchOptions(num_trials=top * seeds, sampler="brute_force", pruner="none", **resources)
     trained = run_and_show(
-        terminal, space, load_again(data, recorded, name), join(str(store), "finalists"), settings=settings,
-        options=options, name=f"{name}-finalists", data_path=absolute(data, recorded),
-        study_url=study or recorded["study_url"], resume=resume, address=address, parent=store,
+        terminal, space, load_data_of(name, recorded, data), join(str(store), "finalists"), settings=settings,
+        options=options, name=f"{name}-finalists", study_url=study or recorded.details["study_url"],
+        resume=resume, address=address, parent=store,
     )  # fmt: skip
     require_success(trained)
     finalists = compare(searched.result, trained, top)

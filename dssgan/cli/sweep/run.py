@@ -11,10 +11,10 @@ from dssgan.cli.sweep.options import place_option, resource_options, study_optio
 if TYPE_CHECKING:
     from dssgan.cli.terminal import Terminal
     from dssgan.data.dataset import Dataset
-    from dssgan.tuning.events import Event
-    from dssgan.tuning.options import SearchOptions
+    from dssgan.tuning.ray.events import Event
     from dssgan.tuning.results import SweepResult
-    from dssgan.tuning.space import SearchSpace
+    from dssgan.tuning.search.options import SearchOptions
+    from dssgan.tuning.search.space import SearchSpace
 
 DEFAULT_TRIALS = 6
 # Where a space draws more settings, the table shows the first ones.
@@ -49,7 +49,7 @@ SHOWN_SETTINGS = 6
               help="Further objective: speed, or a metric such as onset_sdr or si_sar; repeatable.")  # fmt: skip
 @click.option("--own-phase-one", is_flag=True, help="Train the supervised phase in every trial instead of sharing it.")
 @click.option("--warm-start", metavar="NAME", multiple=True,
-              help="Earlier sweep in the same place to learn from; repeatable.")  # fmt: skip
+              help="Earlier sweep in the same folder or bucket to learn from; repeatable.")  # fmt: skip
 @study_option
 @resource_options
 @quiet_option
@@ -60,7 +60,7 @@ def command(
     data: Path | None,
     trials: int | None,
     name: str | None,
-    place: str,
+    location: str,
     resume: bool,
     seed: int,
     sampler: str,
@@ -79,16 +79,17 @@ def command(
     """Search the settings that SPACE draws: a Python file with space(trial), or quick, paper, full
     or gpu.
 
-    KEY=VALUE settings hold for every trial and win over what the space draws. With --resume a sweep goes on with the
-    settings and the data that it began with; what is given again must agree, and more trials extend it.
+    KEY=VALUE settings hold for every trial and win over what the space draws. With --resume a sweep continues with the
+    settings and the data that it was begun with; what is given again must agree, and more trials extend it.
     """
     from dssgan.cli.terminal import Terminal
-    from dssgan.cli.train import absolute, load_again
+    from dssgan.runs.agreement import load_data_of
+    from dssgan.runs.location import join, open_store
+    from dssgan.runs.record import SWEEP, RunRecord, read_record
     from dssgan.training.settings import merge, parse_overrides, read_config
-    from dssgan.tuning.bucket import join, open_store
-    from dssgan.tuning.options import SearchOptions
-    from dssgan.tuning.record import read_record, recorded_study
-    from dssgan.tuning.space import find_space
+    from dssgan.tuning.record import recorded_study
+    from dssgan.tuning.search.options import SearchOptions
+    from dssgan.tuning.search.space import find_space
 
     terminal = Terminal(quiet=quiet)
     name = name or Path(space).stem
@@ -97,25 +98,26 @@ def command(
         "reduction_factor": reduction_factor, "min_speed": min_speed, "max_parameters": max_parameters,
         "share_phase_one": not own_phase_one, "also": also, **resources,
     }  # fmt: skip
-    recorded: dict[str, Any] = {}
+    recorded: RunRecord | None = None
     if resume:
-        recorded = read_record(open_store(join(place, name)))
-        begun = recorded["options"]
+        recorded = read_record(open_store(join(location, name)), SWEEP)
+        begun = recorded.details["options"]
         given |= {key: begun[key] for key in given if key in begun and not _is_given(key)}
     options = SearchOptions(**given | {"num_trials": given["num_trials"] or DEFAULT_TRIALS})
-    study = study or recorded.get("study_url")
-    sweeps = [open_store(join(place, one)) for one in warm_start]
-    earlier = [recorded_study(store, read_record(store), study) for store in sweeps]
+    if recorded is not None:
+        study = study or recorded.details["study_url"]
+    sweeps = [open_store(join(location, one)) for one in warm_start]
+    earlier = [recorded_study(store, read_record(store, SWEEP), study) for store in sweeps]
     result = run_and_show(
-        terminal, find_space(space), load_again(data, recorded, name), join(place, name),
+        terminal, find_space(space), load_data_of(name, recorded, data), join(location, name),
         settings=merge(read_config(config_file), parse_overrides(settings)), options=options, name=name,
-        data_path=absolute(data, recorded), study_url=study, warm_start=earlier, resume=resume, address=address,
+        study_url=study, warm_start=earlier, resume=resume, address=address,
     )  # fmt: skip
     require_success(result)
     if any(trial.state == "running" for trial in result.trials):
-        terminal.say(f"Not all trials are at their end. Go on with dssgan sweep {space} --name {name} --resume")
+        terminal.print(f"Not all trials are at their end. Go on with dssgan sweep {space} --name {name} --resume")
     else:
-        terminal.say(f"Next: dssgan ensemble {result.store} -o ensembles/{name}.yaml")
+        terminal.print(f"Next: dssgan ensemble {result.store} -o ensembles/{name}.yaml")
 
 
 # The option that sets each of a search's options, where it has another name.
@@ -128,7 +130,7 @@ def _is_given(key: str) -> bool:
 
 
 def require_success(result: "SweepResult") -> None:
-    """Say so where no trial gave a separator.
+    """Raise an error if every trial failed.
 
     Raises:
         DssganError: all trials failed; the message has the first one's reason.
@@ -147,7 +149,7 @@ def run_and_show(
     terminal: "Terminal",
     space: "SearchSpace",
     dataset: "Dataset",
-    place: str | Path,
+    location: str | Path,
     *,
     options: "SearchOptions",
     **further: Any,
@@ -158,14 +160,14 @@ def run_and_show(
         terminal: where to.
         space: what to draw.
         dataset: what to learn from.
-        place: the sweep's folder or bucket.
+        location: the sweep's folder or bucket.
         options: how to search.
-        further: arguments of `dssgan.tuning.sweep.run_sweep`.
+        further: arguments of `dssgan.tuning.ray.sweep.run_sweep`.
 
     Returns:
         The sweep.
     """
-    from dssgan.tuning.sweep import run_sweep
+    from dssgan.tuning.ray.sweep import run_sweep
 
     with terminal.progress("Trials") as progress:
 
@@ -173,34 +175,38 @@ def run_and_show(
             progress.advance_to(event.num_ended, event.num_trials)
             line = describe(event)
             if line is not None:
-                terminal.say(line)
+                terminal.print(line)
 
         try:
-            result = run_sweep(space, dataset, place, options=options, listener=listen, say=terminal.say, **further)
+            result = run_sweep(
+                space, dataset, location, options=options, listener=listen, on_message=terminal.print, **further
+            )
         except KeyboardInterrupt:
-            terminal.say("Nothing is lost. Go on with the same SPACE, --name and --resume")
+            terminal.print("Nothing is lost. Go on with the same SPACE, --name and --resume")
             raise
     show_trials(terminal, result)
     show_front(terminal, result)
-    terminal.say(f"Trials, study and bundles: {result.store}")
+    terminal.print(f"Trials, study and bundles: {result.store}")
     return result
 
 
 def describe(event: "Event") -> str | None:
-    """Tell of a validation in one line; of one that was taken over with others, not at all."""
-    metrics = event.metrics
+    """Return one line on an event; None for a trial's end, and for epochs that were taken over before the last one."""
+    from dssgan.tuning.ray.messages import Failed, Skipped, Validated
+
+    message = event.message
     if event.ended:
         return None
-    if "error" in metrics:
-        return f"trial {event.number:3}  failed: {metrics['error']}"
-    if "left_out" in metrics:
-        return f"trial {event.number:3}  left out: {metrics['left_out']}"
-    if metrics.get("finished") or metrics["epoch"] < metrics.get("reused_until", 0):
+    if isinstance(message, Failed):
+        return f"trial {event.number:3}  failed: {message.reason}"
+    if isinstance(message, Skipped):
+        return f"trial {event.number:3}  left out: {message.reason}"
+    if not isinstance(message, Validated) or (message.is_reused and not message.is_last_reused):
         return None
-    reused = "  (phase one shared)" if "reused_until" in metrics else ""
+    reused = "  (phase one shared)" if message.is_reused else ""
     return (
-        f"trial {event.number:3}  epoch {metrics['epoch']:3}  phase {metrics['phase']}  "
-        f"score {metrics['score']:6.2f}  best {metrics['best_score']:6.2f}{reused}"
+        f"trial {event.number:3}  epoch {message.epoch:3}  phase {message.phase}  "
+        f"score {message.score:6.2f}  best {message.best_score:6.2f}{reused}"
     )
 
 
@@ -222,9 +228,9 @@ def show_trials(terminal: "Terminal", result: "SweepResult", num: int | None = N
         terminal: where to.
         result: the sweep.
         num: how many; None for all.
-        title: of the table.
+        title: title of the table.
     """
-    from dssgan.tuning.objectives import FURTHER_OBJECTIVES
+    from dssgan.tuning.search.objectives import FURTHER_OBJECTIVES
 
     ranked = sorted(result.trials, key=lambda trial: -trial.score if trial.score is not None else float("inf"))
     keys = list(dict.fromkeys(key for trial in result.trials for key in trial.params))[:SHOWN_SETTINGS]

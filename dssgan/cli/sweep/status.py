@@ -22,7 +22,7 @@ SECONDS_BETWEEN_LOOKS = 5.0
 @click.option("--top", default=10, show_default=True, type=click.IntRange(1), help="Number of trials to show.")
 @click.option("--watch", is_flag=True, help="Refresh every few seconds until the sweep has ended.")
 @quiet_option
-def command(name: str, place: str, study: str | None, top: int, watch: bool, quiet: bool) -> None:
+def command(name: str, location: str, study: str | None, top: int, watch: bool, quiet: bool) -> None:
     """Show the best trials of the sweep NAME, what runs where, which settings matter, and the hours spent and saved.
 
     The sweep may be running, here or elsewhere.
@@ -30,12 +30,12 @@ def command(name: str, place: str, study: str | None, top: int, watch: bool, qui
     import time
 
     from dssgan.cli.terminal import Terminal
-    from dssgan.tuning.bucket import join, open_store
+    from dssgan.runs.location import join, open_store
     from dssgan.tuning.status import read_status
 
     terminal = Terminal(quiet=quiet)
     while True:
-        status = read_status(open_store(join(place, name)), study)
+        status = read_status(open_store(join(location, name)), study)
         if watch:
             terminal.console.clear()
         show_status(terminal, status, top)
@@ -47,11 +47,11 @@ def command(name: str, place: str, study: str | None, top: int, watch: bool, qui
 
 
 def show_status(terminal: "Terminal", status: "Status", top: int) -> None:
-    """Print where a sweep stands.
+    """Print the state of a sweep.
 
     Args:
         terminal: where to.
-        status: of the sweep.
+        status: status of the sweep.
         top: how many trials to show.
     """
     from dssgan.cli.sweep.run import show_front, show_trials
@@ -59,12 +59,12 @@ def show_status(terminal: "Terminal", status: "Status", top: int) -> None:
     states = Counter(trial.state for trial in status.result.trials)
     counts = ", ".join(f"{count} {state}" for state, count in states.items()) or "no trial yet"
     left = "" if status.seconds_left is None else f"; about {duration(status.seconds_left)} left"
-    terminal.say(f"{counts}, of {status.num_trials}{left}")
+    terminal.print(f"{counts}, of {status.num_trials}{left}")
     show_trials(terminal, status.result, top)
     show_front(terminal, status.result)
     if status.running:
         rows = [
-            [str(trial.number), f"{trial.steps} of {trial.last}", duration(trial.seconds), trial.place]
+            [str(trial.number), f"{trial.steps} of {trial.last}", duration(trial.seconds), trial.machine]
             for trial in status.running
         ]
         terminal.table("Running", ["trial", "steps", "trained for", "on"], rows, num_left=1)
@@ -74,7 +74,7 @@ def show_status(terminal: "Terminal", status: "Status", top: int) -> None:
         terminal.table("Failed or left out", ["trial", "reason"], rows_with_reason, num_left=2)
     if status.importances:
         rows = [[key, f"{share:.0%}"] for key, share in status.importances.items()]
-        terminal.table("Settings that tell the better trials from the others", ["", "share"], rows)
+        terminal.table("Settings that distinguish the better trials", ["", "share"], rows)
     costs = status.costs
     rows = [
         ["spent on training and validation", f"{costs.spent:.2f}"],
@@ -85,7 +85,7 @@ def show_status(terminal: "Terminal", status: "Status", top: int) -> None:
 
 
 def duration(seconds: float) -> str:
-    """Give a time as people say it: "40 s", "12 min", "3 h 20 min"."""
+    """Return a duration for people: "40 s", "12 min", "3 h 20 min"."""
     minutes = round(seconds / 60)
     if seconds < 90:
         return f"{seconds:.0f} s"

@@ -44,7 +44,7 @@ class Unpacked:
         archive: where it came from.
         sha256: hash of the archive.
         dataset: its tracks, with the terms.
-        folder: where its files lie, under the names they have in the archive.
+        folder: folder of its files, under the names they have in the archive.
     """
 
     archive: Path
@@ -58,7 +58,7 @@ def unpack(archive: Path, folder: Path, max_gib: float = DEFAULT_MAX_GIB) -> Unp
 
     Args:
         archive: NAME.dssgan.zip.
-        folder: an empty folder; what lies there after an error is worthless.
+        folder: an empty folder; its content after an error is worthless.
         max_gib: the most its files may hold together, and the most they may hold once decoded to 16 bits.
 
     Raises:

@@ -77,9 +77,9 @@ def merge(
             staging = stack.enter_context(_staging(_existing(folder)))
             unpacked = []
             for index, archive in enumerate(archives):
-                place = staging / str(index)
-                place.mkdir()
-                unpacked.append(unpack(archive, place, max_gib))
+                unpacked_into = staging / str(index)
+                unpacked_into.mkdir()
+                unpacked.append(unpack(archive, unpacked_into, max_gib))
             before = _load(output, unpacked)  # refuses what does not fit before anything is made
             _check_sources(before, unpacked)
             output.parent.mkdir(parents=True, exist_ok=True)
@@ -180,13 +180,13 @@ class _Merging:
 
 
 def _parts(one: Unpacked, track: Track) -> dict[str, AudioFile]:
-    """Give a track's files by `MIX` and source; an archive holds no sums."""
+    """Return a track's files by `MIX` and source; an archive holds no sums."""
     parts = zip((MIX, *one.dataset.sources), (track.mix, *track.sources), strict=True)
     return {part: recording.files[0] for part, recording in parts if recording is not None}
 
 
 def _place(one: Unpacked, parts: Mapping[str, AudioFile], target: Path, reason: str | None = None) -> None:
-    """Move a track's files to their place in one step; what is there already, and right, stays."""
+    """Move a track's files to their final names in one step; what is there already, and right, stays."""
     paths = {f"{part}.flac": file.path for part, file in parts.items()}
     if all((target / name).is_file() and _same_bytes(target / name, path) for name, path in paths.items()):
         return
@@ -232,7 +232,7 @@ def _joint_licence(dataset: Dataset, licence: str) -> str | None:
 
 
 def _faults(track: Track, sources: Sequence[str]) -> list[str]:
-    """Say why a track must not be learnt from.
+    """Return why a track must not be learnt from.
 
     Args:
         track: what was given, its fingerprints known.

@@ -23,7 +23,7 @@ from dssgan.errors import DataError
 from dssgan.types import DRUMS, OTHER
 
 SUFFIX = ".dssgan.zip"
-# the first day a zip can tell: the same tracks give the same bytes, whenever they are packed
+# the first day that a zip can store: the same tracks give the same bytes, whenever they are packed
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 _FINE_SUBTYPES = frozenset({"PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ALAC_20", "ALAC_24", "ALAC_32"})
 _COPY_BYTES = 1 << 20
@@ -43,7 +43,7 @@ def find_tracks(
         Names of the sources, and the tracks.
 
     Raises:
-        DataError: there are none, they cannot be told apart, or the manifest says that they are somebody else's.
+        DataError: there are none, two have the same name, or the manifest says that they are somebody else's.
         AudioError: a file cannot be decoded.
     """
     path = Path(path)

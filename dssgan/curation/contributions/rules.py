@@ -32,7 +32,7 @@ _DEVICES = frozenset(
 
 
 def check_licence(licence: str) -> str:
-    """Give an SPDX licence expression in its canonical spelling.
+    """Return an SPDX licence expression in its canonical spelling.
 
     Raises:
         DataError: it names a licence that SPDX does not list.
@@ -49,7 +49,7 @@ def check_terms(names: Sequence[str], sources: Sequence[str], rights: Rights) ->
     """Refuse names and terms that no archive may hold.
 
     Args:
-        names: of the tracks.
+        names: names of the tracks.
         sources: names of their sources.
         rights: the terms.
 
@@ -64,7 +64,7 @@ def check_terms(names: Sequence[str], sources: Sequence[str], rights: Rights) ->
 
 
 def credit_of(rights: Rights | RightsEntry) -> str:
-    """Give the line by which a holder is credited."""
+    """Return the line by which a holder is credited."""
     return f"{rights.holder} ({rights.licence}): {rights.source}"
 
 
@@ -74,7 +74,7 @@ def entry_name(track_index: int, part: str) -> str:
 
 
 def folded(name: str) -> str:
-    """Give a name as file systems that ignore case and accents' spelling see it."""
+    """Return a name as file systems compare it that ignore case and Unicode normalisation."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
@@ -117,7 +117,7 @@ def files_of(manifest: Manifest) -> Iterator[FileEntry]:
 
 
 def parts_of(track: TrackEntry) -> dict[str, Any]:
-    """Give what a track has, by `MIX` and source."""
+    """Return the files of a track, by `MIX` and source."""
     return {part: entry for part, entry in {MIX: track.mix, **track.sources}.items() if entry is not None}
 
 
@@ -166,10 +166,10 @@ def _check_track(index: int, track: TrackEntry, sources: Sequence[str]) -> None:
 
 
 def _first_fault(error: ValidationError) -> str:
-    """Tell in one line what is wrong and where."""
+    """Return one line on what is wrong and where."""
     first = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(part) for part in first["loc"])[:80]
-    text = f"{place}: {first['msg']}" if place else first["msg"]
+    field = ".".join(str(part) for part in first["loc"])[:80]
+    text = f"{field}: {first['msg']}" if field else first["msg"]
     return "".join(letter if letter.isprintable() else "?" for letter in text)[:300]
 
 
@@ -182,5 +182,5 @@ def _refuse_twice(names: Iterable[str]) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise ValueError(f"{name!r} stands there twice")
+            raise ValueError(f"{name!r} occurs twice")
         seen.add(name)

@@ -15,6 +15,7 @@ from dssgan.data.acoustic import Landmarks, landmarks, matches
 from dssgan.data.audio_file import Recording
 from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Track
 from dssgan.data.fingerprint import fingerprint, fingerprint_of
+from dssgan.data.seen_recordings import SAME_SONG
 from dssgan.errors import AudioError, printable
 from dssgan.parallel.processes import MapUnordered
 from dssgan.types import Audio
@@ -25,7 +26,6 @@ _UNPAIRED = "train_unsup"
 _MIX = "mix"
 _SLOW = 20.0  # times real time, under which decoding keeps training waiting
 _FEW_NAMES = 3
-_SAME_SONG = 0.1  # copies share 0.18 or more of their landmarks, songs with a loop in common 0.05
 
 
 @dataclass(frozen=True)
@@ -187,9 +187,9 @@ def _artists(dataset: Dataset) -> Iterator[Finding]:
             artist = artist_of(track)
             if artist is not None:
                 songs.setdefault(artist, {}).setdefault(partition, []).append(track.name)
-    for artist, places in songs.items():
-        if len(places) > 1:
-            where = " and ".join(f"{names[0]} of {partition}" for partition, names in places.items())
+    for artist, partitions in songs.items():
+        if len(partitions) > 1:
+            where = " and ".join(f"{names[0]} of {partition}" for partition, names in partitions.items())
             yield Finding(
                 "warning", "artist", f"{printable(artist)} made {where}: scores on one flatter what learnt the other",
                 "import with --group-by artist, or move them",
@@ -223,7 +223,7 @@ def _common(reports: list[_Report]) -> Iterator[Finding]:
             apart = one.partition != other.partition
             leaks = apart and not {one.partition, other.partition} <= {"train_sup", _UNPAIRED}
             # a loop that two songs share is not yet the same song
-            severe = leaks and match.share > _SAME_SONG
+            severe = leaks and match.share > SAME_SONG
             yield Finding(
                 "error" if severe else "warning", "leakage" if leaks else "duplicate",
                 f"shares {match.share:.0%} of its {role} with {other.name} of {other.partition}",

@@ -102,11 +102,11 @@ def cutoff(audio: Audio, sample_rate: int) -> float:
     hertz = np.arange(len(spectrum_db)) * sample_rate / _N_FFT
     width = max(round(600 * _N_FFT / sample_rate), 1)
     best = sample_rate / 2
-    for place in range(round(3000 * _N_FFT / sample_rate), len(spectrum_db) - 2 * width, width // 4 or 1):
-        below = float(np.median(spectrum_db[place - width : place]))
-        above = float(spectrum_db[place + width :].max())
+    for bin_index in range(round(3000 * _N_FFT / sample_rate), len(spectrum_db) - 2 * width, width // 4 or 1):
+        below = float(np.median(spectrum_db[bin_index - width : bin_index]))
+        above = float(spectrum_db[bin_index + width :].max())
         if below - above > _CODEC_DROP_DB and below > spectrum_db.max() - 90:
-            best = float(hertz[place])
+            best = float(hertz[bin_index])
             break
     return best
 

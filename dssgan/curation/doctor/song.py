@@ -25,7 +25,7 @@ def examine_sum(mix: Audio, sources: Audio, names: Sequence[str], sample_rate: i
     Args:
         mix: (channels, samples).
         sources: (sources, channels, samples).
-        names: of the sources.
+        names: names of the sources.
         sample_rate: Hz.
 
     Yields:
@@ -40,7 +40,7 @@ def examine_sum(mix: Audio, sources: Audio, names: Sequence[str], sample_rate: i
     if late:
         lags_of = ", ".join(f"{name} {lag / sample_rate * 1000:+.1f} ms" for name, lag in late.items())
         yield Finding(
-            "error", "alignment", f"does not start with its mix: {lags_of}", "--fix shifts it into place",
+            "error", "alignment", f"does not start with its mix: {lags_of}", "--fix shifts it",
             value=max(late.values(), key=abs) / sample_rate,
         )  # fmt: skip
         return
@@ -80,7 +80,7 @@ def _lag(late: Audio, early: Audio, most: int) -> int:
     from scipy.signal import correlate
 
     a, b = late.mean(axis=0), early.mean(axis=0)
-    # two minutes from the middle tell enough
+    # two minutes from the middle are enough
     middle, half = a.size // 2, 60 * 44100
     a, b = a[max(middle - half, 0) : middle + half], b[max(middle - half, 0) : middle + half]
     correlation = correlate(a, b, mode="full", method="fft")
@@ -133,7 +133,7 @@ def examine_drums(sources: Audio, names: Sequence[str], sample_rate: int) -> Ite
 
     Args:
         sources: (sources, channels, samples).
-        names: of the sources.
+        names: names of the sources.
         sample_rate: Hz.
 
     Yields:
@@ -141,13 +141,13 @@ def examine_drums(sources: Audio, names: Sequence[str], sample_rate: int) -> Ite
     """
     if DRUMS not in names:
         return
-    place = list(names).index(DRUMS)
-    if level_db(sources[place]) < _FAINT_DB:
+    drums = list(names).index(DRUMS)
+    if level_db(sources[drums]) < _FAINT_DB:
         return
-    found = percussiveness(sources[place], sample_rate)
-    heard = [part for number, part in enumerate(sources) if number != place and level_db(part) > _FAINT_DB]
-    rest = max((percussiveness(part, sample_rate) for part in heard), default=0.0)
-    if found >= (rest if heard else _LEAST_PERCUSSIVE):
+    found = percussiveness(sources[drums], sample_rate)
+    audible = [part for number, part in enumerate(sources) if number != drums and level_db(part) > _FAINT_DB]
+    rest = max((percussiveness(part, sample_rate) for part in audible), default=0.0)
+    if found >= (rest if audible else _LEAST_PERCUSSIVE):
         return
     # both may be percussive, or neither; only a low figure or a wide gap is beyond doubt
     certain = found < _LEAST_PERCUSSIVE or rest - found > _CERTAIN_GAP

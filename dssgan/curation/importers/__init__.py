@@ -64,7 +64,7 @@ def import_dataset(
     map_unordered: MapUnordered = map,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Dataset, list[str]]:
-    """Describe a data set where it lies; no audio is copied.
+    """Describe a data set in place; no audio is copied.
 
     Args:
         kind: a key of `KINDS`.
@@ -93,15 +93,16 @@ def import_dataset(
     importer = KINDS[kind]
     path = Path(path).absolute()
     if not path.exists():
-        raise DataError(f"{path}: no such folder; {importer.title} lies in {importer.layout}")
+        raise DataError(f"{path}: no such folder; {importer.title} is laid out as {importer.layout}")
     if importer.is_file is not None and path.is_file() != importer.is_file:
         raise DataError(
-            f"{path}: is {'a file' if path.is_file() else 'a folder'}; {importer.title} lies in {importer.layout}"
+            f"{path}: is {'a file' if path.is_file() else 'a folder'}, and {importer.title} is laid out as "
+            f"{importer.layout}"
         )
     found = importer.read(path, options)
     _report_bad(path, found.bad, found.notes, options)
     if not any((found.train, found.valid, found.test, tuple(found.unpaired.samples))):
-        raise DataError(f"{path}: no songs found; {importer.title} lies in {importer.layout}")
+        raise DataError(f"{path}: no songs found; {importer.title} is laid out as {importer.layout}")
     _split(found, valid_share, test_share, group_of)
     dataset = replace(
         found.dataset(options.sources),

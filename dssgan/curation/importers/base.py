@@ -30,7 +30,7 @@ _DRUM_WORDS = re.compile(
 )
 _DRUMLESS_WORDS = re.compile(r"drum-?less|(no|without|minus)[ _-]?drums?|steel ?drum")
 _MIX_WORDS = frozenset({"mix", "mixture", "mixdown", "mixed", "master", "mastered", "2mix", "full", "fullmix"})
-# words that stand beside those, and say nothing of what a file holds
+# words that occur beside those and do not describe what a file holds
 _EMPTY_WORDS = frozenset(
     {
         "final",
@@ -63,11 +63,11 @@ _MAX_METADATA_BYTES = 1 << 22
 
 @dataclass(frozen=True)
 class Options:
-    """What a user may say about an import.
+    """Options of an import.
 
     Attributes:
         sources: names of the sources; "other" takes every stem that none of the rest is named after.
-        drums: which stem is the drums, by its name or number, where a file's own names do not tell.
+        drums: name or number of the stem that holds the drums, where a file's own names do not show it.
         skip_bad: whether songs that cannot be used are left out.
     """
 
@@ -115,7 +115,7 @@ class Importer:
 
     Attributes:
         title: what the set is called.
-        layout: where its files lie, for the help and for errors.
+        layout: its layout, for the help and for errors.
         read: finds the songs under a folder, without decoding them. Raises DataError.
         licence: the set's terms, where they are the same for all of it.
         is_file: it is a file rather than a folder; None for either.
@@ -184,11 +184,11 @@ def read_metadata(path: Path) -> Any:
 
 
 def kind_of(name: str, song: str = "") -> str:
-    """Tell by a file's name whether it holds "mix", "drums" or "other".
+    """Return whether a file holds "mix", "drums" or "other", by its name.
 
     Args:
-        name: of the file, without its suffix.
-        song: of the song; what the title says, such as "Kick Out The Jams", says nothing of the file.
+        name: name of the file, without its suffix.
+        song: title of the song; words of the title, such as "Kick Out The Jams", do not describe the file.
 
     Raises:
         DataError: the name of a file that may or may not hold drums.
@@ -209,7 +209,7 @@ def kind_of(name: str, song: str = "") -> str:
         return DRUMS
     if _UNCLEAR_WORDS.search(bare) or (set(informative) & _MIX_WORDS and not is_instrument):
         raise DataError(
-            f"{name}: nobody can tell whether it holds the drums; take it out, or rename it to drumless or mix"
+            f"{name}: its name does not show whether it holds the drums; take it out, or rename it to drumless or mix"
         )
     return OTHER
 
@@ -218,8 +218,8 @@ def without_title(names: Sequence[str], song: str) -> dict[str, str]:
     """Take what all files of a song have in front off their names, such as the artist and the title.
 
     Args:
-        names: of a song's files, without suffixes.
-        song: of the song.
+        names: names of a song's files, without suffixes.
+        song: title of the song.
 
     Returns:
         By name, what is left of it; the name itself where nothing would be.
@@ -238,7 +238,7 @@ def _words(name: str) -> str:
 
 
 def _without(words: str, title: str) -> str:
-    """Take a title out where it stands as whole words."""
+    """Remove a title where it occurs as whole words."""
     if not title:
         return words
     return " ".join(re.sub(rf"(?<!\w){re.escape(title)}(?!\w)", " ", words, count=1).strip(" -").split())
@@ -253,7 +253,7 @@ def make_track(
     nothing for "other" but a mix and all the rest, it is their difference.
 
     Args:
-        name: of the song.
+        name: name of the song.
         mix: the mixture; None where it is the sum of the sources.
         stems: what each holds, such as "drums" or "bass", and its file.
         options: names the sources.
@@ -299,19 +299,19 @@ def split(
 
     Args:
         tracks: the songs.
-        share: of the second part, 0 to 1, on average; at least one song where it is above zero and there are two.
+        share: share of the second part, 0 to 1, on average; at least one song where it is above zero and there are two.
         group_of: names what a song stays together with; None for a song of its own.
 
     Returns:
         The larger part and the other one, in their order.
     """
     keys = [group_of(track) or track.name for track in tracks] if share > 0 else []
-    places = {key: int(hashlib.sha256(key.encode()).hexdigest()[:8], 16) / 16**8 for key in keys}
-    if len(places) < 2:
+    positions = {key: int(hashlib.sha256(key.encode()).hexdigest()[:8], 16) / 16**8 for key in keys}
+    if len(positions) < 2:
         return tracks, []
-    first = min(places, key=places.__getitem__)
-    last = max(places, key=places.__getitem__)
-    apart = ({key for key, place in places.items() if place < share} | {first}) - {last}
+    first = min(positions, key=positions.__getitem__)
+    last = max(positions, key=positions.__getitem__)
+    apart = ({key for key, position in positions.items() if position < share} | {first}) - {last}
     pairs = list(zip(tracks, keys, strict=True))
     return [track for track, key in pairs if key not in apart], [track for track, key in pairs if key in apart]
 
@@ -324,7 +324,7 @@ def walk(root: Path, pattern: str) -> Iterator[Path]:
 
     Args:
         root: the folder.
-        pattern: of the name, as in a shell; `glob.escape` makes one of a name.
+        pattern: pattern of the name, as in a shell; `glob.escape` makes one of a name.
 
     Yields:
         Paths in order.

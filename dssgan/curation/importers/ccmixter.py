@@ -6,7 +6,7 @@ from dssgan.curation.importers.base import Importer, ImportResult, Options, audi
 from dssgan.data.audio_file import AudioFile
 from dssgan.data.track import Unpaired
 
-_NOTE = "the set tells voice from the rest, not drums: its songs train as unpaired mixes"
+_NOTE = "the set separates voices from the rest, not drums: its songs train as unpaired mixes"
 
 
 def _read(root: Path, _options: Options) -> ImportResult:

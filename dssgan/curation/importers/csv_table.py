@@ -62,8 +62,8 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 def _place(table: Path, cell: str) -> Path:
     """Find a file that a cell names, counted from the table's folder; its path may be written as Windows does."""
-    place = table.parent / cell
-    return place if place.exists() or "\\" not in cell else table.parent / cell.replace("\\", "/")
+    path = table.parent / cell
+    return path if path.exists() or "\\" not in cell else table.parent / cell.replace("\\", "/")
 
 
 CSV = Importer(

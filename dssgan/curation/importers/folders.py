@@ -31,8 +31,8 @@ def _read(root: Path, options: Options) -> ImportResult:
     parts = {part: [root / name for name in names if (root / name).is_dir()] for part, names in _PARTS.items()}
     found = ImportResult()
     if any(parts.values()) or (root / _UNPAIRED).is_dir():
-        for place, songs in zip(parts.values(), (found.train, found.valid, found.test), strict=True):
-            for folder in place:
+        for folders, songs in zip(parts.values(), (found.train, found.valid, found.test), strict=True):
+            for folder in folders:
                 _collect(folder, options, found, songs)
         with found.one_song():
             found.unpaired = read_unpaired(root / _UNPAIRED, options)
@@ -59,7 +59,7 @@ def _holds_audio(folder: Path) -> bool:
 
 
 def _what_is_drums(tracks: list[Track]) -> list[str]:
-    """Say which files were taken for drums, so that a user sees a wrong one."""
+    """List the files that were taken for drums, so that a user notices a wrong one."""
     taken = Counter(
         " + ".join(sorted(file.path.name for file in track.sources[0].files)) if track.sources[0] else "no file"
         for track in tracks

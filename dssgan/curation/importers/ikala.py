@@ -8,8 +8,8 @@ from dssgan.data.track import Unpaired
 from dssgan.errors import DataError
 
 _NOTE = (
-    "the set tells voice from the rest, not drums: its clips train as unpaired mixes. Their left channel is the music "
-    "and the right one the voice, so train with channels=1, which adds them up"
+    "the set separates voices from the rest, not drums: its clips train as unpaired mixes. Their left channel is the "
+    "music and the right one the voice, so train with channels=1, which adds them up"
 )
 
 

@@ -64,15 +64,15 @@ def _read(root: Path, options: Options) -> ImportResult:
 
 
 def _audio_folder(root: Path, metadata: Path, name: str) -> Path | None:
-    places = (
+    folders = (
         metadata.parent,
         metadata.parent / name,
         root / name,
         *(child(root, part) / name for part in ("Audio", "V1", "V2")),
     )
-    for place in places:
-        if child(place, f"{name}_STEMS").is_dir():
-            return place
+    for folder in folders:
+        if child(folder, f"{name}_STEMS").is_dir():
+            return folder
     found = next(iter(walk(root, f"{glob.escape(name)}_STEMS")), None)
     return None if found is None else found.parent
 

@@ -33,7 +33,7 @@ def _kind(name: str, options: Options) -> str:
 
 
 def _drums(path: Path, names: tuple[str, ...], options: Options) -> set[int]:
-    """Numbers of the stems that are drums: those the user says, or those whose names say so."""
+    """Numbers of the stems that are drums: those that the user gave, or those with such names."""
     given = options.drums
     if given is None:
         chosen = {number for number, name in enumerate(names, 1) if _named_drums(name)}
@@ -44,14 +44,14 @@ def _drums(path: Path, names: tuple[str, ...], options: Options) -> set[int]:
     if not chosen:
         listed = ", ".join(f"{number} {name!r}" for number, name in enumerate(names, 1))
         wanted = "none is called drums" if given is None else f"none is {given!r}"
-        raise DataError(f"{path}: its stems are {listed}, and {wanted}; say which it is with --drums NAME or NUMBER")
+        raise DataError(f"{path}: its stems are {listed}, and {wanted}; give its name or number with --drums")
     return chosen
 
 
 def _named_drums(name: str) -> bool:
     try:
         return kind_of(name) == DRUMS
-    except DataError:  # a name that does not tell; another stem's may
+    except DataError:  # this name does not show it; another stem's may
         return False
 
 

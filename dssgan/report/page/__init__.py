@@ -10,8 +10,10 @@ from typing import Any, Protocol
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from dssgan.runs.record import RunRecord
 
-class Part(Protocol):
+
+class SectionPart(Protocol):
     """A part of a section; the template of its name shows it."""
 
     @property
@@ -23,7 +25,7 @@ class Plot:
     """A picture that Plotly draws.
 
     Args:
-        title: stands above.
+        title: heading.
         says: what it shows, in words, for who cannot see it and for who asks how to read it.
         figure: as `plotly.graph_objects.Figure.to_plotly_json` gives.
         height: pixels.
@@ -37,12 +39,12 @@ class Plot:
 
 
 @dataclass(frozen=True)
-class Choice:
+class PlotMenu:
     """Pictures of which the reader chooses one.
 
     Args:
-        title: stands above.
-        label: of the menu, such as "Metric".
+        title: heading.
+        label: label of the menu, such as "Metric".
         plots: by the menu's entries; the first is shown at first.
     """
 
@@ -57,9 +59,9 @@ class Table:
     """Text in rows and columns; the first column names the rows.
 
     Args:
-        title: stands above.
+        title: heading.
         header: the columns' names.
-        rows: of cells.
+        rows: rows of cells.
     """
 
     title: str
@@ -73,7 +75,7 @@ class Pictures:
     """Pictures in a row, as from a training's beginning to its end.
 
     Args:
-        title: stands above.
+        title: heading.
         pictures: (caption, data URI) each.
     """
 
@@ -84,7 +86,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Sound:
-    """One signal of a song as it is heard and seen.
+    """One signal of a song, to be played and shown.
 
     Args:
         audio: data URI of Ogg Opus.
@@ -113,13 +115,13 @@ class Signal:
 
 
 @dataclass(frozen=True)
-class Song:
+class PlayableSong:
     """Signals of one song that play in step.
 
     Args:
-        name: of the song.
+        name: name of the song.
         why: it was chosen.
-        signals: in order.
+        signals: its signals, in order.
     """
 
     name: str
@@ -132,7 +134,7 @@ class Players:
     """Songs to listen to.
 
     Args:
-        title: stands above.
+        title: heading.
         target: the source that was to be found.
         songs: to listen to.
         blind: two methods or more, so that there is something to choose from.
@@ -140,7 +142,7 @@ class Players:
 
     title: str
     target: str
-    songs: Sequence[Song]
+    songs: Sequence[PlayableSong]
     template: str = "players.html"
 
     @property
@@ -155,33 +157,35 @@ class Section:
     Args:
         title: its heading.
         verdict: what it comes to, a sentence each; the first is the most important.
-        parts: in order.
-        facts: with what it was made, for a fold at the end.
+        parts: its parts, in order.
+        facts: how it was made, for a fold at the end.
     """
 
     title: str
     verdict: Sequence[str]
-    parts: Sequence[Part]
+    parts: Sequence[SectionPart]
     facts: Mapping[str, Any]
 
 
-def facts_of(record: Mapping[str, Any], *further: str) -> dict[str, Any]:
-    """Take from a run's record what repeats it, and `further` entries."""
-    return {name: record[name] for name in ("command", "started", "versions", *further) if name in record}
+def facts_of(record: RunRecord, *details: str) -> dict[str, Any]:
+    """Return what repeats a run, from its record, with some of its details."""
+    facts = {"command": record.command, "started": record.started, "versions": dict(record.versions)}
+    chosen = {name: record.details[name] for name in details if name in record.details}
+    return {name: fact for name, fact in {**facts, **chosen}.items() if fact not in ("", {})}
 
 
 def render(title: str, sections: Sequence[Section]) -> str:
     """Write a report.
 
     Args:
-        title: of the page.
-        sections: in order.
+        title: title of the page.
+        sections: its sections, in order.
 
     Returns:
         HTML that loads nothing from elsewhere.
     """
     parts = [part for section in sections for part in section.parts]
-    needs_plotly = any(isinstance(part, Plot | Choice) for part in parts)
+    needs_plotly = any(isinstance(part, Plot | PlotMenu) for part in parts)
     return _environment().get_template("page.html").render(
         title=title, sections=sections, style=_text("page.css"), plots=_text("plots.js"), player=_text("player.js"),
         plotly=Markup(_plotly()) if needs_plotly else "",
@@ -199,7 +203,7 @@ def _plotly() -> str:
 
 
 def _as_json(value: Any) -> Markup:
-    """Write JSON that stands inside a script element, whatever texts it holds."""
+    """Write JSON that is safe inside a script element, for any texts in it."""
     from plotly.utils import PlotlyJSONEncoder
 
     text = json.dumps(value, cls=PlotlyJSONEncoder, ensure_ascii=False)

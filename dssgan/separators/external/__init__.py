@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from dssgan.separators.external.demucs import Demucs, DemucsFamily
-from dssgan.separators.external.dsp import DspFamily
 from dssgan.separators.external.family import Family, KnownModel
-from dssgan.separators.external.graphs import OnnxFamily, OpenVinoFamily
+from dssgan.separators.external.graph_files import OnnxFamily, OpenVinoFamily
 from dssgan.separators.external.msst import MSST, MSSTFamily
 from dssgan.separators.external.openunmix import OpenUnmix, OpenUnmixFamily
 from dssgan.separators.external.stems import StemsFamily
@@ -15,7 +14,7 @@ __all__ = ["EXTERNAL", "FAMILIES", "Family", "KnownModel", "parse_reference"]
 FAMILIES: dict[str, Family] = {
     family.name: family
     for family in (
-        DemucsFamily(), DspFamily(), MSSTFamily(), OnnxFamily(), OpenUnmixFamily(), OpenVinoFamily(), StemsFamily(),
+        DemucsFamily(), MSSTFamily(), OnnxFamily(), OpenUnmixFamily(), OpenVinoFamily(), StemsFamily(),
     )
 }  # fmt: skip
 # Networks of others that can be trained further and saved as bundles.
@@ -23,13 +22,13 @@ EXTERNAL = {"demucs": Demucs, "msst": MSST, "open_unmix": OpenUnmix}
 
 
 def parse_reference(reference: str | Path) -> tuple[Family, str] | None:
-    """Take a reference to a separator by others apart.
+    """Parse a reference to another project's separator.
 
     Args:
         reference: such as "demucs:htdemucs".
 
     Returns:
-        Its family and what stands behind the colon; None where it is none, or where a file of that name exists.
+        Its family and the text after the colon; None where it is none, or where a file of that name exists.
     """
     family, colon, name = str(reference).partition(":")
     if not colon or family not in FAMILIES or Path(reference).exists():

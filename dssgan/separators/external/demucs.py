@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dssgan.errors import ConfigError, ModelError
+from dssgan.extras import import_from
 from dssgan.plain_yaml import load_yaml
 from dssgan.separators.base import SeparatorModel
 from dssgan.separators.external.download import RemoteFile
@@ -18,7 +19,6 @@ from dssgan.separators.external.family import (
     Family,
     KnownModel,
     build_network,
-    import_from,
     level_of,
     load_weights,
     read_checkpoint,
@@ -36,10 +36,10 @@ _SUFFIXES = (".safetensors", ".th")
 class Demucs(SeparatorModel):
     """One or several networks of Demucs, whose estimates are averaged source by source.
 
-    Each excerpt is brought to mean 0 and standard deviation 1 first, as Demucs does with whole songs.
+    Each excerpt is normalised to mean 0 and standard deviation 1 first, as Demucs does with whole songs.
 
     Args:
-        networks: of each its class, as "kind", and the settings of its constructor; lengths in seconds may be
+        networks: for each network its class, as "kind", and the settings of its constructor; lengths in seconds may be
             fractions such as "39/5".
         weights: what each network counts for each of its sources; None for the same.
         segment_seconds: length of the excerpts that it is run on; None for the networks' own.
@@ -179,7 +179,7 @@ class DemucsFamily(Family):
 
 
 def _bag(folder: Path) -> tuple[list[Path], list[list[float]] | None, float | None]:
-    """Give a folder's checkpoints, with what each counts and their segment."""
+    """Return a folder's checkpoints, with the weight of each and their segment."""
     descriptions = sorted(folder.glob("*.yaml"))
     checkpoints = sorted(file for file in folder.iterdir() if file.suffix in _SUFFIXES)
     if len(descriptions) > 1 or (not descriptions and len(checkpoints) != 1):
@@ -206,14 +206,14 @@ def _bag(folder: Path) -> tuple[list[Path], list[list[float]] | None, float | No
 
 
 def _read(file: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Give a network's kind and settings, and its weights."""
+    """Return a network's class and settings, and its weights."""
     if file.suffix == ".safetensors":
         metadata = read_metadata(file)
         try:
             kind = metadata["klass"].rsplit(".", 1)[-1]
             arguments, positional = (json.loads(metadata[key], object_hook=_fraction) for key in ("kwargs", "args"))
         except (KeyError, ValueError) as error:
-            raise ModelError(f"{file}: does not say which network of Demucs it holds ({error})") from error
+            raise ModelError(f"{file}: does not name the network of Demucs that it holds ({error})") from error
         if "structure" in metadata:
             raise ModelError(f"{file}: is quantised, which needs code from the file; use the model that is not")
         state = read_checkpoint(file)

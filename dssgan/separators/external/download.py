@@ -41,7 +41,7 @@ def obtain(what: str, files: Sequence[RemoteFile], folder: Path) -> None:
     Args:
         what: the model's reference, for messages.
         files: what it is made of.
-        folder: of the files; made if it is missing.
+        folder: folder of the files; made if it is missing.
 
     Raises:
         ModelError: a file cannot be downloaded, or is not the one that was asked for. What was there stays.
@@ -78,7 +78,7 @@ def _download(what: str, file: RemoteFile, path: Path) -> None:
 
 
 def _stated_hash(headers: object) -> str:
-    """Give the SHA-256 that a server sends along, as Hugging Face does for large files, or "" for none."""
+    """Return the SHA-256 that a server sends with a file, as Hugging Face does for large ones, or "" for none."""
     get = getattr(headers, "get", lambda _key: None)
     for key in ("X-Linked-Etag", "X-Checksum-Sha256"):
         value = (get(key) or "").strip('"').lower()

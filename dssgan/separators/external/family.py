@@ -1,6 +1,5 @@
 """What a family of separators by others is, and how a checkpoint is read without running code from it."""
 
-import importlib
 import importlib.util
 import pickle
 from abc import ABC, abstractmethod
@@ -14,10 +13,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from dssgan.data.learnt_from import LearntFrom
 from dssgan.errors import ModelError, unknown
 from dssgan.separators.base import SeparatorModel
 from dssgan.separators.external.download import RemoteFile, obtain
+from dssgan.separators.graphs.export_record import ExportRecord
 from dssgan.types import DRUMS
 from dssgan.user_cache import cache_folder
 
@@ -31,7 +30,7 @@ class KnownModel:
     Args:
         about: what it is, in a few words.
         files: what has to be downloaded.
-        licence: of the weights, as their source states it.
+        licence: licence of the weights, as their source states it.
         data: what it learnt from, with its terms, as far as that is known.
     """
 
@@ -46,43 +45,14 @@ class KnownModel:
         return f"weights: {self.licence}; learnt from: {self.data}"
 
 
-@dataclass(frozen=True)
-class ExportRecord:
-    """What dssgan has written into a graph of where its weights come from.
-
-    Args:
-        learnt_from: the recordings that the separator learnt from or was chosen by.
-        origins: the data it learnt from, with licences, credits and rights.
-    """
-
-    learnt_from: LearntFrom
-    origins: tuple[dict[str, Any], ...]
-
-    def as_settings(self) -> dict[str, Any]:
-        """Return plain values for the graph's description."""
-        return {"learnt_from": self.learnt_from.as_text(), "origins": list(self.origins)}
-
-    @classmethod
-    def from_settings(cls, settings: Mapping[str, Any]) -> "ExportRecord":
-        """Read what `as_settings` gave.
-
-        Raises:
-            ModelError: it is damaged.
-        """
-        try:
-            return cls(LearntFrom.from_text(settings["learnt_from"]), tuple(settings["origins"]))
-        except (KeyError, TypeError) as error:
-            raise ModelError(f"its record of what it learnt from is damaged ({error}); export it again") from error
-
-
 class Family(ABC):
     """Separators that another program made, all loaded in one way.
 
     Attributes:
-        name: what stands before the colon of a reference.
+        name: the text before the colon of a reference.
         about: what the family is.
-        takes: what may stand behind the colon beside a known name; empty where nothing may.
-        extra: extra of dssgan that brings `packages`; None where nothing more is needed.
+        takes: what may follow the colon beside a known name; empty where nothing may.
+        extra: extra of dssgan that installs `packages`; None where nothing more is needed.
         packages: modules that must be importable.
         known: models by name.
         is_copied: whether an ensemble keeps copies of its files.
@@ -104,14 +74,14 @@ class Family(ABC):
         return f"pip install 'dssgan[{self.extra}]'"
 
     def cached(self, name: str) -> Path:
-        """Give the folder that a known model is downloaded into."""
+        """Return the folder that a known model is downloaded into."""
         return cache_folder("models") / self.name / name
 
     def find(self, name: str, beside: Path) -> Path:
-        """Give the file or folder of a model, downloading one that is known by name.
+        """Return the file or folder of a model, after downloading one that is known by name.
 
         Args:
-            name: what stands behind the colon.
+            name: the text after the colon.
             beside: folder that a relative path counts from.
 
         Raises:
@@ -140,7 +110,7 @@ class Family(ABC):
         """Read what dssgan has written into a model of where it comes from; None for those by others.
 
         Args:
-            path: of the model.
+            path: path of the model.
 
         Raises:
             ModelError: dssgan has written the model, and the record is missing or damaged.
@@ -152,20 +122,8 @@ class Family(ABC):
         return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
 
 
-def import_from(module: str, extra: str) -> Any:
-    """Import a module of an extra.
-
-    Raises:
-        ModelError: it is not installed.
-    """
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ModelError(f"{extra}: needs more packages; pip install 'dssgan[{extra}]'") from error
-
-
 def level_of(mix: Tensor) -> tuple[Tensor, Tensor]:
-    """Give mean and standard deviation of a mix's channels together, by which many networks level what they hear.
+    """Return the mean and standard deviation of all channels of a mix, by which many networks normalise their input.
 
     Args:
         mix: (batch, channels, samples).
@@ -179,7 +137,7 @@ def level_of(mix: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def require_drums(what: str, sources: Sequence[str]) -> int:
-    """Give the place of the drums among a network's sources.
+    """Return the index of the drums among a network's sources.
 
     Raises:
         ModelError: it has none.
@@ -228,7 +186,7 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 
 def load_weights(what: str, network: torch.nn.Module, weights: Any) -> None:
-    """Give a network its weights.
+    """Load weights into a network.
 
     Raises:
         ModelError: they are of another network.
@@ -253,6 +211,6 @@ def build_network(what: str, make: Any, settings: Mapping[str, Any]) -> torch.nn
 
 
 def _reason(error: Exception) -> str:
-    """Give the first sentence of an error, on one line."""
+    """Return the message of an error on one line, at most 200 characters long."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text[:200].rstrip(".")

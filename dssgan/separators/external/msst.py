@@ -14,12 +14,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from dssgan.errors import ConfigError, ModelError, unknown
+from dssgan.extras import import_from
 from dssgan.plain_yaml import PlainLoader, load_yaml
 from dssgan.separators.base import SeparatorModel
 from dssgan.separators.external.family import (
     Family,
     build_network,
-    import_from,
     level_of,
     load_weights,
     read_checkpoint,
@@ -61,7 +61,7 @@ class MSST(SeparatorModel):
         drums = require_drums(f"msst {kind}", instruments)
         chunk_samples = int(audio.get("chunk_size", 0))
         if chunk_samples < 1:
-            raise ConfigError("msst: the YAML file does not say audio.chunk_size, the length of an excerpt in samples")
+            raise ConfigError("msst: the YAML file has no audio.chunk_size, the length of an excerpt in samples")
         super().__init__(tuple(sources), int(audio.get("sample_rate", 44100)), int(audio.get("num_channels", 2)))
         self.kind, self.settings, self.drums = kind, settings, drums
         self.chunk_samples = chunk_samples
@@ -83,7 +83,7 @@ class MSST(SeparatorModel):
         return one_and_rest(estimates, self.drums)
 
     def _wanted(self, num_samples: int) -> int:
-        """Give a length that the network takes: that of its excerpts, or what is longer and fits its transform."""
+        """Return a length that the network accepts: that of its excerpts, or a longer one that fits its transform."""
         if num_samples <= self.chunk_samples:
             return self.chunk_samples
         model, audio = self.settings["model"], self.settings["audio"]
@@ -144,7 +144,7 @@ class MSSTFamily(Family):
 
 
 def _pair(path: Path) -> tuple[Path, Path]:
-    """Give a checkpoint's weights and its YAML file."""
+    """Return a checkpoint's weights and its YAML file."""
     folder = path if path.is_dir() else path.parent
     if path.is_dir():
         found = sorted(file for file in folder.iterdir() if file.suffix in _SUFFIXES)
@@ -164,7 +164,7 @@ def _kind(file: Path, settings: dict[str, Any]) -> str:
     try:
         kind = str(package.detect_model_type(settings))
     except package.ModelTypeDetectionError as error:
-        raise ModelError(f"{file}: does not say which network it describes ({error})") from error
+        raise ModelError(f"{file}: does not name the network that it describes ({error})") from error
     if kind not in _NETWORKS:
         raise ModelError(f"{file}: describes a {kind}, which is none of {', '.join(_NETWORKS)}")
     return kind

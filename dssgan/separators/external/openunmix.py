@@ -24,10 +24,10 @@ _BANDWIDTH_HZ = 16_000
 class _Mask(nn.Module):
     """Magnitudes of the mix to a mask: a dense layer, three of a BLSTM with a skip connection, two dense layers."""
 
-    def __init__(self, num_bins: int, num_heard_bins: int, channels: int, hidden_size: int, num_layers: int) -> None:
+    def __init__(self, num_bins: int, num_input_bins: int, channels: int, hidden_size: int, num_layers: int) -> None:
         super().__init__()
-        self.num_bins, self.num_heard_bins = num_bins, num_heard_bins
-        self.fc1 = nn.Linear(num_heard_bins * channels, hidden_size, bias=False)
+        self.num_bins, self.num_input_bins = num_bins, num_input_bins
+        self.fc1 = nn.Linear(num_input_bins * channels, hidden_size, bias=False)
         self.bn1 = nn.BatchNorm1d(hidden_size)
         self.lstm = nn.LSTM(
             hidden_size, hidden_size // 2, num_layers, bidirectional=True, dropout=0.4 if num_layers > 1 else 0.0
@@ -36,17 +36,17 @@ class _Mask(nn.Module):
         self.bn2 = nn.BatchNorm1d(hidden_size)
         self.fc3 = nn.Linear(hidden_size, num_bins * channels, bias=False)
         self.bn3 = nn.BatchNorm1d(num_bins * channels)
-        self.input_mean = nn.Parameter(torch.zeros(num_heard_bins))
-        self.input_scale = nn.Parameter(torch.ones(num_heard_bins))
+        self.input_mean = nn.Parameter(torch.zeros(num_input_bins))
+        self.input_scale = nn.Parameter(torch.ones(num_input_bins))
         self.output_scale = nn.Parameter(torch.ones(num_bins))
         self.output_mean = nn.Parameter(torch.ones(num_bins))
 
     def forward(self, magnitude: Tensor) -> Tensor:
-        """Give the mask, (batch, channels, bins, frames), for magnitudes of the same shape."""
-        heard = magnitude[:, :, : self.num_heard_bins].permute(3, 0, 1, 2)  # (frames, batch, channels, bins)
-        num_frames, batch, channels, _ = heard.shape
-        heard = ((heard + self.input_mean) * self.input_scale).flatten(2)
-        coded = torch.tanh(self.bn1(self.fc1(heard).flatten(0, 1))).unflatten(0, (num_frames, batch))
+        """Return the mask, (batch, channels, bins, frames), for magnitudes of the same shape."""
+        bands = magnitude[:, :, : self.num_input_bins].permute(3, 0, 1, 2)  # (frames, batch, channels, bins)
+        num_frames, batch, channels, _ = bands.shape
+        bands = ((bands + self.input_mean) * self.input_scale).flatten(2)
+        coded = torch.tanh(self.bn1(self.fc1(bands).flatten(0, 1))).unflatten(0, (num_frames, batch))
         both = torch.cat([coded, self.lstm(coded)[0]], dim=-1).flatten(0, 1)
         decoded = self.bn3(self.fc3(functional.relu(self.bn2(self.fc2(both)))))
         mask = decoded.reshape(num_frames, batch, channels, self.num_bins) * self.output_scale + self.output_mean
@@ -58,10 +58,10 @@ class OpenUnmix(SeparatorModel):
 
     Args:
         n_fft: window of the transform, samples.
-        hop_samples: from one window to the next.
-        num_heard_bins: lowest bins of the spectrum, which the network hears; None for those below 16 kHz.
-        hidden_size: of its layers.
-        num_layers: of the recurrent network.
+        hop_samples: hop from one window to the next.
+        num_input_bins: number of lowest bins of the spectrum that are the network's input; None for those below 16 kHz.
+        hidden_size: hidden size of its layers.
+        num_layers: number of layers of the recurrent network.
         sample_rate: Hz.
         channels: audio channels.
         segment_seconds: length of the excerpts that it is run on.
@@ -74,7 +74,7 @@ class OpenUnmix(SeparatorModel):
         self,
         n_fft: int = 4096,
         hop_samples: int = 1024,
-        num_heard_bins: int | None = None,
+        num_input_bins: int | None = None,
         hidden_size: int = 512,
         num_layers: int = 3,
         sample_rate: int = 44100,
@@ -87,10 +87,10 @@ class OpenUnmix(SeparatorModel):
             raise ConfigError("open_unmix: has the sources drums and other")
         super().__init__(tuple(sources), sample_rate, channels)
         self.n_fft, self.hop_samples, self.hidden_size, self.num_layers = n_fft, hop_samples, hidden_size, num_layers
-        self.num_heard_bins, self.segment_seconds = num_heard_bins, segment_seconds
+        self.num_input_bins, self.segment_seconds = num_input_bins, segment_seconds
         num_bins = n_fft // 2 + 1
-        heard = num_heard_bins or min(num_bins, int(_BANDWIDTH_HZ * n_fft / sample_rate) + 1)
-        self.mask = _Mask(num_bins, heard, channels, hidden_size, num_layers)
+        bands = num_input_bins or min(num_bins, int(_BANDWIDTH_HZ * n_fft / sample_rate) + 1)
+        self.mask = _Mask(num_bins, bands, channels, hidden_size, num_layers)
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
 
     def forward(self, mix: Tensor) -> Tensor:
@@ -146,7 +146,7 @@ class OpenUnmixFamily(Family):
         state = read_checkpoint(found[0])
         try:
             settings["hidden_size"] = state["bn1.weight"].shape[0]
-            settings["num_heard_bins"] = state["input_mean"].shape[0]
+            settings["num_input_bins"] = state["input_mean"].shape[0]
             settings["num_layers"] = sum(name.startswith("lstm.weight_ih_l") for name in state) // 2
             model = OpenUnmix(**settings)
         except (KeyError, TypeError, AttributeError, ConfigError) as error:

@@ -62,7 +62,7 @@ class StemsFolder(SeparatorModel):
         self.folder = folder
 
     def for_song(self, name: str) -> SeparatorModel:
-        """Give the stems of one song.
+        """Return the stems of one song.
 
         Raises:
             ModelError: the folder has none of that song.
@@ -74,7 +74,7 @@ class StemsFolder(SeparatorModel):
         return _StemsOfSong(self, files[DRUMS], files_of_rest(files))
 
     def matched(self, sample_rate: int, channels: int) -> SeparatorModel:
-        """Give the same stems at another rate."""
+        """Return the same stems at another rate."""
         return StemsFolder(self.folder, sample_rate, channels)
 
     def forward(self, mix: Tensor) -> Tensor:  # noqa: ARG002
@@ -91,11 +91,11 @@ class _StemsOfSong(SeparatorModel):
         self._stems: Audio | None = None
 
     def forward(self, mix: Tensor) -> Tensor:
-        """Give the song's beginning."""
+        """Return the beginning of the song's stems."""
         return self.separate_at(mix, [0] * len(mix))
 
     def separate_at(self, mix: Tensor, starts: Starts) -> Tensor:
-        """Give the stems from where each excerpt starts; before their beginning and after their end they are silent."""
+        """Return the stems from each excerpt's start on; before their beginning and after their end they are silent."""
         stems = self._load()
         length = mix.shape[-1]
         given = np.zeros((len(mix), *stems.shape[:-1], length), np.float32)
@@ -133,7 +133,7 @@ class StemsFamily(Family):
     is_copied: ClassVar[bool] = False
 
     def load(self, path: Path) -> SeparatorModel:
-        """Give a folder's stems."""
+        """Load a folder of stems."""
         if not path.is_dir():
             raise ModelError(f"{path}: is no folder; give {self.takes}")
         return StemsFolder(path.absolute())

@@ -244,15 +244,15 @@ def _track(record: Record) -> Record:
         (_set(_track, "name", "-rf"), "choose plain words"),
         (_set(_track, "name", "NUL.txt"), "choose another"),
         (_set(_track, "name", "n" * 121), "choose another"),
-        (_set(_track, "name", "ZWÖLF"), "stands there twice"),
-        (_set(_track, "name", "Zwo\u0308lf"), "stands there twice"),
+        (_set(_track, "name", "ZWÖLF"), "occurs twice"),
+        (_set(_track, "name", "Zwo\u0308lf"), "occurs twice"),
         (_set(_track, "sources", {}), "has no source"),
         (_set(_track, "mix", {"sum": [{}]}), "mix"),
         (_set(_whole, "train_sup", []), "tracks"),
         (lambda record: record.update(test=record["train_sup"]), "more than songs to train on"),
         (lambda record: record["train_unsup"].update(mixes=[_file(record)]), "more than songs to train on"),
         (_set(_whole, "sources", ["drums", "../other"]), "must be a lower-case word"),
-        (_set(_whole, "sources", ["drums", "drums"]), "stands there twice"),
+        (_set(_whole, "sources", ["drums", "drums"]), "occurs twice"),
         (_set(_rights, "licence", "free"), "no SPDX identifier"),
         (_set(_rights, "licence", "cc-by-4.0"), "must be spelt CC-BY-4.0"),
         (_set(_rights, "holder", "\x1b]0;evil\x07"), "printable"),
@@ -271,7 +271,7 @@ def test_records_that_lie(entries: Entries, tmp_path: Path, change: Callable[[Re
 
 def test_a_key_that_comes_twice(entries: Entries, tmp_path: Path) -> None:
     entries[RECORD] = entries[RECORD].replace(b'"holder"', b'"holder": "Somebody else",\n "holder"')
-    refuse(write(tmp_path / "a.zip", entries), "'holder' stands there twice")
+    refuse(write(tmp_path / "a.zip", entries), "'holder' occurs twice")
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,15 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from dssgan.audio import files
 from dssgan.curation.contributions.merge import merge
 from dssgan.curation.contributions.pack import contribute, find_tracks
 from dssgan.data.loading import load_dataset
+
+pytestmark = pytest.mark.slow
 
 RATE = 44100
 # In a process of its own, a child for each step of the merge at which it is killed by SIGKILL: before the first file
@@ -20,6 +23,7 @@ DRIVER = """
 import os, shutil, signal, sys
 from pathlib import Path
 from dssgan.curation.contributions.merge import merge
+
 
 archive, base, runs = map(Path, sys.argv[1:])
 STEPS = ("os.rename", "os.mkdir", "os.rmdir", "os.remove", "os.chmod", "os.truncate")

@@ -24,9 +24,9 @@ from dssgan.separators import build_separator
 from dssgan.separators.external import FAMILIES
 from dssgan.separators.external.demucs import DemucsFamily
 from dssgan.separators.external.download import RemoteFile
-from dssgan.separators.external.export import EXPORTS, export_onnx
 from dssgan.separators.external.family import KnownModel
-from dssgan.separators.loading import load_model, locate, model_fingerprint, origins
+from dssgan.separators.graphs.export import EXPORTS, export_onnx
+from dssgan.separators.loading import find_model
 from dssgan.separators.tdf_unet import TDFUNet
 
 
@@ -47,11 +47,11 @@ def test_a_pickle_with_code_is_refused(family: str, tmp_path: Path, capfd: pytes
     torch.save({"klass": _Payload(), "state": {}}, path)
     place = path.parent if family == "openunmix" else path
     with pytest.raises(ModelError, match=rf"{path.name}: is refused, for loading it could run code"):
-        load_model(f"{family}:{place}")
+        find_model(f"{family}:{place}").load()
     with path.open("wb") as file:
         pickle.dump(_Payload(), file)
     with pytest.raises(ModelError, match=rf"{path.name}: is refused|{path.name}: missing or damaged"):
-        load_model(f"{family}:{place}")
+        find_model(f"{family}:{place}").load()
     assert capfd.readouterr().out == ""
 
 
@@ -65,7 +65,7 @@ def test_a_truncated_checkpoint_is_named(family: str, keep: int, tmp_path: Path)
     }[family]()
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(ModelError, match=rf"{path.name}: (missing or damaged|is refused)"):
-        load_model(f"{family}:{path.parent if family == 'openunmix' else path}")
+        find_model(f"{family}:{path.parent if family == 'openunmix' else path}").load()
 
 
 def test_weights_of_another_network_than_the_yaml_says(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_weights_of_another_network_than_the_yaml_says(tmp_path: Path) -> None:
     settings["model"]["dims"] = [4, 8, 24]
     description.write_text(yaml.dump(settings))
     with pytest.raises(ModelError, match=r"scnet\.ckpt \(by scnet\.yaml\): holds the weights of another network"):
-        load_model(f"msst:{weights}")
+        find_model(f"msst:{weights}").load()
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_weights_of_another_network_than_the_yaml_says(tmp_path: Path) -> None:
         ({"audio": {}}, r"scnet\.yaml: .*audio\.chunk_size"),
         ({"model": None}, r"scnet\.yaml: does not describe a network"),
         ({"model": {"dims": "many", "num_dplayer": 1}}, r"scnet\.yaml: .*no network can be built"),
-        ({"model": {"nothing": 1}}, r"scnet\.yaml: does not say which network"),
+        ({"model": {"nothing": 1}}, r"scnet\.yaml: does not name the network"),
         ({"training": {"instruments": ["vocals", "other"]}}, "separates vocals, other, and no drums"),
         ({"training": {"instruments": SOURCES, "target_instrument": "vocals"}}, "separates vocals, and no drums"),
     ],
@@ -94,57 +94,57 @@ def test_a_yaml_file_that_does_not_fit(tmp_path: Path, change: dict[str, object]
     description = tmp_path / "scnet.yaml"
     description.write_text(yaml.dump({**yaml.load(description.read_text(), yaml.FullLoader), **change}))
     with pytest.raises(ModelError, match=message):
-        load_model(f"msst:{weights}")
+        find_model(f"msst:{weights}").load()
 
 
 def test_a_yaml_file_runs_no_code(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     weights, _ = write_msst(tmp_path, "scnet")
     (tmp_path / "scnet.yaml").write_text("model: !!python/object/apply:builtins.print ['never']\n")
     with pytest.raises(ModelError, match=r"scnet\.yaml: cannot be read as YAML"):
-        load_model(f"msst:{weights}")
+        find_model(f"msst:{weights}").load()
     assert capfd.readouterr().out == ""
 
 
 def test_a_model_without_drums(tmp_path: Path) -> None:
     write_demucs(tmp_path, "own", htdemucs(sources=["vocals", "other"]))
     with pytest.raises(ModelError, match="separates vocals, other, and no drums"):
-        load_model(f"demucs:{tmp_path}")
+        find_model(f"demucs:{tmp_path}").load()
 
 
 def test_names_and_places_that_are_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ModelError, match="unknown demucs model 'htdemucs_tf': did you mean htdemucs_ft"):
-        load_model("demucs:htdemucs_tf")
+        find_model("demucs:htdemucs_tf").load()
     with pytest.raises(ModelError, match=r"umxhp': did you mean umxhq.*or give a folder with drums\.pth"):
-        load_model("openunmix:umxhp")
+        find_model("openunmix:umxhp").load()
     with pytest.raises(ModelError, match="unknown family of models 'demcus': did you mean demucs"):
-        load_model("demcus:htdemucs")
+        find_model("demcus:htdemucs").load()
     with pytest.raises(ModelError, match=r"no such file; or give a \.ckpt or \.safetensors file"):
-        load_model(f"msst:{tmp_path}/nothing.ckpt")
+        find_model(f"msst:{tmp_path}/nothing.ckpt").load()
     monkeypatch.setattr(DemucsFamily, "packages", ("a_package_that_nobody_has",))
     with pytest.raises(ModelError, match=r"demucs:htdemucs: needs more packages; pip install 'dssgan\[demucs\]'"):
-        load_model("demucs:htdemucs")
+        find_model("demucs:htdemucs").load()
 
 
 def test_a_folder_with_a_familys_name_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "demucs:own").mkdir()
     with pytest.raises(ModelError, match=r"demucs:own: holds no model\.json"):
-        load_model("demucs:own")
+        find_model("demucs:own").load()
 
 
 def test_what_a_model_is_made_of_tells_it_from_others(tmp_path: Path) -> None:
     one, same = write_demucs(tmp_path / "a", "x", htdemucs(0)), write_demucs(tmp_path / "b", "y", htdemucs(0))
     other = write_demucs(tmp_path / "c", "x", htdemucs(1))
-    prints = [model_fingerprint(f"demucs:{path}") for path in (one, same, other)]
+    prints = [find_model(f"demucs:{path}").fingerprint() for path in (one, same, other)]
     assert prints[0] == prints[1] != prints[2]
-    assert origins(f"demucs:{one}")[0]["credits"] == [f"demucs:{one}"]
+    assert find_model(f"demucs:{one}").origins()[0]["credits"] == [f"demucs:{one}"]
 
 
 def test_a_bag_that_lacks_a_network(tmp_path: Path) -> None:
     folder = write_bag(tmp_path, "two", [htdemucs(0), htdemucs(1)], None)
     (folder / "net1.safetensors").unlink()
     with pytest.raises(ModelError, match="holds 0 checkpoints of net1, a part of the bag"):
-        load_model(f"demucs:{folder}")
+        find_model(f"demucs:{folder}").load()
 
 
 class _Server(http.server.BaseHTTPRequestHandler):
@@ -193,27 +193,27 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def test_weights_are_downloaded_once(hub: str) -> None:
     assert hub
     assert _Server.requests == []  # nothing is fetched before it is asked for
-    assert load_model("demucs:own").sample_rate == 8000
+    assert find_model("demucs:own").load().sample_rate == 8000
     assert len(_Server.requests) == 2
-    load_model("demucs:own")
+    find_model("demucs:own").load()
     assert len(_Server.requests) == 2
-    assert origins("demucs:own")[0]["licence"] == "weights: CC0-1.0; learnt from: nothing"
+    assert find_model("demucs:own").origins()[0]["licence"] == "weights: CC0-1.0; learnt from: nothing"
 
 
 def test_a_download_that_is_not_what_the_source_states_is_refused(hub: str, tmp_path: Path) -> None:
     assert hub
     _Server.hashes = {"/net0.safetensors": "0" * 64}
     with pytest.raises(ModelError, match=r"demucs:own: .* not the file that was asked for"):
-        load_model("demucs:own")
+        find_model("demucs:own").load()
     assert not list((tmp_path / "cache").rglob("*.safetensors"))
     _Server.hashes = {}
-    load_model("demucs:own")  # what was refused is asked for again
+    find_model("demucs:own").load()  # what was refused is asked for again
 
 
 def test_without_a_network_one_line_says_what_to_put_where(hub: str, tmp_path: Path) -> None:
     _Server.content = {}
     with pytest.raises(ModelError, match=rf"demucs:own: cannot be downloaded .*put {hub}/own\.yaml at .*own/own\.yaml"):
-        load_model("demucs:own")
+        find_model("demucs:own").load()
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
 
 
@@ -255,7 +255,7 @@ def test_a_graph_gives_what_the_separator_gives(
     torch.manual_seed(0)
     model = build_separator(name, {"segment_seconds": 0.5, **_SMALL[name]}, "tiny").eval()
     EXPORTS[suffix](model, tmp_path / f"model{suffix}", None)  # type: ignore[arg-type]
-    graph = load_model(f"{family}:{tmp_path}/model{suffix}")
+    graph = find_model(f"{family}:{tmp_path}/model{suffix}").load()
     assert (graph.sources, graph.sample_rate, graph.channels) == (model.sources, model.sample_rate, model.channels)
     mix, settings = song[0][:, :44100], SeparationSettings(overlap=0.0)
     found, expected = (separate_array(one, mix, settings=settings) for one in (graph, model))
@@ -319,21 +319,21 @@ def test_graphs_that_are_none(tmp_path: Path) -> None:
     for reference in ("onnx:text.onnx", "openvino:text.onnx", "openvino:text.xml"):
         family, _, file = reference.partition(":")
         with pytest.raises(ModelError, match=rf"{file}: cannot be read as a graph"):
-            load_model(f"{family}:{tmp_path}/{file}")
+            find_model(f"{family}:{tmp_path}/{file}").load()
     with pytest.raises(ModelError, match=r"text\.xml: is no graph; give a \.onnx file"):
-        load_model(f"onnx:{tmp_path}/text.xml")
+        find_model(f"onnx:{tmp_path}/text.xml").load()
     torch.onnx.export(
         torch.nn.Linear(3, 2), (torch.zeros(1, 3),), str(tmp_path / "linear.onnx"), dynamo=True, external_data=False,
         verbose=False,
     )  # fmt: skip
     with pytest.raises(ModelError, match=r"linear\.onnx: is no separator"):
-        load_model(f"onnx:{tmp_path}/linear.onnx")
+        find_model(f"onnx:{tmp_path}/linear.onnx").load()
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_references_are_the_same_from_any_folder(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "thing").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert locate(f"{name}:thing").reference == f"{name}:{tmp_path}/thing"
+    assert find_model(f"{name}:thing").reference == f"{name}:{tmp_path}/thing"
     for known in FAMILIES[name].known:
-        assert locate(f"{name}:{known}").reference == f"{name}:{known}"
+        assert find_model(f"{name}:{known}").reference == f"{name}:{known}"

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from dssgan.audio.resample import resample
 from dssgan.inference.overlap_add import SeparationSettings
 from dssgan.inference.stream import separate_array
-from dssgan.separators.loading import load_model
+from dssgan.separators.loading import find_model
 
 RATE = 8000
 NO_OVERLAP = SeparationSettings(overlap=0.0)
@@ -35,7 +35,7 @@ def music(song: tuple[NDArray[np.float32], NDArray[np.float32]]) -> torch.Tensor
 
 def ours(reference: str | Path, mix: torch.Tensor) -> torch.Tensor:
     with torch.inference_mode():
-        return load_model(reference)(mix[None])[0]
+        return find_model(reference).load()(mix[None])[0]
 
 
 def mapped(estimates: torch.Tensor, drums: int = 0) -> torch.Tensor:
@@ -64,7 +64,7 @@ def test_htdemucs(tmp_path: Path, music: torch.Tensor, form: str) -> None:
         original = Separator("own", repo=tmp_path / "th", device="cpu", shifts=0, overlap=0)
         _, stems = original.separate_tensor(music[:, : 2 * 12000].clone())
     expected = mapped(torch.stack(list(stems.values())), list(stems).index("drums"))
-    model = load_model(f"demucs:{path}")
+    model = find_model(f"demucs:{path}").load()
     assert (model.sample_rate, model.channels, model.segment_seconds) == (RATE, 2, 1.5)
     found = torch.cat([ours(f"demucs:{path}", part) for part in music[:, : 2 * 12000].split(12000, dim=-1)], dim=-1)
     require_equal(found, expected)
@@ -131,5 +131,5 @@ def test_a_song_through_all_of_it_sums_to_the_song(tmp_path: Path, music: torch.
     write_openunmix(tmp_path / "umx")
     mix = music[:, :30000].numpy()
     for reference in (f"demucs:{tmp_path}/demucs", f"msst:{tmp_path}/msst", f"openunmix:{tmp_path}/umx"):
-        estimates = separate_array(load_model(reference), mix)
+        estimates = separate_array(find_model(reference).load(), mix)
         np.testing.assert_allclose(estimates.sum(axis=0), mix, atol=1e-5)

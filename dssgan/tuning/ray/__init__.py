@@ -1,0 +1,1 @@
+"""A sweep under Ray Tune: its trials on the machines of a cluster."""
