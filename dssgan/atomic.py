@@ -96,7 +96,7 @@ def _is_alive(process: int) -> bool:
 def replacing(path: Path) -> Iterator[Path]:
     """Write a file under a temporary name and give it its own name only when it is complete.
 
-    Whatever was at `path` stays untouched until then, and for ever if the block raises.
+    Whatever was at `path` stays untouched until then, and permanently if the block raises.
 
     Args:
         path: the file's final name. Its folder is made where it is missing.

@@ -19,7 +19,7 @@ class CriticsLoss(nn.Module):
 
     Args:
         critics: one critic per source, in the order of the sources.
-        loss: what critics and separator want.
+        loss: the losses of critics and separator.
         critic_augment: what sources and estimates pass before a critic.
     """
 

@@ -1,4 +1,4 @@
-"""What critics and separator want of each other's scores."""
+"""Losses of critics and separator, by the critics' scores."""
 
 import torch
 from torch import Tensor
@@ -123,7 +123,7 @@ class WassersteinLoss(AdversarialLoss):
 
 
 class HingeLoss(AdversarialLoss):
-    """A critic wants real scores above 1 and others below -1, and nothing beyond.
+    """A critic loses where real scores are below 1 and others above -1.
 
     Source: Lim and Ye, "Geometric GAN", 2017, equation 9, arXiv 1705.02894.
     """
@@ -141,7 +141,7 @@ class HingeLoss(AdversarialLoss):
 
 
 class LeastSquaresLoss(AdversarialLoss):
-    """A critic wants 1 for what is real and 0 for what is not.
+    """A critic loses the squared distance of real scores from 1 and of others from 0.
 
     Source: Mao et al., "Least squares generative adversarial networks", 2016, equation 9, arXiv 1611.04076.
     """
@@ -150,7 +150,7 @@ class LeastSquaresLoss(AdversarialLoss):
         super().__init__()
 
     def critic(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Lose the squared distance from both wishes."""
+        """Lose the squared distance from both targets."""
         return (real - 1).square() + fake.square()
 
     def separator(self, fake: Tensor, real: Tensor) -> Tensor:  # noqa: ARG002
@@ -159,7 +159,7 @@ class LeastSquaresLoss(AdversarialLoss):
 
 
 class RelativisticLoss(AdversarialLoss):
-    """A critic wants each real score above its fake partner's; the gradient is damped on both sides.
+    """A critic loses where a fake score is above the real one it is paired with; both sides' gradients are penalised.
 
     Source: Huang et al., "The GAN is dead; long live the GAN! A modern baseline GAN" (R3GAN), 2024, section 2, arXiv
     2501.05441; R1 by Mescheder et al. 2018, arXiv 1801.04406; the pairing by Jolicoeur-Martineau 2018,

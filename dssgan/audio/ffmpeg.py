@@ -18,7 +18,7 @@ from dssgan.types import Audio
 _BYTES_PER_SAMPLE = 4  # f32le
 _COUNTING_FRAMES = 1 << 18
 _DROP_BYTES = 1 << 20
-_HEARD_SECONDS = 0.02  # by which a stream may begin later without a word
+_TOLERATED_SECONDS = 0.02  # delay of a stream's beginning that is not reported
 # Only MP4 and related containers store positions to the sample. There a seek goes one second too far back, for a
 # transform codec needs what comes before; elsewhere (WebM counts milliseconds, WMA and raw streams guess) a seek may
 # land 90 ms off, so the beginning is decoded and dropped.
@@ -103,7 +103,7 @@ def _decode(
     command += ["-i", f"file:{path}", "-map", f"0:a:{number}"]
     command += ["-f", "f32le", "-ar", str(rate), "-ac", str(channels), "pipe:1"]
     frame_bytes = _BYTES_PER_SAMPLE * channels
-    with tempfile.TemporaryFile() as messages:  # a pipe that nobody empties would block ffmpeg
+    with tempfile.TemporaryFile() as messages:  # a pipe that is not read would block ffmpeg
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=messages, stdin=subprocess.DEVNULL)
         assert process.stdout is not None
         try:
@@ -139,7 +139,7 @@ def _note(streams: Sequence[Mapping[str, str]], number: int) -> str:
         notes.append(f"audio track {number + 1} of {len(streams)} ({'; '.join(titles)})")
     with contextlib.suppress(KeyError, ValueError):  # not said
         late = float(stream["start_time"]) - float(stream["file_start"])
-        if late > _HEARD_SECONDS:
+        if late > _TOLERATED_SECONDS:
             notes.append(f"which begins {late:.3f} s after the film")
     return ", ".join(notes)
 

@@ -64,7 +64,7 @@ class StreamResampler:
     def _resample(self, block: Audio, last: bool) -> Audio:
         if self._stream is None:
             return block
-        # soxr wants (samples,) for one channel and (samples, channels) for more
+        # soxr takes (samples,) for one channel and (samples, channels) for more
         frames = block[0] if self._channels == 1 else np.ascontiguousarray(block.T)
         resampled = self._stream.resample_chunk(frames, last=last)
         return np.ascontiguousarray(resampled.reshape(-1, self._channels).T, dtype=np.float32)

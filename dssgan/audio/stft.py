@@ -10,7 +10,7 @@ class STFT(nn.Module):
     """Transform waveforms to complex spectrograms and back without loss.
 
     A Hann window, centred frames, zeros beyond both ends. Always computed in float32, whatever the autocast around it:
-    bfloat16 has 8 bits of mantissa, 16-bit audio wants 16.
+    bfloat16 has 8 bits of mantissa, 16-bit audio needs 16.
 
     Args:
         n_fft: window length, samples.

@@ -192,6 +192,6 @@ def write(path: Path, audio: Audio, sample_rate: int, subtype: str = "pcm16") ->
         DssganError: the file cannot be written; what existed is untouched.
     """
     if audio.ndim != 2 or audio.shape[0] == 0:
-        raise AudioError(f"{path}: wants an array (channels, samples), but got {audio.shape}")
+        raise AudioError(f"{path}: needs an array (channels, samples), not one of shape {audio.shape}")
     with Writer(path, sample_rate, audio.shape[0], subtype) as writer:
         writer.write(audio)

@@ -23,7 +23,7 @@ class AudioFile:
         channels: number of channels.
         duration: seconds.
         stem: stream of a file that holds several; None for an ordinary file.
-        fingerprint: hash of the decoded audio, "silence", or None where nobody computed it.
+        fingerprint: hash of the decoded audio, "silence", or None where it is not computed.
     """
 
     path: Path

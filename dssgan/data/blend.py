@@ -58,5 +58,5 @@ class Blend(Dataset[Item], Generic[Item]):
         return self._sources[int(generator.random() < self._share)][index]
 
     def __iter__(self) -> Iterator[Item]:
-        """Yield them for ever, from the first."""
+        """Yield them without end, from the first."""
         return map(self.__getitem__, count())

@@ -35,7 +35,7 @@ class AudioCache:
         self._audio: dict[Recording, Audio] = {}
 
     def excerpt(self, sample: Recording, start: int, num_samples: int, period: int) -> Audio:
-        """Read samples start, start + 1, ... of a recording that repeats for ever.
+        """Read samples start, start + 1, ... of a recording that repeats endlessly.
 
         Args:
             sample: the recording.

@@ -28,8 +28,8 @@ class Dataset:
         test: songs that are opened once, at the end.
         name: what reports call it.
         licence: licence of its audio, where it is known.
-        credits: whom to thank, a line each.
-        rights: the terms under which its tracks were given, where somebody recorded them.
+        credits: lines that credit the makers.
+        rights: the terms under which its tracks were given, where they are recorded.
         path: the manifest that it was loaded from; None for the bundled songs, or songs put together in Python.
 
     Raises:

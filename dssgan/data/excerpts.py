@@ -132,7 +132,7 @@ class PairedExcerpts(Dataset[tuple[Tensor, Tensor]]):
         return torch.from_numpy(mix), torch.from_numpy(sources)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield them for ever, from the first."""
+        """Yield them without end, from the first."""
         return map(self.__getitem__, count())
 
     def choose_position(self, generator: np.random.Generator, index: int, others: Sequence[_Position]) -> _Position:  # noqa: ARG002
@@ -209,7 +209,7 @@ class UnpairedExcerpts(Dataset[Tensor]):
         return torch.from_numpy(np.array(audio))  # a copy: the cache must not be written to
 
     def __iter__(self) -> Iterator[Tensor]:
-        """Yield them for ever, from the first."""
+        """Yield them without end, from the first."""
         return map(self.__getitem__, count())
 
     def _audible(self, generator: np.random.Generator) -> Audio:

@@ -86,7 +86,7 @@ def _learning(dataset: Dataset) -> Iterator[tuple[str, Recording]]:
         for recording in recordings_of(track):
             yield track.name, recording
     for recording in dataset.train_unsup.samples:
-        # bundles are passed on, and whoever gets one need not know where its maker's files are
+        # bundles are passed on, and must not reveal where their makers' files are
         yield " + ".join(f"{file.path.parent.name}/{file.path.name}" for file in recording.files), recording
 
 

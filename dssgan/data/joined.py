@@ -76,7 +76,7 @@ class JoinedExcerpts(Dataset[tuple[Tensor, Tensor]]):
         return torch.from_numpy(mix), torch.from_numpy(sources)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield them for ever, from the first."""
+        """Yield them without end, from the first."""
         return map(self.__getitem__, count())
 
     def choose_position(self, generator: np.random.Generator, index: int, others: Sequence[_Position]) -> _Position:

@@ -135,7 +135,7 @@ class SeenRecordings:
         """Read what `save` wrote.
 
         Raises:
-            ModelError: the file is missing, so that nobody knows what the model learnt from, or damaged.
+            ModelError: the file is missing or damaged.
         """
         file = folder / FILE
         if not file.exists():

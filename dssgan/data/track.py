@@ -74,7 +74,7 @@ class Track:
 
     @property
     def fingerprints(self) -> frozenset[str]:
-        """Known fingerprints of its files; silence is left out, for it belongs to nobody."""
+        """Known fingerprints of its files; silence is left out, since many songs share it."""
         known = {sample.fingerprint for sample in self.samples if sample.identities}
         return frozenset(content for content in known if content is not None)
 

@@ -103,7 +103,7 @@ def _products_of_song(
 
 
 def _at_ordinary_level(mix: Audio, reference: Audio, separators: Iterable[Any]) -> tuple[Audio, Audio]:
-    """Localise a song and its sources to the level at which `dssgan separate` would have it separated."""
+    """Normalise a song and its sources to the level at which `dssgan separate` would separate it."""
     models = list(separators)
     if not all(model.separates_by_sound for model in models):
         return mix, reference

@@ -1,4 +1,4 @@
-"""Scores of many methods and tracks in one pandas frame, and what the field makes of it."""
+"""Scores of many methods and tracks in one pandas frame, and the field's usual summaries of it."""
 
 from collections.abc import Iterable
 from pathlib import Path

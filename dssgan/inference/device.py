@@ -69,7 +69,7 @@ _forks_are_safe = False
 
 
 def make_forks_safe() -> None:
-    """Have processes that are forked from this one compute in one thread.
+    """Make processes that are forked from this one compute in one thread.
 
     The threads that PyTorch computes in are not there after a fork, and the first computation would wait for them for
     ever, as in a `multiprocessing.Pool` of Linux. A forked process that wants more calls `torch.set_num_threads`.
@@ -81,7 +81,7 @@ def make_forks_safe() -> None:
 
 
 def keep_freed_memory() -> None:
-    """Have this process keep the memory it frees, for the next step.
+    """Make this process keep the memory that it frees for the next step.
 
     By default glibc maps each large tensor anew and gives it back at once, and the kernel clears every page again: a
     fifth of a training step on a processor. The process then holds its peak until it ends. Does nothing where the C

@@ -42,7 +42,7 @@ def with_engine(model: SeparatorModel, engine: str, precision: str, device: torc
         engine: one of `ENGINES`; "auto" takes for each network what is the fastest on this machine of all that is
             installed and gives the same masks to 1e-3, which is measured once; torch, unless another saves a sixth.
         precision: "float32" or "bf16", in which torch would run it.
-        device: where.
+        device: the device that it runs on.
 
     Raises:
         ConfigError: an unknown engine, or one that does not run on the device.

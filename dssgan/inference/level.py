@@ -41,7 +41,7 @@ class Level:
         return self.gain == 1 and not self.offset
 
     def normalise(self, block: Audio) -> Audio:
-        """Localise a block of the recording, (channels, samples), to the ordinary level; itself where it is there."""
+        """Normalise a block of the recording, (channels, samples); return it unchanged where its level is ordinary."""
         if self.is_ordinary:
             return block
         offset = np.asarray(self.offset or 0.0).reshape(-1, 1)
@@ -49,7 +49,7 @@ class Level:
         return normalised
 
     def restore(self, estimates: Audio) -> Audio:
-        """Localise estimates, any shape, back to the recording's own level."""
+        """Scale estimates, any shape, back to the recording's own level."""
         if self.gain == 1:
             return estimates
         back: Audio = (estimates.astype(np.float64) / self.gain).astype(np.float32)
@@ -150,7 +150,7 @@ def measure_level(blocks: Iterable[Audio], sample_rate: int) -> Level:
 
 
 def normalise_blocks(blocks: Iterable[Audio], level: Level) -> Iterator[Audio]:
-    """Localise blocks to the ordinary level; the very same blocks where they are there."""
+    """Normalise blocks; yield them unchanged where their level is ordinary."""
     return iter(blocks) if level.is_ordinary else map(level.normalise, blocks)
 
 

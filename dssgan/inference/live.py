@@ -23,7 +23,7 @@ class LiveSeparator:
 
     What comes out is, `latency_samples` later, what the model gives for the whole stream at once: the frames of its
     transform are computed as they come, and its recurrences keep their states. A stream far from the ordinary level is
-    brought there by a slow automatic gain, which the stems do not have.
+    normalised by a slow automatic gain, which the stems do not have.
 
     A step of the transform is computed in a thread of its own until the next one is due, so that a block of a fraction
     of a step, which completes it, does not take the time of a whole one.
@@ -172,7 +172,7 @@ class LiveSeparator:
         return complete[..., dropped:]
 
     def _stems(self, masked: Tensor, mix: Tensor) -> Tensor:
-        """Localise what the masks give, (masks, channels, samples), to stems that sum to the mix."""
+        """Turn what the masks give, (masks, channels, samples), into stems that sum to the mix."""
         if self.model.heads == "residual":
             masked = torch.cat([masked, (mix - masked.sum(dim=0)).unsqueeze(0)])
         stems: Tensor = masked.unflatten(0, (len(self.model.sources), self.model.slots)).sum(dim=1)

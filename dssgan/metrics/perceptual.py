@@ -1,4 +1,4 @@
-"""Scores by models of hearing, as mean opinion scores: 5 for what nobody distinguishes from the reference.
+"""Scores by models of hearing, as mean opinion scores: 5 for an estimate that is indistinguishable from the reference.
 
 Both models are other people's packages (Google's ViSQOL in Python, and Zimtohrli), which listen to mono at 48 kHz.
 """

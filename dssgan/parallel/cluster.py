@@ -39,7 +39,7 @@ def ray_running(address: str | None = None, **settings: Any) -> Iterator[None]:
         settings: settings of `ray.init`, for a Ray that is started here.
 
     Raises:
-        ConfigError: there is no cluster at this address, or it wants a token that this process does not have.
+        ConfigError: there is no cluster at this address, or it requires a token that this process does not have.
         DssganError: Ray does not start on this machine.
     """
     for logger in ("ray", "ray.tune", "ray.train"):

@@ -27,7 +27,7 @@ def require_cluster(address: str) -> None:
         address: as for `ray.init`: "auto", HOST:PORT or ray://HOST:PORT.
 
     Raises:
-        ConfigError: there is none, or it wants a token that this process does not have.
+        ConfigError: there is none, or it requires a token that this process does not have.
     """
     resolved = _resolved(address)
     host, _, port = resolved.removeprefix("ray://").rpartition(":")
@@ -51,8 +51,8 @@ def require_cluster(address: str) -> None:
         return
     if "Unauthenticated" in output or "AuthenticationError" in output:
         raise ConfigError(
-            f"{address}: the cluster wants its token: set RAY_AUTH_MODE=token, and put what `ray get-auth-token` says "
-            "on its head into ~/.ray/auth_token here"
+            f"{address}: the cluster requires its token: set RAY_AUTH_MODE=token, and put the output of `ray "
+            "get-auth-token` on its head into ~/.ray/auth_token here"
         )
     raise ConfigError(f"{address}: what answers there is no Ray cluster, or one of another version; {_START_ONE}")
 

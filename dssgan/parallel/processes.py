@@ -60,7 +60,7 @@ def _map_in_processes(num_workers: int, function: Callable[[Any], Any], items: S
             futures = [pool.submit(_run, function, item) for item in items]
         for future in as_completed(futures):
             yield future.result()
-    except SystemExit:  # SIGTERM: nobody waits for running work to end
+    except SystemExit:  # SIGTERM: running work is not waited for
         for process in multiprocessing.active_children():
             process.terminate()
         raise

@@ -65,7 +65,7 @@ def save_bundle(
             save_file(weights, temporary / "weights.safetensors")
             if learnt_from is not None:
                 learnt_from.save(temporary)
-        except SafetensorError as error:  # what safetensors makes of a full disk
+        except SafetensorError as error:  # what safetensors raises on a full disk
             raise WriteError(f"{folder}: cannot be written; make space or choose another place") from error
         (temporary / "model.json").write_text(to_json(description, indent=2) + "\n", encoding="utf-8")
 

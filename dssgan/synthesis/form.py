@@ -19,7 +19,7 @@ class SectionPlan:
         name: what it is called.
         energy: how much is going on, 0 to 1.
         drums: probability that the drummer plays in it.
-        band: probability that the band plays in it; else only one of them, or nobody.
+        band: probability that the band plays in it; else only one of them, or none.
     """
 
     name: str

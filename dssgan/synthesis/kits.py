@@ -98,7 +98,7 @@ class Kit:
 
     Attributes:
         name: what it is called.
-        credit: whom to thank, and the licence.
+        credit: the makers, and the licence.
         electronic: made by machines.
         loaders: for each piece how to read its layers.
     """

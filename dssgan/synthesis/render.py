@@ -206,7 +206,7 @@ def _part(
     player: SoundfontSynthesizer,
     generator: np.random.Generator,
 ) -> tuple[Audio, str]:
-    """One player's sound with its effects, and whom to thank for it; "" for nobody."""
+    """One player's sound with its effects, and the credit for it; "" for none."""
     position = float(generator.uniform(-0.8, 0.8)) if part.role in ("guitar", "keys", "brass", "arpeggio") else 0.0
     effects = mixing.strip(part.role, generator)
     if part.role == "noise":

@@ -40,7 +40,7 @@ class SampledInstrument:
     """An instrument whose every tone was recorded, or one a few semitones away.
 
     Attributes:
-        credit: whom to thank, and the licence.
+        credit: the makers, and the licence.
         programs: General MIDI programs it can play.
         regions: its recordings.
     """

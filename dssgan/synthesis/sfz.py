@@ -147,9 +147,9 @@ def _region(path: Path, control: dict[str, str], opcodes: dict[str, str], contro
         return None
     for key, value in opcodes.items():
         if key.startswith("locc") and controls.get(key[4:], 0.0) * 127 < _number(value):
-            return None  # silent until somebody turns a controller up
+            return None  # silent until a controller is turned up
         if key.startswith("hicc") and controls.get(key[4:], 0.0) * 127 > _number(value):
-            return None  # and until somebody turns one down
+            return None  # and until one is turned down
     keys = [
         _key(opcodes.get(name, opcodes.get("key", default))) for name, default in (("lokey", "0"), ("hikey", "127"))
     ]

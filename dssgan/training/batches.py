@@ -32,13 +32,13 @@ class Batches:
     Args:
         config: the configuration.
         dataset: what to learn from.
-        separator: says the sample rate and the channels.
+        separator: the separator that learns, for its sample rate and channels.
         rank: rank of this process.
         device: where the batches go.
         songs: folder that keeps the latest synthetic songs; None keeps them in the memory of each loading process.
 
     Attributes:
-        credits: whom the synthetic songs' recordings are owed to, with their licences; the data set names its own.
+        credits: makers of the recordings in synthetic songs, with licences; the data set has its own credits.
 
     Raises:
         DataError: the data set lacks what the configured phases need.

@@ -109,7 +109,7 @@ def write_checkpoint(folder: Path, state: dict[str, Any], position: Position, ke
     with replacing(folder / CHECKPOINT_FILE) as temporary:
         try:
             torch.save({**state, "position": asdict(position)}, temporary)
-        except RuntimeError as error:  # what torch makes of a full disk
+        except RuntimeError as error:  # what torch raises on a full disk
             raise WriteError(
                 f"{folder / CHECKPOINT_FILE}: cannot be written; make space or choose another place"
             ) from error
@@ -176,7 +176,7 @@ def find_position(folder: Path) -> Position | None:
     try:
         _, position = read_checkpoint(folder)
     except ModelError:
-        _LOGGER.warning("%s: every checkpoint is truncated or damaged; the training begins anew", folder)
+        _LOGGER.warning("%s: every checkpoint is truncated or damaged; the training starts over", folder)
         return None
     return position
 

@@ -226,7 +226,7 @@ class TrainConfig(SettingsGroup):
         return build_critic(chosen.name, {**chosen.arguments, "channels": channels}, chosen.preset)
 
     def build_adversarial_loss(self) -> AdversarialLoss:
-        """Build what critics and separator want of each other."""
+        """Build the losses of critics and separator."""
         chosen = self.phase_two.adversarial_loss
         return build("adversarial_loss", ADVERSARIAL_LOSSES, chosen.name, chosen.arguments)
 
@@ -273,7 +273,7 @@ def resolved_precision(config: TrainConfig) -> str:
 def phase_one_key(config: TrainConfig, data_fingerprint: str, num_processes: int = 1) -> str:
     """Name the supervised phase by everything it depends on, and by nothing else.
 
-    That is its section, the data, and what this machine makes of them: precision, PyTorch and instruments.
+    That is its section, the data, and what differs between machines: precision, PyTorch and instruments.
 
     Args:
         config: the configuration.

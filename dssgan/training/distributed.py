@@ -26,7 +26,7 @@ from dssgan.training.shared_phases import SharedPhases
 from dssgan.training.world import World
 
 MAX_CRASHES = 3  # of the group of processes without a validation between; it starts again from the last checkpoint
-# machines may come by and by, and those that went away may come back; what can never be is refused beforehand
+# machines may be added later, and lost ones may return; what is impossible is refused beforehand
 _SECONDS_TO_START = 365 * 24 * 3600
 _MAX_FAILED_STARTS = 10  # of a group that has found room; its machines may be taken away in that very moment
 _END = "end"
@@ -73,7 +73,7 @@ class _Job:
 
 
 def _backend(workers: Workers, device: str) -> str:
-    """Choose how processes exchange gradients: NCCL wants a GPU for each to compute on, and a PyTorch that has it."""
+    """Choose how processes exchange gradients: NCCL needs a GPU for each process, and a PyTorch that includes it."""
     on_gpus = workers.gpus >= 1 and device != "cpu"
     return "nccl" if on_gpus and torch.distributed.is_nccl_available() else "gloo"
 
@@ -119,7 +119,7 @@ def train_distributed(
 
     A group that loses a process, or a machine, starts again from the last checkpoint as soon as there is room. One of
     whose processes meets an error of the user's making, such as a file that cannot be read, ends at once: the others
-    would wait for that process for ever.
+    would wait for that process endlessly.
 
     Args:
         config: the configuration; `batch_size` is per process.
@@ -216,7 +216,7 @@ def _work(inputs: dict[str, Any]) -> TrainingResult | DssganError:
         folder.mkdir(parents=True, exist_ok=True)
         dataset = job.localise(job.dataset)
         resumes = find_position(folder) is not None
-        torch.distributed.barrier()  # nobody writes one before everybody has looked
+        torch.distributed.barrier()  # no process writes one before all have looked
         outcome = train(
             job.config,
             dataset,

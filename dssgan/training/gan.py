@@ -46,7 +46,7 @@ class GAN:
         self.critics = CriticsLoss(critics, config.build_adversarial_loss(), self.phase_two.critic_augment).to(device)
         self.supervised_loss = config.build_supervised_loss().to(device)
         self.additivity_loss = config.build_additivity_loss().to(device)
-        # forwards go through the wrapped modules: calling the bare ones would skip the averaging without a word
+        # forwards go through the wrapped modules: calling the bare ones would silently skip the averaging
         self._separate = world.wrap(self.separator)
         self._criticise = world.wrap(self.critics)
         self.average = AveragedModel(self.separator, avg_fn=self._average)

@@ -21,7 +21,7 @@ class MicroBatches:
     Args:
         num_parts: to begin with.
         may_retry: take twice as many parts when memory runs out, from then on. Processes that train together must not:
-            one would wait for the others for ever.
+            one would wait for the others endlessly.
     """
 
     def __init__(self, num_parts: int, *, may_retry: bool) -> None:

@@ -320,7 +320,7 @@ class _Training:
         with ExitStack() as stack:
             if self.shared is not None and self.world.is_main_process:
                 stack.enter_context(self.shared.claim(self.key))
-            self.world.gather(None)  # nobody looks before the leader may
+            self.world.gather(None)  # no process looks before the leader has the claim
             yield
         if self.shared is not None:
             self.shared.forget(self.key)

@@ -63,7 +63,7 @@ def separate_twice(teacher: SeparatorModel, mix: Audio) -> tuple[Audio, Audio]:
 def agreement_db(first: Audio, second: Audio, mix: Audio, chunk_samples: int) -> Decibels:
     """Return, chunk by chunk, how far below the mix two estimates differ.
 
-    What a separator is sure of does not hang on where its frames begin. The difference is taken against the mix and
+    An estimate that is certain does not depend on where the frames begin. The difference is taken against the mix and
     not against the source, so that a passage without drums, found to be one twice, counts as sure.
 
     Args:
@@ -151,7 +151,7 @@ class SelfBoosting:
     """A teacher that labels for a training, and gives way to its student where that validates better.
 
     Args:
-        model: a separator to hold the teacher's weights; nobody else may use it.
+        model: a separator to hold the teacher's weights; no other code may use it.
         settings: settings of self-boosting.
         mixes: what to label.
         folder: where the labels are kept meanwhile.

@@ -57,7 +57,7 @@ def _best_of_sweep(store: Store, limit: int) -> list[Path]:
 
 
 def _fetched_bundles(store: Store, numbers: Iterable[int]) -> Iterator[Path]:
-    """Localise trials' bundles to this machine, one at a time, and give those that are there."""
+    """Fetch trials' bundles to this machine, one at a time, and yield those that exist."""
     for number in numbers:
         name = f"{trial_name(number)}/bundle"
         store.fetch(name)

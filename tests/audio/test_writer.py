@@ -130,8 +130,8 @@ def test_what_cannot_be_written_is_named(tmp_path: Path, name: str, subtype: str
     ("audio", "message"),
     [
         (np.full((2, 10), np.nan, np.float32), "NaN or infinite"),
-        (np.zeros((0, 10), np.float32), "wants an array"),
-        (np.zeros(10, np.float32), "wants an array"),
+        (np.zeros((0, 10), np.float32), "needs an array"),
+        (np.zeros(10, np.float32), "needs an array"),
         (np.zeros((9, 10), np.float32), "a flac holds at most 8 channels, not 9; choose wav"),
     ],
 )

@@ -89,7 +89,7 @@ def test_a_cluster_with_a_token(tmp_path: Path) -> None:
     subprocess.run(start, env=ours, check=True, capture_output=True)
     try:
         assert "joined" in ask(ours, join)
-        assert "the cluster wants its token: set RAY_AUTH_MODE=token" in ask(theirs, join)
+        assert "the cluster requires its token: set RAY_AUTH_MODE=token" in ask(theirs, join)
         # a machine that has a token uses it for its own cluster without being told to, which is how Ray does it
         unset = {name: value for name, value in ours.items() if name not in ("RAY_AUTH_MODE", "RAY_ADDRESS")}
         assert "joined" in ask(unset, join.replace(f"127.0.0.1:{port}", "auto"))

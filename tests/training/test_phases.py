@@ -217,7 +217,7 @@ def test_checkpoints_that_are_all_damaged_are_named(
         run(tmp_path / "empty", bundled, config(), resume=True)
     # a sweep's trial has nobody to ask
     assert find_position(tmp_path) is None
-    assert "every checkpoint is truncated or damaged; the training begins anew" in caplog.text
+    assert "every checkpoint is truncated or damaged; the training starts over" in caplog.text
     assert find_position(tmp_path / "empty") is None
     run(tmp_path, bundled, config(), stop_at=1)
     position = find_position(tmp_path)

@@ -8,7 +8,8 @@ import click
 @click.command()
 @click.argument("dataset", required=False, type=click.Path(path_type=Path), metavar="[DATASET|MODEL]")
 def command(dataset: Path | None) -> None:
-    """Print what is in a data set, the bundled songs by default; or whom a model has to thank.
+    """Print what is in a data set, the bundled songs by default; or the data sets that a model learnt from, with
+    credits.
 
     MODEL is a bundle's folder, an ensemble's file or the name of a shipped ensemble: what it learnt from, under which
     licence, and the credits that belong wherever it is passed on.

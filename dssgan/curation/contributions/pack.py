@@ -32,18 +32,18 @@ _COPY_BYTES = 1 << 20
 def find_tracks(
     path: Path, sources: Sequence[str] = (DRUMS, OTHER), *, holder: str | None = None
 ) -> tuple[tuple[str, ...], tuple[Track, ...]]:
-    """Find the tracks somebody wants to give.
+    """Find the tracks to contribute.
 
     Args:
         path: a folder with one folder a track, {mix,drums,other}.* in it; or a manifest, or a folder that holds one.
         sources: names of the sources, where there is no manifest.
-        holder: who gives them; None where nobody is to be compared with the rights in the manifest.
+        holder: their holder; None where the rights in the manifest are not compared.
 
     Returns:
         Names of the sources, and the tracks.
 
     Raises:
-        DataError: there are none, two have the same name, or the manifest says that they are somebody else's.
+        DataError: there are none, two have the same name, or the manifest names another holder.
         AudioError: a file cannot be decoded.
     """
     path = Path(path)

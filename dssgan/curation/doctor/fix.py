@@ -15,7 +15,7 @@ from dssgan.data.dataset import PAIRED_PARTITIONS, Dataset, Track
 from dssgan.types import Audio
 
 _FIXABLE = frozenset({"dc", "alignment", "format"})
-_LEFT_OUT_OF = ("train_sup", "valid")  # a test song stays, unless nobody can read it
+_LEFT_OUT_OF = ("train_sup", "valid")  # a test song stays, unless it cannot be read
 
 
 def fix_dataset(

@@ -72,7 +72,7 @@ def import_dataset(
         options: what the user says about it.
         name: what reports call it; None for the folder's name.
         licence: its terms; None for those its importer knows.
-        credits: whom to thank, a line each.
+        credits: lines that credit the makers.
         valid_share: share of the training songs that validate, where the set names none.
         test_share: share of the training songs that test, where the set names none.
         group_by: what stays on one side there: "artist", "album" or "folder"; None for nothing but the song.

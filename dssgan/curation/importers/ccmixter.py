@@ -1,4 +1,4 @@
-"""ccMixter (Liutkus et al. 2014): songs with and without their singer. Where the drums are, nobody says."""
+"""ccMixter (Liutkus et al. 2014): songs with and without their singer, with no information on drums."""
 
 from pathlib import Path
 

@@ -159,7 +159,7 @@ def read_checkpoint(path: Path, admitted: Sequence[Any] = ()) -> Any:
         Its content; of a .safetensors file the tensors by name.
 
     Raises:
-        ModelError: it is damaged, or it is a pickle that wants to run code or to make objects of other classes.
+        ModelError: it is damaged, or it is a pickle that would run code or make objects of other classes.
     """
     try:
         if path.suffix == ".safetensors":

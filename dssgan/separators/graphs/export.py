@@ -44,7 +44,7 @@ def export_onnx(model: MaskingSeparator, path: Path, record: ExportRecord | None
     Args:
         model: a separator that masks a complex spectrogram.
         path: the graph, NAME.onnx.
-        record: where its weights come from; None for graphs that nobody keeps.
+        record: where its weights come from; None for temporary graphs.
 
     Returns:
         The largest difference between the masks of the graph and of the separator.
@@ -80,7 +80,7 @@ def export_openvino(model: MaskingSeparator, path: Path, record: ExportRecord | 
     Args:
         model: a separator that masks a complex spectrogram.
         path: the graph, NAME.xml; its weights are written beside it as NAME.bin.
-        record: where its weights come from; None for graphs that nobody keeps.
+        record: where its weights come from; None for temporary graphs.
 
     Returns:
         The largest difference between the masks of the graph and of the separator.

@@ -16,9 +16,9 @@ class _Stack(ctypes.Structure):
 def signal_stack_kept() -> Iterator[None]:
     """Restore the alternate stack for signal handlers that the thread had before the block.
 
-    OpenVINO's compiler puts one of its own there and frees it together with what it compiled, whoever uses it by then.
-    Python's handlers run on whatever is there, so the next Ctrl-C, or the end of a child where that is waited for,
-    would be a segmentation fault.
+    OpenVINO's compiler puts one of its own there and frees it together with what it compiled, even if it is in use by
+    then. Python's handlers run on whatever is there, so the next Ctrl-C, or the end of a child where that is waited
+    for, would be a segmentation fault.
     """
     if sys.platform != "linux":
         yield

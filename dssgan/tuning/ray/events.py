@@ -76,7 +76,7 @@ class Stop(ray.tune.Stopper):  # type: ignore[misc]
         return self.pressed or late or self._search.interruption is not None or self._taken_over()
 
     def lose_ray(self, process: str) -> None:
-        """End the sweep at once: any further call would have Ray end this process without a word."""
+        """End the sweep at once: any further call would make Ray end this process silently."""
         self.lost = process
         signal.raise_signal(signal.SIGINT)
 

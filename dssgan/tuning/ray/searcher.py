@@ -54,7 +54,7 @@ MAX_STARTS = 3  # of a trial whose process dies before it has begun; then the tr
 class StudySearch(Searcher):  # type: ignore[misc]
     """The trials of a study, for Tune to run.
 
-    The study is the only memory: what it says is running and nobody runs is taken up first, with the settings it had;
+    The study is the only memory: trials that are running by the study and that no process runs are resumed first;
     then new trials are drawn until there are enough. So a sweep that was killed, in whatever moment, goes on with every
     trial and with none twice.
 
@@ -156,7 +156,7 @@ class StudySearch(Searcher):  # type: ignore[misc]
         return self._drawn.pop(number)
 
     def _next_to_begin(self) -> int | None:
-        """Choose the first of the drawn trials whose supervised phase nobody is training."""
+        """Choose the first of the drawn trials whose supervised phase no other trial is training."""
         training = (
             {self._axes[self._numbers[trial_id]].phase_one for trial_id in self._under_way} - self._trained
             if self._num_ahead

@@ -27,7 +27,7 @@ from dssgan.tuning.record import trial_name
 from dssgan.tuning.search.limits import NO_LIMITS, Limits, measure
 from dssgan.tuning.search.space import combine
 
-GIVEN_UP = "given_up.txt"  # in a trial's folder: why nobody shall try again
+GIVEN_UP = "given_up.txt"  # in a trial's folder: why it is not tried again
 
 _STOP_NOTICE = StopNotice()  # of this process
 

@@ -23,7 +23,7 @@ class Size:
     Args:
         parameters: numbers it learns.
         real_time_factor: seconds of work for a second of sound on the sweep's processors; below 1 is faster than sound;
-            None where nobody asked for it.
+            None where it was not measured.
     """
 
     parameters: int

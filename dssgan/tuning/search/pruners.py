@@ -14,7 +14,7 @@ from dssgan.tuning.search.attributes import AXIS, is_own
 from dssgan.tuning.search.axis import Axis
 from dssgan.tuning.search.rungs import Brackets, StepPosition
 
-# Median stopping judges nobody by fewer others.
+# Median stopping judges no trial by fewer others.
 MIN_OTHERS = 4
 _GOLDEN_RATIO = 0.6180339887498949
 
@@ -37,7 +37,7 @@ class Pruner(Protocol):
 
 
 class Hyperband:
-    """Several pairs of brackets, each with one rung fewer at the bottom; the last one stops nobody.
+    """Several pairs of brackets, each with one rung fewer at the bottom; the last one stops no trial.
 
     Halving bets that a trial which starts slowly stays behind. Here not all trials are under that bet: a trial's number
     says which bracket it belongs to, and a bracket that stops trials early gets more of them. Source: Li et al.,
