@@ -17,8 +17,8 @@ from machine import describe
 
 from dssgan.data.loading import load_dataset
 from dssgan.ensembling.products import song_products
-from dssgan.ensembling.songs import EDGES_HZ
 from dssgan.ensembling.stacking import average_weights, choose_members, fit_weights
+from dssgan.ensembling.validation_songs import EDGES_HZ
 from dssgan.separators import build_separator
 
 SMALL = {"num_initial_filters": 2, "num_layers": 3, "n_fft": 2048, "hop_samples": 1024}

@@ -17,7 +17,7 @@ from machine import describe
 from torch import nn
 
 from dssgan.data.loading import load_dataset
-from dssgan.ensembling.songs import SideBySide
+from dssgan.ensembling.validation_songs import SideBySide
 from dssgan.inference.overlap_add import SeparationSettings, separate_blocks
 from dssgan.metrics.drums import score_drums
 from dssgan.metrics.sdr import usdr

@@ -57,7 +57,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "dssgan/inference/level.py": ("tests/inference/test_level.py",),
     "dssgan/evaluation/statistics.py": ("tests/evaluation/test_statistics.py",),
     "dssgan/evaluation/frame.py": ("tests/evaluation/test_frame.py",),
-    "dssgan/evaluation/bss_eval.py": ("tests/evaluation/test_bss_eval.py",),
+    "dssgan/evaluation/museval_store.py": ("tests/evaluation/test_museval_store.py",),
     "dssgan/tuning/search/rungs.py": ("tests/tuning/search/test_rungs.py",),
     "dssgan/data/guard.py": ("tests/data/test_guard.py",),
     "dssgan/data/seen_recordings.py": ("tests/data/test_guard.py",),

@@ -45,8 +45,8 @@ fi
 
 [ -x .venv/bin/python ] || { rm -rf .venv; "$python" -m venv .venv; }
 say "installing the package and its pinned dependencies into .venv (some minutes, once)"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$extra]"
+.venv/bin/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e ".[$extra]"
 # a part of ViSQOL has no wheel: only where it can be compiled
-[ "$extra" != dev ] || .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[perceptual]' 2>/dev/null \
+[ "$extra" != dev ] || .venv/bin/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e '.[perceptual]' 2>/dev/null \
     || say "without a C compiler and Python's headers there is no ViSQOL, and its tests are skipped"
 say "done"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dssgan.audio import ffmpeg, sndfile, stems
+from dssgan.audio import ffmpeg, sndfile, stem_streams
 from dssgan.audio.info import AudioInfo, Decoder, Opener, UnrecognisedError
 from dssgan.audio.writer import Writer, quantise, write
 from dssgan.errors import AudioError
@@ -15,7 +15,7 @@ from dssgan.types import Audio
 __all__ = ["SUFFIXES", "Audio", "AudioInfo", "Writer", "probe", "quantise", "read", "read_blocks", "write"]
 
 # tried in this order; the first that knows the file reads it
-_OPENERS: tuple[Opener, ...] = (stems.open_file, sndfile.open_file, ffmpeg.open_file)
+_OPENERS: tuple[Opener, ...] = (stem_streams.open_file, sndfile.open_file, ffmpeg.open_file)
 
 # what counts as audio where a folder is searched; a file that is named outright may have any suffix
 SUFFIXES = frozenset(

@@ -16,9 +16,9 @@ def command(speed: bool, prints_json: bool) -> None:
     """
     from dssgan.cli.terminal import Terminal
     from dssgan.errors import DssganError
-    from dssgan.separators.catalogue import as_json, list_models
     from dssgan.separators.external import FAMILIES
     from dssgan.separators.loading import find_model
+    from dssgan.separators.model_list import as_json, list_models
     from dssgan.tuning.search.limits import real_time_factor
 
     listed = list_models(Path())

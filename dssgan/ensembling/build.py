@@ -10,8 +10,15 @@ from dssgan.atomic import replacing_folder
 from dssgan.data.dataset import Dataset, Localise, unchanged
 from dssgan.data.guard import guarded
 from dssgan.data.seen_recordings import FILE as LEARNT_FROM
-from dssgan.ensembling.songs import EDGES_HZ, ValidationSongs, count_two_passes, products_of, score, validation_alone
 from dssgan.ensembling.stacking import choose, leave_one_out, monitored_source, score_alone
+from dssgan.ensembling.validation_songs import (
+    EDGES_HZ,
+    ValidationSongs,
+    count_two_passes,
+    products_of,
+    score,
+    validation_alone,
+)
 from dssgan.errors import DataError, ModelError, WriteError
 from dssgan.inference.device import choose_device
 from dssgan.inference.overlap_add import DEFAULT_SETTINGS, SeparationSettings

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from dssgan.data.dataset import Dataset, unchanged
 from dssgan.data.guard import guarded
-from dssgan.ensembling.songs import ValidationSongs, count_two_passes, products_of, score, validation_alone
 from dssgan.ensembling.stacking import band_sdr_of, monitored_source, score_alone, usdr_of
+from dssgan.ensembling.validation_songs import ValidationSongs, count_two_passes, products_of, score, validation_alone
 from dssgan.errors import DataError, ModelError
 from dssgan.inference.device import choose_device
 from dssgan.inference.overlap_add import DEFAULT_SETTINGS, SeparationSettings

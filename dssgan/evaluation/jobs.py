@@ -10,7 +10,7 @@ import torch
 
 from dssgan.audio import files
 from dssgan.data.dataset import Track
-from dssgan.evaluation import excerpts
+from dssgan.evaluation import listening_excerpts as excerpts
 from dssgan.evaluation.method import Estimator, Method
 from dssgan.evaluation.track_scores import TrackScores, write_scores
 from dssgan.metrics.bss_eval import VERSIONS, References
@@ -102,7 +102,7 @@ def score(job: ScoringJob) -> TrackScores:
         DataError: an estimate is missing or misshapen.
         WriteError: a file cannot be written.
     """
-    from dssgan.evaluation.bss_eval import evaluate_track  # museval takes more than a second to import
+    from dssgan.evaluation.museval_store import evaluate_track  # museval takes more than a second to import
 
     num_threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the workers are the parallelism, and one thread sums in one order

@@ -17,7 +17,7 @@ from dssgan.evaluation.method import Estimator, Method
 from dssgan.evaluation.oracles import ORACLES, OracleMethod
 from dssgan.inference.separator import Separator
 from dssgan.separators.external import parse_reference
-from dssgan.separators.external.stems import StemsFamily, files_of_rest, stem_files
+from dssgan.separators.external.stems_folder import StemsFamily, files_of_rest, stem_files
 from dssgan.separators.loading import find_model, is_shipped
 from dssgan.types import DRUMS, OTHER, Audio
 

@@ -16,7 +16,7 @@ from dssgan.audio.files import probe, read
 from dssgan.errors import AudioError, ConfigError, DssganError
 from dssgan.inference.output import OutputSettings
 from dssgan.inference.separator import SeparatedFile, Separator
-from dssgan.inference.stem_files import write_stems
+from dssgan.inference.stem_writer import write_stems
 from dssgan.inference.tracks import NamedTrack, name_tracks
 from dssgan.parallel.processes import map_in_processes
 from dssgan.types import DRUMS, OTHER, Progress

@@ -9,7 +9,7 @@ from typing import Any
 from dssgan.errors import AudioError, DssganError
 from dssgan.inference.output import OutputSettings
 from dssgan.inference.separator import SeparatedFile, Separator
-from dssgan.inference.stem_files import write_contents
+from dssgan.inference.stem_writer import write_contents
 from dssgan.parallel.cluster import cluster_map
 
 

@@ -20,7 +20,7 @@ from dssgan.inference.live import LiveSeparator
 from dssgan.inference.output import OutputSettings
 from dssgan.inference.overlap_add import SeparationSettings
 from dssgan.inference.precision import choose_precision
-from dssgan.inference.stem_files import write_stems
+from dssgan.inference.stem_writer import write_stems
 from dssgan.inference.stream import separate_array, separate_stream
 from dssgan.separators.base import SeparatorModel
 from dssgan.separators.flips import Flips

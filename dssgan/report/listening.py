@@ -10,7 +10,7 @@ import torch
 
 from dssgan.audio.picture import spectrogram_image
 from dssgan.errors import DataError
-from dssgan.evaluation import excerpts
+from dssgan.evaluation import listening_excerpts as excerpts
 from dssgan.evaluation.results import EvaluationResult
 from dssgan.report.page import PlayableSong, Players, Signal, Sound
 

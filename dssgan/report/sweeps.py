@@ -13,11 +13,11 @@ from dssgan.report.figures import make_plot
 from dssgan.report.page import Plot, Section, SectionPart, Table, facts_of
 from dssgan.runs.location import open_store
 from dssgan.runs.record import SWEEP, read_record
-from dssgan.tuning.record import recorded_study
 from dssgan.tuning.results import TrialResult, pareto_front
 from dssgan.tuning.search.attributes import is_own
 from dssgan.tuning.search.objectives import FURTHER_OBJECTIVES
 from dssgan.tuning.status import Status, read_status
+from dssgan.tuning.sweep_files import recorded_study
 
 _TOP = 10
 _COLOURS = {"complete": "#2f7fd1", "pruned": "#e0803a", "running": "#2a9d8f", "fail": "#d1495b"}

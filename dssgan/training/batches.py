@@ -20,7 +20,7 @@ from dssgan.separators import SeparatorModel
 from dssgan.training.config import PhaseOne, TrainConfig
 
 if TYPE_CHECKING:
-    from dssgan.synthesis.stream import SyntheticExcerpts
+    from dssgan.synthesis.synthetic_excerpts import SyntheticExcerpts
 
 _PREFETCHED = 8  # batches that each loading process is ahead, enough for the time that rendering a song takes
 _PSEUDO_LABELLED = 7_000_003  # keeps their draws apart from those of other excerpts
@@ -145,7 +145,7 @@ class _From(Sampler[int]):
 
 
 def _synthetic(settings: PhaseOne, dataset: Dataset, common: dict[str, Any], songs: Path | None) -> "SyntheticExcerpts":
-    from dssgan.synthesis.stream import SyntheticExcerpts  # looks for instruments
+    from dssgan.synthesis.synthetic_excerpts import SyntheticExcerpts  # looks for instruments
 
     if dataset.sources != SyntheticExcerpts.sources:
         raise DataError(

@@ -292,7 +292,7 @@ def phase_one_key(config: TrainConfig, data_fingerprint: str, num_processes: int
     inputs |= {"precision": resolved_precision(config), "torch": str(torch.__version__)}
     inputs |= {"data": data_fingerprint, "num_processes": num_processes}
     if section.synthetic > 0:
-        from dssgan.synthesis.stream import instruments_fingerprint  # looks for instruments
+        from dssgan.synthesis.synthetic_excerpts import instruments_fingerprint  # looks for instruments
 
         inputs["instruments"] = instruments_fingerprint()
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]

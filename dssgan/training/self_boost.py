@@ -14,7 +14,7 @@ from torch import Tensor
 from dssgan.data.audio_file import AudioFile, Recording
 from dssgan.data.track import Track
 from dssgan.errors import ModelError
-from dssgan.inference.stem_files import write_stems
+from dssgan.inference.stem_writer import write_stems
 from dssgan.inference.stream import separate_array
 from dssgan.separators import SeparatorModel
 from dssgan.separators.adapted import adapt

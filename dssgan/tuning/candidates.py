@@ -12,8 +12,8 @@ from dssgan.runs.store import Store
 from dssgan.separators.bundle import is_bundle
 from dssgan.separators.external import parse_reference
 from dssgan.separators.loading import without_copies
-from dssgan.tuning.record import recorded_study, trial_name
 from dssgan.tuning.results import TrialResult, read_trials
+from dssgan.tuning.sweep_files import recorded_study, trial_name
 
 
 def find_candidates(source: str, limit: int) -> list[str | Path]:

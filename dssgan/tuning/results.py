@@ -10,9 +10,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from dssgan.metrics.catalogue import Monitored
 from dssgan.runs.store import Store
-from dssgan.tuning.record import trial_name
 from dssgan.tuning.search.attributes import ERROR, FURTHER, LEFT_OUT, PROGRESS, is_own
 from dssgan.tuning.search.objectives import FURTHER_OBJECTIVES
+from dssgan.tuning.sweep_files import trial_name
 
 TRIALS_FILE = "trials.csv"
 

@@ -11,10 +11,10 @@ from optuna.trial import TrialState
 from dssgan.runs.record import SWEEP, read_record
 from dssgan.runs.store import Store
 from dssgan.training.distributed import Workers
-from dssgan.tuning.record import recorded_study
 from dssgan.tuning.results import SweepResult, read_trials
 from dssgan.tuning.search.attributes import AXIS, MACHINE, PROGRESS, SETTINGS, is_own
 from dssgan.tuning.search.axis import Axis
+from dssgan.tuning.sweep_files import recorded_study
 
 # Fewer trials do not show which setting matters.
 MIN_TRIALS_FOR_IMPORTANCE = 5

@@ -13,7 +13,7 @@ import stempeg
 from dssgan.audio import files
 from dssgan.audio.formats import STEM_MP4, Encoding
 from dssgan.audio.stem_mp4 import add_stem_box, stem_metadata, write_stem_file
-from dssgan.audio.stems import stem_names
+from dssgan.audio.stem_streams import stem_names
 from dssgan.audio.tags import Picture, Tags, read_tags, write_tags
 from dssgan.errors import AudioError
 

@@ -14,7 +14,7 @@ import soundfile
 import torch
 
 from dssgan.audio.files import read, write
-from dssgan.audio.stems import stem_names
+from dssgan.audio.stem_streams import stem_names
 from dssgan.audio.tags import Picture, Tags, read_tags, write_tags
 from dssgan.cli import main
 from dssgan.data.bundled import FOLDER

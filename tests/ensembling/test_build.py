@@ -11,7 +11,7 @@ import yaml
 
 from dssgan.data.dataset import Dataset
 from dssgan.ensembling import build
-from dssgan.ensembling import songs as validation_songs
+from dssgan.ensembling import validation_songs as validation_songs
 from dssgan.ensembling.build import build_ensemble
 from dssgan.errors import DataError, WriteError
 from dssgan.inference.separator import Separator

@@ -17,11 +17,11 @@ from dssgan.data.audio_file import AudioFile
 from dssgan.data.dataset import Track
 from dssgan.data.loading import load_dataset
 from dssgan.errors import ConfigError, DataError, DssganError
-from dssgan.evaluation.bss_eval import evaluate_track
 from dssgan.evaluation.campaign import run_campaign
 from dssgan.evaluation.jobs import to_16_bits
 from dssgan.evaluation.method import Method
 from dssgan.evaluation.methods import FolderMethod, MixMethod, ModelMethod
+from dssgan.evaluation.museval_store import evaluate_track
 from dssgan.metrics.bss_eval import References
 from dssgan.separators import build_separator
 from dssgan.separators.bundle import save_bundle

@@ -15,7 +15,7 @@ from typing import Any
 from ray_processes import processes_of_ray
 
 from dssgan.runs.location import open_store
-from dssgan.tuning.record import find_study
+from dssgan.tuning.sweep_files import find_study
 
 TRIALS = 4
 NAME = "x"

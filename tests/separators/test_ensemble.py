@@ -15,7 +15,7 @@ from dssgan.inference.stream import separate_array
 from dssgan.separators import SeparatorModel, build_separator
 from dssgan.separators.bundle import load_bundle, save_bundle
 from dssgan.separators.ensemble import N_FFT, Ensemble, Recipe, in_step, save_recipe
-from dssgan.separators.external.stems import StemsFolder
+from dssgan.separators.external.stems_folder import StemsFolder
 from dssgan.separators.loading import StoredEnsemble
 
 TINY = {"num_initial_filters": 2, "num_layers": 2, "n_fft": 512, "hop_samples": 256}

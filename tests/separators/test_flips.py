@@ -6,7 +6,7 @@ from torch import Tensor
 
 from dssgan.errors import ConfigError
 from dssgan.separators.base import SeparatorModel
-from dssgan.separators.external.stems import StemsFolder
+from dssgan.separators.external.stems_folder import StemsFolder
 from dssgan.separators.flips import Flips
 from dssgan.separators.two_stems import TwoStems
 

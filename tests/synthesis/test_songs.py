@@ -12,11 +12,11 @@ from dssgan.data.augment import Augment
 from dssgan.data.loading import load_dataset
 from dssgan.errors import ConfigError, DataError
 from dssgan.parallel.processes import map_in_processes
-from dssgan.synthesis import stream as stream_module
+from dssgan.synthesis import synthetic_excerpts as stream_module
 from dssgan.synthesis.compose import compose
 from dssgan.synthesis.render import RenderedSong, render
 from dssgan.synthesis.soundfont import SAMPLE_RATE
-from dssgan.synthesis.stream import SyntheticExcerpts
+from dssgan.synthesis.synthetic_excerpts import SyntheticExcerpts
 from dssgan.synthesis.write import write_dataset
 
 pytestmark = pytest.mark.usefixtures("played")

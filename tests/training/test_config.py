@@ -101,7 +101,7 @@ def test_phase_one_key_knows_what_rounds_and_what_plays(monkeypatch: pytest.Monk
     keys = set()
     for fingerprint in ("one", "other"):
         monkeypatch.setattr(
-            "dssgan.synthesis.stream.instruments_fingerprint", lambda fingerprint=fingerprint: fingerprint
+            "dssgan.synthesis.synthetic_excerpts.instruments_fingerprint", lambda fingerprint=fingerprint: fingerprint
         )
         keys.add(phase_one_key(synthetic, "data"))
     assert len(keys) == 2

@@ -14,9 +14,9 @@ from dssgan.runs.store import FolderStore
 from dssgan.separators import build_separator
 from dssgan.separators.bundle import save_bundle
 from dssgan.tuning.candidates import find_candidates
-from dssgan.tuning.record import trial_name
 from dssgan.tuning.search.attributes import PROGRESS
 from dssgan.tuning.search.storage import default_url
+from dssgan.tuning.sweep_files import trial_name
 
 TINY = {"num_initial_filters": 2, "num_layers": 2, "n_fft": 512, "hop_samples": 256}
 

@@ -53,7 +53,7 @@ def command(
     from dssgan.data.dataset import Localise, unchanged
     from dssgan.data.loading import load_dataset
     from dssgan.ensembling.build import build_ensemble
-    from dssgan.ensembling.songs import validation_alone
+    from dssgan.ensembling.validation_songs import validation_alone
     from dssgan.inference.overlap_add import SeparationSettings
     from dssgan.parallel.processes import MapUnordered
     from dssgan.tuning.candidates import find_candidates

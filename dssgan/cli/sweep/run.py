@@ -87,9 +87,9 @@ def command(
     from dssgan.runs.location import join, open_store
     from dssgan.runs.record import SWEEP, RunRecord, read_record
     from dssgan.training.settings import merge, parse_overrides, read_config
-    from dssgan.tuning.record import recorded_study
     from dssgan.tuning.search.options import SearchOptions
     from dssgan.tuning.search.space import find_space
+    from dssgan.tuning.sweep_files import recorded_study
 
     terminal = Terminal(quiet=quiet)
     name = name or Path(space).stem

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dssgan.audio.files import SUFFIXES, probe
-from dssgan.audio.stems import is_stem_file
+from dssgan.audio.stem_streams import is_stem_file
 from dssgan.configurable import lookup
 from dssgan.curation.groups import GROUPS
 from dssgan.curation.importers import (

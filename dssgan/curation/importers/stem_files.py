@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dssgan.audio.stems import stem_names
+from dssgan.audio.stem_streams import stem_names
 from dssgan.curation.importers.base import Importer, ImportResult, Options, kind_of, make_track, walk, without_suffix
 from dssgan.data.audio_file import AudioFile
 from dssgan.data.track import Track

@@ -7,7 +7,7 @@ from dssgan.separators.external.family import Family, KnownModel
 from dssgan.separators.external.graph_files import OnnxFamily, OpenVinoFamily
 from dssgan.separators.external.msst import MSST, MSSTFamily
 from dssgan.separators.external.openunmix import OpenUnmix, OpenUnmixFamily
-from dssgan.separators.external.stems import StemsFamily
+from dssgan.separators.external.stems_folder import StemsFamily
 
 __all__ = ["EXTERNAL", "FAMILIES", "Family", "KnownModel", "parse_reference"]
 

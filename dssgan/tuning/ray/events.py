@@ -15,7 +15,7 @@ from dssgan.tuning.ray.messages import Failed, Finished, Interrupted, Message, S
 from dssgan.tuning.ray.resources import Waiting
 from dssgan.tuning.ray.searcher import StudySearch
 from dssgan.tuning.ray.trial import GIVEN_UP, TrialPlan
-from dssgan.tuning.record import trial_name
+from dssgan.tuning.sweep_files import trial_name
 
 MAX_CRASHES = 3  # of a trial's process without a validation between; a machine that is lost now and then ends no trial
 

@@ -33,7 +33,6 @@ from dssgan.tuning.ray.resources import Waiting, choose_max_concurrent, choose_w
 from dssgan.tuning.ray.searcher import PruningScheduler, StudySearch
 from dssgan.tuning.ray.songs import share_songs
 from dssgan.tuning.ray.trial import StopsOnSigterm, Train, TrialPlan, run_trial
-from dssgan.tuning.record import STUDY, find_study, require_same, write_sweep
 from dssgan.tuning.results import SweepResult, read_trials, write_table
 from dssgan.tuning.search.attributes import TAKEN_OVER
 from dssgan.tuning.search.limits import Limits
@@ -43,6 +42,7 @@ from dssgan.tuning.search.pruners import make_pruner, replay
 from dssgan.tuning.search.space import SearchSpace
 from dssgan.tuning.search.storage import default_url, open_storage
 from dssgan.tuning.search.warm_start import take_over_trials
+from dssgan.tuning.sweep_files import STUDY, find_study, require_same, write_sweep
 
 # Ray's object store holds nothing larger than a data set's description.
 OBJECT_STORE_BYTES = 200_000_000

@@ -23,9 +23,9 @@ from dssgan.training.settings import make_config
 from dssgan.training.shared_phases import SharedPhases
 from dssgan.tuning.ray.claims import TrialClaims
 from dssgan.tuning.ray.messages import Failed, Finished, Interrupted, Measured, Message, Placed, Skipped, Validated
-from dssgan.tuning.record import trial_name
 from dssgan.tuning.search.limits import NO_LIMITS, Limits, measure
 from dssgan.tuning.search.space import combine
+from dssgan.tuning.sweep_files import trial_name
 
 GIVEN_UP = "given_up.txt"  # in a trial's folder: why it is not tried again
 

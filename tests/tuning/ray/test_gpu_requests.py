@@ -20,11 +20,11 @@ from dssgan.runs.store import FolderStore
 from dssgan.training.config import TrainConfig
 from dssgan.training.phases import TrainingResult, train
 from dssgan.tuning.ray.sweep import run_sweep
-from dssgan.tuning.record import find_study
 from dssgan.tuning.results import SweepResult
 from dssgan.tuning.search.attributes import MACHINE
 from dssgan.tuning.search.options import SearchOptions
 from dssgan.tuning.search.space import SearchSpace
+from dssgan.tuning.sweep_files import find_study
 
 pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.slow]  # one Ray at a time
 

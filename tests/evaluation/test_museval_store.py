@@ -7,8 +7,8 @@ import pytest
 
 from dssgan.data.loading import load_dataset
 from dssgan.errors import DataError
-from dssgan.evaluation.bss_eval import evaluate_track
 from dssgan.evaluation.jobs import to_16_bits
+from dssgan.evaluation.museval_store import evaluate_track
 from dssgan.metrics.bss_eval import VERSIONS, References
 
 RATE = 8000

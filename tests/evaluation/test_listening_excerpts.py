@@ -8,7 +8,7 @@ import soundfile
 
 from dssgan.audio.resample import resample
 from dssgan.errors import WriteError
-from dssgan.evaluation.excerpts import SAMPLE_RATE, find_excerpt, write_excerpts
+from dssgan.evaluation.listening_excerpts import SAMPLE_RATE, find_excerpt, write_excerpts
 
 RATE = 44100
 

@@ -10,7 +10,7 @@ import pytest
 import stempeg
 from numpy.typing import NDArray
 
-from dssgan.audio import files, stems
+from dssgan.audio import files, stem_streams
 from dssgan.errors import AudioError
 
 RATE = 44100
@@ -66,11 +66,11 @@ def test_names_come_from_native_instruments_metadata(stem_file: Path, tmp_path: 
     body = data[start + 8 :].replace(b"udta", b"skip") + _box(b"udta", _box(b"name", b"x") + _box(b"stem", told))
     path = tmp_path / "named.stem.mp4"
     path.write_bytes(data[:start] + _box(b"moov", body))
-    assert stems.stem_names(path) == ("mix", "Drums", "Other")
+    assert stem_streams.stem_names(path) == ("mix", "Drums", "Other")
 
 
 def test_names_come_from_titles_or_numbers(stem_file: Path) -> None:
-    names = stems.stem_names(stem_file)
+    names = stem_streams.stem_names(stem_file)
     assert names[0] == "mix"
     assert len(names) == 3
     assert all(names)
@@ -79,13 +79,13 @@ def test_names_come_from_titles_or_numbers(stem_file: Path) -> None:
 def test_broken_metadata_is_passed_over(stem_file: Path, tmp_path: Path) -> None:
     path = tmp_path / "broken.stem.mp4"
     path.write_bytes(stem_file.read_bytes() + struct.pack(">I4s", 0xFFFFFFF0, b"moov"))
-    assert len(stems.stem_names(path)) == 3
+    assert len(stem_streams.stem_names(path)) == 3
 
 
 def test_what_is_no_stem_file_is_said_so(tmp_path: Path) -> None:
     path = tmp_path / "none.stem.mp4"
     path.write_text("no audio")
     with pytest.raises(AudioError, match=r"none.stem.mp4: is no readable stem file .*; replace it"):
-        stems.stem_names(path)
+        stem_streams.stem_names(path)
     with pytest.raises(AudioError, match=r"none.stem.mp4: not audio, or corrupt"):
         files.read(path)

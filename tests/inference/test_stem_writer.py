@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from dssgan.errors import AudioError, ConfigError
 from dssgan.inference.output import OutputSettings
-from dssgan.inference.stem_files import WrittenStems, write_contents
-from dssgan.inference.stem_files import write_stems as write_to
+from dssgan.inference.stem_writer import WrittenStems, write_contents
+from dssgan.inference.stem_writer import write_stems as write_to
 
 BITS = {"pcm16": 16, "pcm24": 24}
 INTEGER_KINDS = [("pcm16", ".wav"), ("pcm24", ".wav"), ("pcm16", ".flac"), ("pcm24", ".flac")]

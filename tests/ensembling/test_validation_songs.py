@@ -9,7 +9,7 @@ import torch
 from dssgan.audio import files
 from dssgan.data.audio_file import AudioFile
 from dssgan.data.dataset import Dataset, Track, unchanged
-from dssgan.ensembling.songs import ValidationSongs
+from dssgan.ensembling.validation_songs import ValidationSongs
 from dssgan.inference.overlap_add import DEFAULT_SETTINGS
 from dssgan.separators import SeparatorModel
 

@@ -12,11 +12,11 @@ from dssgan.runs.record import SWEEP, read_record, write_record
 from dssgan.runs.store import FolderStore
 from dssgan.training.distributed import Workers
 from dssgan.tuning.ray import sweep
-from dssgan.tuning.record import require_same, write_sweep
 from dssgan.tuning.search.attributes import TAKEN_OVER
 from dssgan.tuning.search.options import SearchOptions
 from dssgan.tuning.search.space import SearchSpace
 from dssgan.tuning.search.storage import default_url, open_storage
+from dssgan.tuning.sweep_files import require_same, write_sweep
 
 SPACE = SearchSpace("space.py", "def space(trial): return {}\n")
 OPTIONS = SearchOptions(3)
