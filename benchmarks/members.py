@@ -1,4 +1,4 @@
-"""Time separators by others through dssgan, beside the program that each comes from, on the same song.
+"""Time third-party separators through dssgan, beside the program that each comes from, on the same song.
 
     python benchmarks/members.py [--seconds 30] [--rounds 3]
 

@@ -1,6 +1,6 @@
 """Errors that a user can correct.
 
-Every message names the thing at fault and says what to do about it; the command line prints it as one line and exits
+Every message names the thing at fault and what to do about it; the command line prints it as one line and exits
 with code 2. Anything else that is raised is a fault of dssgan itself.
 """
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Audio = NDArray[np.float32]  # (channels, samples) in [-1, 1], unless a docstring gives another shape
-Signal = NDArray[np.floating[Any]]  # audio in whatever precision a metric computes with
+Signal = NDArray[np.floating[Any]]  # audio in the precision that a metric computes in
 
 Progress = Callable[[float, float], None]  # called with what is done and with the whole, in the same unit
 

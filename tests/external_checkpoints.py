@@ -1,4 +1,4 @@
-"""Small checkpoints of others' separators, each written by its own package in its own format."""
+"""Small checkpoints of third-party separators, each written by its own package in its own format."""
 
 import json
 import sys

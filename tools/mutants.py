@@ -38,7 +38,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "tests/synthesis/test_songs.py",
     ),
     "dssgan/training/gan.py": (*_TRAINING, "tests/training/test_micro_batches.py", "tests/adversarial/test_balance.py"),
-    "dssgan/training/phases.py": _TRAINING,
+    "dssgan/training/phases.py": (*_TRAINING, "tests/training/test_self_boost.py"),
     "dssgan/training/validation.py": ("tests/training/test_validation.py", *_TRAINING),
     "dssgan/training/checkpoint.py": ("tests/training/test_phases.py",),
     "dssgan/training/schedules.py": ("tests/training/test_schedules.py",),

@@ -42,7 +42,7 @@ class GradientBalancer:
             adversarial_grad: gradient of the adversarial loss at the estimates, (batch, sources, channels, samples).
             supervised_grad: likewise.
             estimates: estimates with their graph back to the weights, the same shape.
-            step: number of the step, which says whether the ratio is measured again; None never measures.
+            step: number of the step, which decides whether the ratio is measured again; None never measures.
 
         Returns:
             The scaled gradient, of the same shape.

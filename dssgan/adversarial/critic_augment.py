@@ -67,7 +67,7 @@ class CriticAugment:
         return AugmentParams(gain.to(device), (swap < 0.5).to(device), cutoff.to(device))
 
     def apply(self, wave: Tensor, params: AugmentParams | None = None) -> tuple[Tensor, Tensor]:
-        """Let waveforms pass.
+        """Turn waveforms into the input of a critic.
 
         Args:
             wave: (batch, sources, channels, samples).

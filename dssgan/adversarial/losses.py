@@ -1,4 +1,4 @@
-"""Losses of critics and separator, by the critics' scores."""
+"""Adversarial losses of the critics and of the separator, as functions of the critics' scores."""
 
 import torch
 from torch import Tensor
@@ -39,7 +39,7 @@ def _gradients(critic: Critic, views: tuple[Tensor, ...]) -> Tensor:
 def gradient_penalty(
     critic: Critic, real: tuple[Tensor, ...], fake: tuple[Tensor, ...], position: Tensor, weight: Tensor
 ) -> Tensor:
-    """Punish a critic's gradient where it is steeper than 1, between fake and real.
+    """Penalise a critic's gradient norm above 1 between fake and real.
 
     One-sided: a flat critic is 1-Lipschitz too. Source: Gulrajani et al., "Improved training of Wasserstein GANs",
     2017, equation 3, arXiv 1704.00028; one-sided as in Petzka et al. 2017, arXiv 1709.08894.
@@ -63,7 +63,7 @@ def gradient_penalty(
 
 
 class AdversarialLoss:
-    """What both sides minimise.
+    """The losses that the critics and the separator minimise.
 
     Args:
         penalty_weight: weight of the penalty on the critics' gradient.
@@ -80,11 +80,11 @@ class AdversarialLoss:
         self.penalty_weight = penalty_weight
 
     def critic(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Say, score by score, what a critic loses; both of one shape."""
+        """Return the critic's loss for each pair of scores, of the scores' shape."""
         raise NotImplementedError
 
     def separator(self, fake: Tensor, real: Tensor) -> Tensor:
-        """Say, score by score, what the separator loses; both of one shape."""
+        """Return the separator's loss for each pair of scores, of the scores' shape."""
         raise NotImplementedError
 
     def penalty(
@@ -96,7 +96,7 @@ class AdversarialLoss:
 
 
 class WassersteinLoss(AdversarialLoss):
-    """The paper's: a critic whose slope is at most 1 measures a distance, and the separator shortens it.
+    """Wasserstein loss with gradient penalty: the critic estimates a distance, which the separator reduces.
 
     Source: Stoller, Ewert, Dixon 2017, section 2.2, arXiv 1711.00048; Gulrajani et al. 2017, arXiv 1704.00028.
 
@@ -108,22 +108,22 @@ class WassersteinLoss(AdversarialLoss):
         super().__init__(penalty_weight=penalty_weight)
 
     def critic(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Lose what the distance falls short by."""
+        """Return the negative estimate of the distance; see `AdversarialLoss.critic`."""
         return fake - real
 
     def separator(self, fake: Tensor, real: Tensor) -> Tensor:  # noqa: ARG002
-        """Lose where scores are low."""
+        """Return the negative scores of estimates; see `AdversarialLoss.separator`."""
         return -fake
 
     def penalty(
         self, critic: Critic, real: tuple[Tensor, ...], fake: tuple[Tensor, ...], position: Tensor, weight: Tensor
     ) -> Tensor:
-        """Punish steepness between fake and real."""
+        """Penalise the gradient norm between fake and real; see `gradient_penalty`."""
         return self.penalty_weight * gradient_penalty(critic, real, fake, position, weight)
 
 
 class HingeLoss(AdversarialLoss):
-    """A critic loses where real scores are below 1 and others above -1.
+    """Hinge loss with margins at 1 for real scores and at -1 for scores of estimates.
 
     Source: Lim and Ye, "Geometric GAN", 2017, equation 9, arXiv 1705.02894.
     """
@@ -132,16 +132,16 @@ class HingeLoss(AdversarialLoss):
         super().__init__()
 
     def critic(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Lose inside the margins."""
+        """Return the distance to the margins; see `AdversarialLoss.critic`."""
         return functional.relu(1 - real) + functional.relu(1 + fake)
 
     def separator(self, fake: Tensor, real: Tensor) -> Tensor:  # noqa: ARG002
-        """Lose where scores are low."""
+        """Return the negative scores of estimates; see `AdversarialLoss.separator`."""
         return -fake
 
 
 class LeastSquaresLoss(AdversarialLoss):
-    """A critic loses the squared distance of real scores from 1 and of others from 0.
+    """Least-squares loss with targets 1 for real scores and 0 for scores of estimates.
 
     Source: Mao et al., "Least squares generative adversarial networks", 2016, equation 9, arXiv 1611.04076.
     """
@@ -150,16 +150,16 @@ class LeastSquaresLoss(AdversarialLoss):
         super().__init__()
 
     def critic(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Lose the squared distance from both targets."""
+        """Return the squared distances from the targets; see `AdversarialLoss.critic`."""
         return (real - 1).square() + fake.square()
 
     def separator(self, fake: Tensor, real: Tensor) -> Tensor:  # noqa: ARG002
-        """Lose the squared distance from 1."""
+        """Return the squared distance from 1; see `AdversarialLoss.separator`."""
         return (fake - 1).square()
 
 
 class RelativisticLoss(AdversarialLoss):
-    """A critic loses where a fake score is above the real one it is paired with; both sides' gradients are penalised.
+    """Relativistic pairing loss with gradient penalties on real sources and on estimates.
 
     Source: Huang et al., "The GAN is dead; long live the GAN! A modern baseline GAN" (R3GAN), 2024, section 2, arXiv
     2501.05441; R1 by Mescheder et al. 2018, arXiv 1801.04406; the pairing by Jolicoeur-Martineau 2018,
@@ -175,17 +175,17 @@ class RelativisticLoss(AdversarialLoss):
         super().__init__(penalty_weight=penalty_weight)
 
     def critic(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Lose where the fake one scores higher."""
+        """Return the softplus of fake minus real; see `AdversarialLoss.critic`."""
         return functional.softplus(fake - real)
 
     def separator(self, fake: Tensor, real: Tensor) -> Tensor:
-        """Lose where the real one scores higher."""
+        """Return the softplus of real minus fake; see `AdversarialLoss.separator`."""
         return functional.softplus(real - fake)
 
     def penalty(
         self, critic: Critic, real: tuple[Tensor, ...], fake: tuple[Tensor, ...], position: Tensor, weight: Tensor
     ) -> Tensor:
-        """Punish any slope at real sources (R1) and at estimates (R2)."""
+        """Penalise the squared gradient norm at real sources (R1) and at estimates (R2)."""
         del position
         total = real[0].new_zeros(())
         for side in (real, fake):

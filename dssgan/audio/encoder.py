@@ -38,7 +38,7 @@ def open_writer(
     """Return a writer of a file, block by block.
 
     Args:
-        path: file to write, whatever its suffix.
+        path: file to write, with any suffix.
         sample_rate: sample rate of the blocks, Hz.
         channels: number of channels of every block.
         encoding: how it is written.
@@ -98,7 +98,7 @@ class Encoder:
             block: (channels, samples), float in [-1, 1].
 
         Raises:
-            AudioError: wrong channel count, a sample that is no finite number, or what ffmpeg says.
+            AudioError: wrong channel count, a sample that is not a finite number, or an error of ffmpeg.
         """
         check_block(self.path, block, self.channels)
         self.num_frames += block.shape[1]

@@ -1,4 +1,4 @@
-"""Decoding through the ffmpeg and ffprobe programs: whatever libsndfile does not read."""
+"""Decoding through the ffmpeg and ffprobe programs: all formats that libsndfile does not read."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""Reading any audio file by excerpt, with one clear error for whatever is wrong with it."""
+"""Reading any audio file by excerpt, with one clear error for anything that is wrong with it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -120,7 +120,7 @@ class Encoding:
 
     @property
     def format(self) -> Format:
-        """What is known of its kind of file."""
+        """The description of its kind of file."""
         return FORMATS[self.suffix]
 
     @property

@@ -1,4 +1,4 @@
-"""What a decoder offers, whatever library stands behind it."""
+"""The interface of a decoder, for any library."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ class AudioInfo:
         channels: number of channels.
         num_frames: samples per channel. Exact for what libsndfile reads; for the containers that ffmpeg reads it is
             the container's word and may differ from what is decoded by a few milliseconds.
-        promised_frames: what the header says where the file ends earlier; None where it is whole, as far as that is
-            known before decoding.
-        note: what the container says of the stream and a listener should know; "" for nothing.
+        promised_frames: the number that the header states where the file ends earlier; None where it is whole, as far
+            as that is known before decoding.
+        note: a remark on the stream for the listener, from the container; "" for none.
     """
 
     sample_rate: int

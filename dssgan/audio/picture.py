@@ -1,4 +1,4 @@
-"""Spectrograms for the eye."""
+"""Pictures of spectrograms."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,6 +1,6 @@
 """Decoding through libsndfile: wav, flac, Ogg Vorbis and mp3, by seeking.
 
-Every excerpt is the very samples that decoding from the beginning would give, whatever that takes: parts of one song
+Every excerpt is the very samples that decoding from the beginning would give, at any cost: parts of one song
 that are read one by one must not drift apart.
 """
 
@@ -107,7 +107,7 @@ def _may_be_mp3(path: Path) -> bool:
 
 @contextmanager
 def _silent_mpg123(is_used: bool) -> Iterator[None]:
-    """Keep what libmpg123 has to say of a damaged mp3 off the screen; it writes to file descriptor 2 itself."""
+    """Suppress the messages of libmpg123 on a damaged mp3, which it writes to file descriptor 2 itself."""
     if not is_used:
         yield
         return

@@ -33,7 +33,7 @@ def write_stem_file(path: Path, mix: Path, stems: Mapping[str, Path], encoding: 
         channels: channels of the files, 1 or 2.
 
     Raises:
-        AudioError: more than four stems, or what ffmpeg says.
+        AudioError: more than four stems, or an error of ffmpeg.
     """
     if len(stems) > NUM_STEMS:
         raise AudioError(f"{path}: a stem file holds {NUM_STEMS} stems, not {len(stems)}; choose --two-stems drums")

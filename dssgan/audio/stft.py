@@ -9,7 +9,7 @@ from torch.nn import functional
 class STFT(nn.Module):
     """Transform waveforms to complex spectrograms and back without loss.
 
-    A Hann window, centred frames, zeros beyond both ends. Always computed in float32, whatever the autocast around it:
+    A Hann window, centred frames, zeros beyond both ends. Always computed in float32, also under autocast:
     bfloat16 has 8 bits of mantissa, 16-bit audio needs 16.
 
     Args:

@@ -1,4 +1,4 @@
-"""Text tags and cover art, carried from one file to another whatever their kinds."""
+"""Text tags and cover art, copied from one file to another of any kind."""
 
 import base64
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Tags:
-    """What a file says of its music.
+    """The tags of a file.
 
     Attributes:
         text: values by the names that Vorbis comments have.

@@ -39,7 +39,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line: one line and exit code 2 for whatever the user can correct."""
+    """Run the command line: one line and exit code 2 for every error that the user can correct."""
     exit_on_signals()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

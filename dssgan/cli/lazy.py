@@ -16,7 +16,7 @@ class LazyGroup(click.Group):
     Args:
         package: where the commands' modules are.
         names: the commands, in the order a newcomer meets them. A hyphen is an underscore in the module's name.
-        settings: whatever click.Group takes.
+        settings: settings of click.Group.
     """
 
     def __init__(self, *, package: str, names: Sequence[str], **settings: Any) -> None:

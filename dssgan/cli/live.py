@@ -1,4 +1,4 @@
-"""`dssgan live`: separation while the music is being made."""
+"""`dssgan live`: separation of a sound card's input as it comes."""
 
 import sys
 import time

@@ -9,7 +9,7 @@ import click
 @click.option("--speed", is_flag=True, help="Measure the speed of what is on this machine, on 10 s of noise.")
 @click.option("--json", "prints_json", is_flag=True, help="Print one line of JSON a model.")
 def command(speed: bool, prints_json: bool) -> None:
-    """List the models that can be loaded: shipped, in this folder, and other people's.
+    """List the models that can be loaded: shipped, in this folder, and third-party ones.
 
     Each can be given to separate -m, evaluate, ensemble and self_boost.teacher. Nothing is downloaded before it is
     used.

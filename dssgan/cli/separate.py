@@ -225,7 +225,7 @@ def _separate(
 
 
 def _report(terminal: "Terminal", request: "Request", outcome: "Outcome", *, prints_json: bool) -> bool:
-    """Print what became of a track; say whether it failed."""
+    """Print the result of a track and return whether it failed."""
     if isinstance(outcome, DssganError):
         terminal.error(f"dssgan: {printable(outcome)}")
         if prints_json:

@@ -1,1 +1,1 @@
-"""What is done once for each data set: import, examine, decode, hand on."""
+"""Work that is done once for each data set: import, check, decode and contribute."""

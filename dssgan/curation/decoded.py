@@ -70,65 +70,65 @@ class DecodedCache:
         if self.sample_rate <= 0 or self.channels <= 0:
             raise ConfigError(f"{self.channels} channels at {self.sample_rate} Hz: each must be above zero")
 
-    def key(self, sample: AudioFile) -> str:
+    def key(self, original: AudioFile) -> str:
         """Hash the file's bytes, its stream, and what the copy is to be.
 
         Raises:
             AudioError: the file cannot be read.
         """
         try:
-            with sample.path.open("rb") as file:
+            with original.path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256")
         except OSError as error:
-            raise AudioError(f"{sample.path}: cannot be read ({error.strerror}); put it back") from error
-        digest.update(repr((_FORMAT_VERSION, sample.stem or 0, self.sample_rate, self.channels)).encode())
+            raise AudioError(f"{original.path}: cannot be read ({error.strerror}); put it back") from error
+        digest.update(repr((_FORMAT_VERSION, original.stem or 0, self.sample_rate, self.channels)).encode())
         return digest.hexdigest()
 
-    def decode(self, sample: AudioFile) -> tuple[AudioFile, int]:
+    def decode(self, original: AudioFile) -> tuple[AudioFile, int]:
         """Return the decoded copy of a file, after making it where there is none yet.
 
         A wav file of the right rate and no more channels than wanted is as good as a copy, and stays where it is.
 
         Args:
-            sample: what to decode.
+            original: the file to decode.
 
         Returns:
             The copy, with its fingerprint, and the number of bytes that were written for it (0 where none were).
 
         Raises:
             AudioError: the file cannot be decoded.
-            DataError: it is not the audio that its fingerprint says.
+            DataError: it is not the audio of its fingerprint.
             DssganError: the copy cannot be written.
         """
-        alike = sample.sample_rate == self.sample_rate and sample.channels <= self.channels
-        if alike and sample.stem is None and sample.path.suffix.lower() == ".wav":
-            return replace(sample, fingerprint=sample.compute_fingerprint()), 0
-        key = self.key(sample)
+        alike = original.sample_rate == self.sample_rate and original.channels <= self.channels
+        if alike and original.stem is None and original.path.suffix.lower() == ".wav":
+            return replace(original, fingerprint=original.compute_fingerprint()), 0
+        key = self.key(original)
         path = self.folder.absolute() / key[:2] / f"{key[2:]}.wav"
         note, num_written = _read_note(path), 0
         if note is None:
-            note = self._write(sample, path)
+            note = self._write(original, path)
             num_written = note.num_bytes
-        if alike and sample.fingerprint not in (None, note.fingerprint):
+        if alike and original.fingerprint not in (None, note.fingerprint):
             raise DataError(
-                f"{sample.label}: is not the audio that the data set says, or another version of a decoder made it; "
+                f"{original.label}: is not the audio of the data set, or another version of a decoder made it; "
                 "restore the file, or make the manifest again"
             )
         return replace(AudioFile.of(path), fingerprint=note.fingerprint), num_written
 
-    def _write(self, sample: AudioFile, path: Path) -> _Note:
+    def _write(self, original: AudioFile, path: Path) -> _Note:
         try:
-            self._write_wav(sample, path, "pcm16")
+            self._write_wav(original, path, "pcm16")
         except _OvershootError:
-            self._write_wav(sample, path, "float32")
+            self._write_wav(original, path, "float32")
         # of what is really on the disk
-        note = _Note(source=sample.path.name, num_bytes=path.stat().st_size, fingerprint=fingerprint(path))
+        note = _Note(source=original.path.name, num_bytes=path.stat().st_size, fingerprint=fingerprint(path))
         atomic.write_text(path.with_suffix(".json"), note.model_dump_json() + "\n")
         return note
 
-    def _write_wav(self, sample: AudioFile, path: Path, subtype: str) -> None:
-        channels = min(sample.channels, self.channels)
-        resampler = StreamResampler(sample.sample_rate, self.sample_rate, channels)
+    def _write_wav(self, original: AudioFile, path: Path, subtype: str) -> None:
+        channels = min(original.channels, self.channels)
+        resampler = StreamResampler(original.sample_rate, self.sample_rate, channels)
         with Writer(path, self.sample_rate, channels, subtype) as writer:
 
             def write(block: files.Audio) -> None:
@@ -136,7 +136,7 @@ class DecodedCache:
                     raise _OvershootError
                 writer.write(block)
 
-            for block in files.read_blocks(sample.path, _BLOCK_FRAMES, stem=sample.stem):
+            for block in files.read_blocks(original.path, _BLOCK_FRAMES, stem=original.stem):
                 write(resampler.push(to_channels(block, channels)))
             write(resampler.flush())
 
@@ -161,7 +161,7 @@ def _read_note(path: Path) -> _Note | None:
 
 @dataclass(frozen=True)
 class DecodedDataset:
-    """What became of a data set.
+    """Result of decoding a data set.
 
     Attributes:
         dataset: the same songs as decoded copies; None where there are errors.
@@ -202,26 +202,26 @@ def decode_dataset(
     Raises:
         DssganError: the cache cannot be written, or a process died.
     """
-    samples = dataset.files
+    originals = dataset.files
     cache = replace(cache, folder=cache.folder.absolute())  # workers may run in other folders
     cache.remove_abandoned()
     copies: dict[AudioFile, AudioFile] = {}
     errors: list[str] = []
     sizes: list[int] = []
-    for done, (sample, outcome) in enumerate(map_unordered(partial(_try_to_decode, cache), samples), 1):
+    for done, (original, outcome) in enumerate(map_unordered(partial(_try_to_decode, cache), originals), 1):
         if isinstance(outcome, str):
             errors.append(outcome)
         else:
-            copies[sample], size = outcome
+            copies[original], size = outcome
             sizes += [size] if size else []
         if progress is not None:
-            progress(done, len(samples))
+            progress(done, len(originals))
     copied = None if errors else dataset.with_files(copies)
-    return DecodedDataset(copied, tuple(sorted(errors)), len(samples), len(sizes), sum(sizes))
+    return DecodedDataset(copied, tuple(sorted(errors)), len(originals), len(sizes), sum(sizes))
 
 
-def _try_to_decode(cache: DecodedCache, sample: AudioFile) -> tuple[AudioFile, tuple[AudioFile, int] | str]:
+def _try_to_decode(cache: DecodedCache, original: AudioFile) -> tuple[AudioFile, tuple[AudioFile, int] | str]:
     try:
-        return sample, cache.decode(sample)
+        return original, cache.decode(original)
     except (AudioError, DataError) as error:  # this file's fault; a full disk would be every file's
-        return sample, str(error)
+        return original, str(error)

@@ -16,7 +16,7 @@ def artist_of(track: Track) -> str | None:
         track: the song.
 
     Returns:
-        None where neither says.
+        None where neither names one.
     """
     named = _ARTIST_AND_TITLE.match(track.name)
     return _tag(track, "albumartist") or _tag(track, "artist") or (_same(named[1]) if named else None)
@@ -30,7 +30,7 @@ def album_of(track: Track) -> str | None:
 
 def folder_of(track: Track) -> str:
     """Return the parent folder of a song's folder, or the folder of its one file."""
-    paths = {file.path for sample in track.samples for file in sample.files}
+    paths = {file.path for recording in track.recordings for file in recording.files}
     path = min(paths)
     return str(path.parent if len(paths) == 1 else path.parent.parent)
 
@@ -39,7 +39,7 @@ GROUPS: Mapping[str, Callable[[Track], str | None]] = {"artist": artist_of, "alb
 
 
 def _tag(track: Track, name: str) -> str | None:
-    for path in dict.fromkeys(file.path for sample in track.samples for file in sample.files):
+    for path in dict.fromkeys(file.path for recording in track.recordings for file in recording.files):
         values = read_tags(path).text.get(name)
         if values and values[0].strip():
             return _same(values[0])

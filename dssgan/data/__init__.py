@@ -1,1 +1,1 @@
-"""Songs and where to find them: samples, tracks, data sets and excerpts."""
+"""Songs and where to find them: recordings, tracks, data sets and excerpts."""

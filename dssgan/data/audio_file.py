@@ -136,21 +136,21 @@ class Sum:
     def __post_init__(self) -> None:
         if not self.terms:
             raise DataError("a sum of no files: name at least one")
-        for sample, factor in self.terms:
+        for file, factor in self.terms:
             if not np.isfinite(factor):
-                raise DataError(f"{sample.label}: factor {factor} is not a finite number; give one")
+                raise DataError(f"{file.label}: factor {factor} is not a finite number; give one")
 
     @property
     def files(self) -> tuple[AudioFile, ...]:
         """The files it is made of."""
-        return tuple(sample for sample, _ in self.terms)
+        return tuple(file for file, _ in self.terms)
 
     @property
     def label(self) -> str:
         """What errors and reports call it."""
         return " ".join(
-            f"{'-' if factor < 0 else '+'} {'' if abs(factor) == 1 else f'{abs(factor):g} x '}{sample.label}"
-            for sample, factor in self.terms
+            f"{'-' if factor < 0 else '+'} {'' if abs(factor) == 1 else f'{abs(factor):g} x '}{file.label}"
+            for file, factor in self.terms
         ).removeprefix("+ ")
 
     @property
@@ -161,23 +161,23 @@ class Sum:
     @property
     def channels(self) -> int:
         """Most channels that any of its files has."""
-        return max(sample.channels for sample in self.files)
+        return max(file.channels for file in self.files)
 
     @property
     def duration(self) -> float:
         """Length of the longest file, seconds."""
-        return max(sample.duration for sample in self.files)
+        return max(file.duration for file in self.files)
 
     @property
     def fingerprint(self) -> str | None:
         """Hash of the files' fingerprints and factors; None where one of them is not known."""
-        return self.compute_fingerprint() if all(sample.fingerprint for sample in self.files) else None
+        return self.compute_fingerprint() if all(file.fingerprint for file in self.files) else None
 
     @property
     def identities(self) -> frozenset[str]:
         """Every name by which one of its files, or all of it, is known again."""
         own = self.fingerprint
-        return frozenset().union(*(sample.identities for sample in self.files), () if own is None else (own,))
+        return frozenset().union(*(file.identities for file in self.files), () if own is None else (own,))
 
     def compute_fingerprint(self) -> str:
         """Return the fingerprint, after decoding the files where it is not known.
@@ -185,7 +185,7 @@ class Sum:
         Raises:
             AudioError: a file cannot be read.
         """
-        lines = [f"{factor!r} {sample.compute_fingerprint()}" for sample, factor in self.terms]
+        lines = [f"{factor!r} {file.compute_fingerprint()}" for file, factor in self.terms]
         return hashlib.sha256("\n".join(["sum", *lines]).encode()).hexdigest()
 
     def read(
@@ -198,10 +198,10 @@ class Sum:
         """Read an excerpt of every file and add them up; see `AudioFile.read`."""
         rate, count = sample_rate or self.sample_rate, channels or self.channels
         total: Audio | None = None
-        for sample, factor in self.terms:
-            if sample.duration <= start_seconds < self.duration:
+        for file, factor in self.terms:
+            if file.duration <= start_seconds < self.duration:
                 continue  # this file ended before
-            part = sample.read(start_seconds, duration_seconds, rate, count) * np.float32(factor)
+            part = file.read(start_seconds, duration_seconds, rate, count) * np.float32(factor)
             if total is None:
                 total = part
                 continue

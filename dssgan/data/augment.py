@@ -88,7 +88,7 @@ class Augment:
 
         Args:
             num_sources: number of sources.
-            generator: where chance comes from.
+            generator: random generator.
 
         Returns:
             For each source whether it does.
@@ -110,12 +110,12 @@ class Augment:
     def apply(self, audio: Audio, generator: np.random.Generator, sample_rate: int = 44100) -> tuple[Audio, bool]:
         """Change one source.
 
-        The same number of random numbers is drawn whatever the settings, so that two runs that differ in one setting
+        The same number of random numbers is drawn for all settings, so that two runs that differ in one setting
         get the same excerpts.
 
         Args:
             audio: (channels, samples).
-            generator: where chance comes from.
+            generator: random generator.
             sample_rate: its rate, Hz; effects need it.
 
         Returns:
@@ -130,7 +130,7 @@ class Augment:
         if factor != 1:
             audio = audio * factor
         if self.equalizer_db:
-            # its own source of chance leaves the excerpts that follow as they are without it
+            # a generator of its own leaves the following excerpts as they are without it
             audio = _equalize(audio, self.equalizer_db, generator.spawn(1)[0])
         if self.effects:
             audio = effects.change_source(audio, sample_rate, self.effects, generator.spawn(1)[0])

@@ -34,11 +34,11 @@ class AudioCache:
         self.num_bytes = 0
         self._audio: dict[Recording, Audio] = {}
 
-    def excerpt(self, sample: Recording, start: int, num_samples: int, period: int) -> Audio:
+    def excerpt(self, recording: Recording, start: int, num_samples: int, period: int) -> Audio:
         """Read samples start, start + 1, ... of a recording that repeats endlessly.
 
         Args:
-            sample: the recording.
+            recording: the recording.
             start: first sample, at the cache's rate, below `period`.
             num_samples: length.
             period: length after which it begins again; a recording that is shorter is filled up with zeros.
@@ -49,25 +49,25 @@ class AudioCache:
         Raises:
             AudioError: the file cannot be read.
         """
-        whole = self._whole(sample)
+        whole = self._whole(recording)
         repeats = start + num_samples > period
-        if whole is None and not repeats and start / self.sample_rate < sample.duration:
+        if whole is None and not repeats and start / self.sample_rate < recording.duration:
             seconds = (start / self.sample_rate, num_samples / self.sample_rate)
-            return fit_length(sample.read(*seconds, self.sample_rate, self.channels), num_samples)
+            return fit_length(recording.read(*seconds, self.sample_rate, self.channels), num_samples)
         if whole is None:
-            whole = sample.read(sample_rate=self.sample_rate, channels=self.channels)
+            whole = recording.read(sample_rate=self.sample_rate, channels=self.channels)
         if not repeats:
             return fit_length(whole[:, start : start + num_samples], num_samples)
         positions = np.arange(start, start + num_samples) % period
         return np.ascontiguousarray(fit_length(whole, period)[:, positions])
 
-    def _whole(self, sample: Recording) -> Audio | None:
-        if sample in self._audio:
-            return self._audio[sample]
-        expected = num_samples_of(sample.duration, self.sample_rate) * self.channels * _BYTES_PER_SAMPLE
+    def _whole(self, recording: Recording) -> Audio | None:
+        if recording in self._audio:
+            return self._audio[recording]
+        expected = num_samples_of(recording.duration, self.sample_rate) * self.channels * _BYTES_PER_SAMPLE
         if self.num_bytes + expected > self.max_bytes:
             return None
-        audio = np.ascontiguousarray(sample.read(sample_rate=self.sample_rate, channels=self.channels))
-        self._audio[sample] = audio
+        audio = np.ascontiguousarray(recording.read(sample_rate=self.sample_rate, channels=self.channels))
+        self._audio[recording] = audio
         self.num_bytes += audio.nbytes
         return audio

@@ -11,7 +11,7 @@ from dssgan.errors import DataError
 
 
 def combine_datasets(datasets: Sequence[Dataset], name: str) -> Dataset:
-    """Put data sets together, each partition with its own.
+    """Combine data sets, partition by partition.
 
     Args:
         datasets: at least one data set, all with the same sources. A song's name that several sets have in a partition

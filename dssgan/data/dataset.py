@@ -1,4 +1,4 @@
-"""Songs in partitions, and the guard that keeps the test partition shut."""
+"""Songs in partitions, of which the test partition is kept apart."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
@@ -33,7 +33,7 @@ class Dataset:
         path: the manifest that it was loaded from; None for the bundled songs, or songs put together in Python.
 
     Raises:
-        DataError: a test song is in another partition under whatever name, or the parts do not fit together.
+        DataError: a test song is in another partition under any name, or the parts do not fit together.
     """
 
     sources: tuple[str, ...]
@@ -62,7 +62,7 @@ class Dataset:
             )
         for partition in PAIRED_PARTITIONS:
             self._check_tracks(partition)
-        everything_else: tuple[Track | Recording, ...] = (*self.train_sup, *self.train_unsup.samples, *self.valid)
+        everything_else: tuple[Track | Recording, ...] = (*self.train_sup, *self.train_unsup.recordings, *self.valid)
         self.forbid_test(everything_else, "train or validation partition of this data set")
 
     def _check_tracks(self, partition: str) -> None:
@@ -92,8 +92,8 @@ class Dataset:
     def files(self) -> tuple[AudioFile, ...]:
         """Every file once."""
         tracks = (*self.train_sup, *self.valid, *self.test)
-        recordings = [*(part for track in tracks for part in track.samples), *self.train_unsup.samples]
-        return tuple(dict.fromkeys(sample for recording in recordings for sample in recording.files))
+        recordings = [*(part for track in tracks for part in track.recordings), *self.train_unsup.recordings]
+        return tuple(dict.fromkeys(file for recording in recordings for file in recording.files))
 
     def with_files(self, others: Mapping[AudioFile, AudioFile]) -> "Dataset":
         """Return the same songs in other files: copies of them, or the same ones with their fingerprints.
@@ -107,7 +107,7 @@ class Dataset:
 
         def recording(old: Recording) -> Recording:
             if isinstance(old, Sum):
-                return Sum(tuple((others[sample], factor) for sample, factor in old.terms))
+                return Sum(tuple((others[file], factor) for file, factor in old.terms))
             return others[old]
 
         def track(old: Track) -> Track:
@@ -138,12 +138,12 @@ class Dataset:
                     " ".join([partition, *("-" if part is None else part.compute_fingerprint() for part in parts)])
                 )
         unpaired = (self.train_unsup.mixes, *self.train_unsup.sources)
-        for kind, samples in zip(("mixes", *self.sources), unpaired, strict=True):
-            lines += [f"train_unsup {kind} {sample.compute_fingerprint()}" for sample in samples]
+        for kind, recordings in zip(("mixes", *self.sources), unpaired, strict=True):
+            lines += [f"train_unsup {kind} {recording.compute_fingerprint()}" for recording in recordings]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def forbid_test(self, tracks: Iterable[Track | Recording], purpose: str) -> None:
-        """Keep the test partition shut: tuning, early stopping and fitting must never see it.
+        """Refuse tracks of the test partition: tuning, early stopping and fitting must never see it.
 
         Args:
             tracks: what is about to be used.

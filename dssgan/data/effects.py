@@ -39,7 +39,7 @@ def change_source(audio: Audio, sample_rate: int, probability: float, generator:
         audio: one source, (channels, samples).
         sample_rate: its rate, Hz.
         probability: probability of each effect.
-        generator: where chance comes from.
+        generator: random generator.
 
     Returns:
         (channels, samples), float32; `audio` itself where nothing was applied.
@@ -86,7 +86,7 @@ def master(sources: Audio, sample_rate: int, probability: float, generator: np.r
         sources: (sources, channels, samples).
         sample_rate: their rate, Hz.
         probability: probability of compression and of saturation; a third of it for the codec.
-        generator: where chance comes from.
+        generator: random generator.
 
     Returns:
         Mix, (channels, samples), and sources, (sources, channels, samples), which sum to it but for the codec.

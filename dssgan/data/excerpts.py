@@ -47,7 +47,7 @@ class _Excerpts:
         A recording shorter than an excerpt starts anywhere and repeats.
 
         Args:
-            generator: where chance comes from.
+            generator: random generator.
             others: their recordings are left out, or, where there is no other recording, their starts.
         """
         weights, used = self._weights, {number for number, _, _ in others}
@@ -78,7 +78,7 @@ def _check(segment_seconds: float, sample_rate: int, channels: int, num_recordin
 class PairedExcerpts(Dataset[tuple[Tensor, Tensor]]):
     """Excerpts of songs with their sources, without end.
 
-    Seeded by (seed, epoch, rank, index): exactly the same again in whatever order and process, and different on every
+    Seeded by (seed, epoch, rank, index): exactly the same in any order and process, and different on every
     rank. How a mix and its sources are put together: `dssgan.data.pairing.make_pair`. A song shorter than an excerpt
     repeats.
 
@@ -148,10 +148,10 @@ class PairedExcerpts(Dataset[tuple[Tensor, Tensor]]):
         mix = self.tracks[position[0]].mix
         return None if mix is None else self._read(mix, *position[1:])
 
-    def _read(self, sample: Recording | None, start: int, period: int) -> Audio:
-        if sample is None:
+    def _read(self, recording: Recording | None, start: int, period: int) -> Audio:
+        if recording is None:
             return np.zeros((self._excerpts.cache.channels, self._excerpts.num_samples), np.float32)
-        return self._excerpts.cache.excerpt(sample, start, self._excerpts.num_samples, period)
+        return self._excerpts.cache.excerpt(recording, start, self._excerpts.num_samples, period)
 
 
 class UnpairedExcerpts(Dataset[Tensor]):
@@ -161,7 +161,7 @@ class UnpairedExcerpts(Dataset[Tensor]):
     20 positions are tried, and the loudest of them is taken where all are below -60 dB.
 
     Args:
-        samples: recordings to take them from, each in proportion to its length; short ones repeat.
+        recordings: recordings to take them from, each in proportion to its length; short ones repeat.
         segment_seconds: length of an excerpt, seconds.
         sample_rate: wanted rate, Hz.
         channels: wanted channels.
@@ -176,7 +176,7 @@ class UnpairedExcerpts(Dataset[Tensor]):
 
     def __init__(
         self,
-        samples: Sequence[Recording],
+        recordings: Sequence[Recording],
         *,
         segment_seconds: float,
         sample_rate: int,
@@ -186,11 +186,11 @@ class UnpairedExcerpts(Dataset[Tensor]):
         rank: int = 0,
         cache: AudioCache | None = None,
     ) -> None:
-        _check(segment_seconds, sample_rate, channels, len(samples), "unpaired recordings")
-        self.samples = tuple(samples)
+        _check(segment_seconds, sample_rate, channels, len(recordings), "unpaired recordings")
+        self.recordings = tuple(recordings)
         self.augment = augment
         self._excerpts = _Excerpts(
-            [sample.duration for sample in samples],
+            [recording.duration for recording in recordings],
             segment_seconds,
             _matching(cache, sample_rate, channels),
             seed,
@@ -216,7 +216,7 @@ class UnpairedExcerpts(Dataset[Tensor]):
         loudest, loudest_power = None, -1.0
         for _ in range(_MAX_TRIES):
             index, start, period = self._excerpts.position(generator)
-            audio = self._excerpts.cache.excerpt(self.samples[index], start, self._excerpts.num_samples, period)
+            audio = self._excerpts.cache.excerpt(self.recordings[index], start, self._excerpts.num_samples, period)
             power = float(np.mean(np.square(audio, dtype=np.float64)))
             if power > 10 ** (_SILENCE_DB / 10):
                 return audio

@@ -44,7 +44,7 @@ def guarded(
 
     Raises:
         AudioError: a file cannot be read.
-        DataError: a test song is in another partition, or a file is not the audio that its fingerprint says.
+        DataError: a test song is in another partition, or a file is not the audio of its fingerprint.
     """
     if (
         isinstance(dataset, GuardedDataset)
@@ -58,11 +58,11 @@ def guarded(
     )
     _require_apart(learning, testing, known)
     contents = {
-        sample: content
+        file: content
         for recording, found in known.items()
-        for sample, content in zip(recording.files, found.fingerprints, strict=True)
+        for file, content in zip(recording.files, found.fingerprints, strict=True)
     }
-    filled = dataset.with_files({sample: replace(sample, fingerprint=contents[sample]) for sample in dataset.files})
+    filled = dataset.with_files({file: replace(file, fingerprint=contents[file]) for file in dataset.files})
     record = replace(SeenRecordings.of(learning, known), data_fingerprint=filled.fingerprint)
     songs = {each.name: getattr(filled, each.name) for each in fields(Dataset)}
     return GuardedDataset(**songs, learnt_from=record)
@@ -85,7 +85,7 @@ def _learning(dataset: Dataset) -> Iterator[tuple[str, Recording]]:
     for track in (*dataset.train_sup, *dataset.valid):
         for recording in recordings_of(track):
             yield track.name, recording
-    for recording in dataset.train_unsup.samples:
+    for recording in dataset.train_unsup.recordings:
         # bundles are passed on, and must not reveal where their makers' files are
         yield " + ".join(f"{file.path.parent.name}/{file.path.name}" for file in recording.files), recording
 

@@ -22,8 +22,8 @@ _Position = tuple[int, Any]  # which collection, and a position in it
 class JoinedExcerpts(Dataset[tuple[Tensor, Tensor]]):
     """Excerpts of two collections of songs, as if they were one.
 
-    Each position is one of the second collection with probability `share`. A remix may so lay the drums of a made song
-    over the rest of a recorded one. Seeded by (seed, epoch, rank, index).
+    Each position is one of the second collection with probability `share`. A remix may thus put the drums of a
+    synthetic song over the rest of a recorded one. Seeded by (seed, epoch, rank, index).
 
     Args:
         first: a collection.

@@ -24,7 +24,7 @@ _ADVICE = "make the data set again as a JSON manifest"
 
 
 def load_pickle(path: Path, stored_sources: Sequence[str] = STORED_SOURCES) -> Dataset:
-    """Read a `dataset.pkl` without running what it says.
+    """Read a `dataset.pkl` without running code from it.
 
     Every file is decoded once for its fingerprint, since these data sets had test songs in training under other names.
 
@@ -80,7 +80,7 @@ class _Reader:
         unpaired = self._list("train_unsup", partitions.get("train_unsup") or [[] for _ in range(len(self.stored) + 1)])
         if len(unpaired) != len(self.stored) + 1:
             raise self._wrong("train_unsup", f"lists of mixes, {' and '.join(self.stored)}", unpaired)
-        mixes, *lists = [self._recordings(f"train_unsup {n}", samples) for n, samples in enumerate(unpaired)]
+        mixes, *lists = [self._recordings(f"train_unsup {n}", files) for n, files in enumerate(unpaired)]
         return Dataset(
             sources=self.sources,
             train_sup=self._tracks("train_sup", partitions.get("train_sup", [])),
@@ -96,16 +96,16 @@ class _Reader:
             where = f"{partition} {number}"
             if type(song) not in (tuple, list) or len(song) != len(self.stored) + 1:
                 raise self._wrong(where, f"(mix, {', '.join(self.stored)})", song)
-            mix, *stored = (self._sample(where, part) for part in song)
+            mix, *stored = (self._audio_file(where, part) for part in song)
             parts_of.append((mix, tuple(stored[index] for index in self._order)))
         names = _names([mix or next((part for part in parts if part), None) for mix, parts in parts_of])
         return tuple(Track(name, mix, parts) for name, (mix, parts) in zip(names, parts_of, strict=True))
 
-    def _recordings(self, where: str, samples: Any) -> tuple[AudioFile, ...]:
-        found = (self._sample(where, sample) for sample in self._list(where, samples))
-        return tuple(sample for sample in found if sample is not None)
+    def _recordings(self, where: str, files: Any) -> tuple[AudioFile, ...]:
+        found = (self._audio_file(where, file) for file in self._list(where, files))
+        return tuple(file for file in found if file is not None)
 
-    def _sample(self, where: str, stored: Any) -> AudioFile | None:
+    def _audio_file(self, where: str, stored: Any) -> AudioFile | None:
         if isinstance(stored, int | float):
             return None  # silence
         if type(stored) is not PickledSample:
@@ -119,21 +119,21 @@ class _Reader:
         if type(name) is not str or not 0 < len(name) <= _LONGEST_PATH:
             raise self._wrong(f"{where}: a Sample's path", "text", name)
         try:
-            sample = AudioFile.of(self._place(name), with_fingerprint=True)
+            file = AudioFile.of(self._path_of(name), with_fingerprint=True)
         except AudioError as error:
             raise DataError(f"{self.path}: {error}, or {_ADVICE}") from error
         for key, tolerance in (("sample_rate", 0.0), ("channels", 0.0), ("duration", _DURATION_TOLERANCE_SECONDS)):
-            stored, found = attributes.get(key), getattr(sample, key)
+            stored, found = attributes.get(key), getattr(file, key)
             if stored is None:
                 continue
             if not _agrees(stored, found, tolerance):
                 raise DataError(
-                    f"{self.path}: {sample.path} has {key} {found:g}, which is not what the pickle says; "
+                    f"{self.path}: {file.path} has {key} {found:g}, which is not what the pickle states; "
                     f"put the right file back, or {_ADVICE}"
                 )
-        return sample
+        return file
 
-    def _place(self, name: str) -> Path:
+    def _path_of(self, name: str) -> Path:
         path = self.path.parent / name
         try:  # Python 2 stored bytes, on most machines UTF-8
             decoded = self.path.parent / name.encode("latin-1").decode("utf-8")
@@ -158,9 +158,9 @@ def _agrees(stored: Any, found: float, tolerance: float) -> bool:
         return False
 
 
-def _names(samples: list[AudioFile | None]) -> list[str]:
+def _names(files: list[AudioFile | None]) -> list[str]:
     # the pickle has no names: those of files, or of folders where all files are called mixture.wav
-    paths = [Path("silence") if sample is None else sample.path for sample in samples]
+    paths = [Path("silence") if file is None else file.path for file in files]
     for names in ([path.stem for path in paths], [path.parent.name for path in paths]):
         if len(set(names)) == len(names) and all(names):
             return names

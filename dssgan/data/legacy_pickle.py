@@ -1,8 +1,8 @@
 """The pickle of `dataset.pkl`, read and written without running anything.
 
-pickle's own reader calls whatever the file names. This one keeps its parsing but puts inert markers where a file names
-something, and rebuilds by itself the only object there is: a Sample with attributes. So nothing callable is ever on its
-stack.
+pickle's own reader calls any function that the file names. This one keeps its parsing but puts inert markers where a
+file names something, and rebuilds by itself the only object there is: a Sample with attributes. So nothing callable is
+ever on its stack.
 """
 
 import io
@@ -141,7 +141,7 @@ def parse(path: Path) -> Any:
         Dicts with text keys, lists, tuples, numbers, text and PickledSample.
 
     Raises:
-        ForbiddenError: it names anything else; the message says what.
+        ForbiddenError: it names anything else, which the message states.
         ValueError: it is broken, or larger than any list of songs is.
         OSError: it cannot be read.
     """

@@ -105,7 +105,7 @@ def load_manifest(path: Path) -> Dataset:
 
     Raises:
         DataError: the manifest is missing or malformed; a file it names is missing, unreadable or of another rate,
-            channel count or length than it says; sources of a track differ in length.
+            channel count or length than it states; sources of a track differ in length.
     """
     try:
         content = Manifest.model_validate_json(path.read_bytes())
@@ -178,12 +178,12 @@ def _sample(manifest: Path, file: FileEntry) -> AudioFile:
     for key, value in found.items():
         if value != getattr(file, key):
             raise DataError(
-                f"{manifest}: {path} has {key} {value}, but the manifest says {getattr(file, key)}; "
+                f"{manifest}: {path} has {key} {value}, but the manifest states {getattr(file, key)}; "
                 "put the right file back or make the manifest again"
             )
     if abs(info.seconds - file.duration) > _DURATION_TOLERANCE_SECONDS:
         raise DataError(
-            f"{manifest}: {path} lasts {info.seconds:.3f} s, but the manifest says {file.duration:.3f} s; "
+            f"{manifest}: {path} lasts {info.seconds:.3f} s, but the manifest states {file.duration:.3f} s; "
             "put the right file back or make the manifest again"
         )
     return AudioFile(path, file.sample_rate, file.channels, info.seconds, file.stem, file.fingerprint)
@@ -223,19 +223,19 @@ def describe(dataset: Dataset, folder: Path) -> Manifest:
         AudioError: a file without a known fingerprint cannot be decoded.
     """
 
-    def facts(sample: AudioFile) -> dict[str, Any]:
+    def facts(file: AudioFile) -> dict[str, Any]:
         return {
-            "path": Path(os.path.relpath(sample.path.absolute(), folder)).as_posix(),
-            "sample_rate": sample.sample_rate,
-            "channels": sample.channels,
-            "duration": round(sample.duration, 6),
-            "fingerprint": sample.compute_fingerprint(),
-            "stem": sample.stem,
+            "path": Path(os.path.relpath(file.path.absolute(), folder)).as_posix(),
+            "sample_rate": file.sample_rate,
+            "channels": file.channels,
+            "duration": round(file.duration, 6),
+            "fingerprint": file.compute_fingerprint(),
+            "stem": file.stem,
         }
 
     def described(recording: Recording) -> _RecordingEntry:
         if isinstance(recording, Sum):
-            return SumEntry(sum=[_Term(**facts(sample), factor=factor) for sample, factor in recording.terms])
+            return SumEntry(sum=[_Term(**facts(file), factor=factor) for file, factor in recording.terms])
         return FileEntry(**facts(recording))
 
     def tracks(partition: str) -> list[TrackEntry]:
@@ -244,8 +244,8 @@ def describe(dataset: Dataset, folder: Path) -> Manifest:
                 name=track.name,
                 mix=None if track.mix is None else described(track.mix),
                 sources={
-                    name: None if sample is None else described(sample)
-                    for name, sample in zip(dataset.sources, track.sources, strict=True)
+                    name: None if recording is None else described(recording)
+                    for name, recording in zip(dataset.sources, track.sources, strict=True)
                 },
             )
             for track in dataset.partition(partition)
@@ -260,10 +260,10 @@ def describe(dataset: Dataset, folder: Path) -> Manifest:
         sources=list(dataset.sources),
         train_sup=tracks("train_sup"),
         train_unsup=_Unpaired(
-            mixes=[described(sample) for sample in unpaired.mixes],
+            mixes=[described(recording) for recording in unpaired.mixes],
             sources={
-                name: [described(sample) for sample in samples]
-                for name, samples in zip(dataset.sources, unpaired.sources, strict=True)
+                name: [described(recording) for recording in recordings]
+                for name, recordings in zip(dataset.sources, unpaired.sources, strict=True)
             },
         ),
         valid=tracks("valid"),

@@ -1,4 +1,4 @@
-"""The one way in which a mix and its sources are put together for training, from songs of any kind."""
+"""Training pairs of a mix and its sources, made in one way from songs of any kind."""
 
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
@@ -22,7 +22,7 @@ class Songs(Protocol[Position]):
         """Choose a song and a start.
 
         Args:
-            generator: where chance comes from.
+            generator: random generator.
             index: number of the excerpt.
             others: positions of this excerpt so far; the new one differs from them as far as there are others.
         """
@@ -38,14 +38,14 @@ def make_pair(
     generator: np.random.Generator, augment: Augment, songs: Songs[Position], index: int, *,
     num_sources: int, sample_rate: int,
 ) -> tuple[Audio, Audio]:  # fmt: skip
-    """Put a mix and its sources together from one position, or from one position a source.
+    """Make a mix and its sources from one position, or from one position for each source.
 
     Whether the sources are remixed is decided once for the excerpt, before anything else: a gain, a swap or a turned
     sign changes a source and never where the next one comes from. The positions of a remix are chosen in either case,
     so that two runs that differ in `augment.remix` see the same first positions.
 
     Args:
-        generator: where chance comes from.
+        generator: random generator.
         augment: how sources and mixes are changed.
         songs: what they are cut from.
         index: number of the excerpt.
@@ -61,7 +61,7 @@ def make_pair(
     for _ in range(num_sources - 1):
         positions.append(songs.choose_position(generator, index, positions))
     is_changed = is_remixed
-    # its own source of chance leaves the excerpts that follow as they are without it
+    # a generator of its own leaves the following excerpts as they are without it
     composer = generator.spawn(1)[0] if augment.composes else None
     sounding = [True] * num_sources if composer is None else augment.sounding(num_sources, composer)
     parts = []

@@ -1,4 +1,4 @@
-"""What a recording holds, worked out once and kept: its fingerprint, and landmarks that survive codecs and gains."""
+"""Facts of a recording, computed once and cached: its fingerprint, and landmarks that survive codecs and gains."""
 
 import hashlib
 import os
@@ -49,7 +49,7 @@ def examine_recordings(
 
     Raises:
         AudioError: a file cannot be read.
-        DataError: a file is not the audio that its fingerprint says.
+        DataError: a file is not the audio of its fingerprint.
     """
     found: dict[Recording, RecordingFacts] = {}
     missing: list[Recording] = []
@@ -72,10 +72,10 @@ def examine_recordings(
 
 
 def _require_fingerprints(files: Sequence[AudioFile], fingerprints: Sequence[str]) -> None:
-    for sample, content in zip(files, fingerprints, strict=True):
-        if sample.fingerprint is not None and sample.fingerprint != content:
+    for file, content in zip(files, fingerprints, strict=True):
+        if file.fingerprint is not None and file.fingerprint != content:
             raise DataError(
-                f"{sample.label}: is not the audio that the data set was made with; put the right file back, or make "
+                f"{file.label}: is not the audio that the data set was made with; put the right file back, or make "
                 "the manifest again with dssgan data import"
             )
 
@@ -83,20 +83,20 @@ def _require_fingerprints(files: Sequence[AudioFile], fingerprints: Sequence[str
 def _key(recording: Recording) -> str:
     lines = [str(_FORMAT)]
     factors = [1.0] if isinstance(recording, AudioFile) else [factor for _, factor in recording.terms]
-    for sample, factor in zip(recording.files, factors, strict=True):
+    for file, factor in zip(recording.files, factors, strict=True):
         try:
-            stat = sample.path.stat()
+            stat = file.path.stat()
         except OSError as error:
-            raise AudioError(f"{sample.path}: cannot be read ({error.strerror}); put it back") from error
-        lines.append(repr((str(sample.path.absolute()), stat.st_size, stat.st_mtime_ns, sample.stem, factor)))
+            raise AudioError(f"{file.path}: cannot be read ({error.strerror}); put it back") from error
+        lines.append(repr((str(file.path.absolute()), stat.st_size, stat.st_mtime_ns, file.stem, factor)))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _examine(recording: Recording) -> tuple[Recording, RecordingFacts]:
     key = _key(recording)  # before reading: a file that changes meanwhile is examined again
     fingerprints = tuple(
-        AudioFile(sample.path, sample.sample_rate, sample.channels, sample.duration, sample.stem).compute_fingerprint()
-        for sample in recording.files
+        AudioFile(file.path, file.sample_rate, file.channels, file.duration, file.stem).compute_fingerprint()
+        for file in recording.files
     )
     known = RecordingFacts(fingerprints, landmarks(recording.read(), recording.sample_rate))
     path = _path(key)

@@ -1,4 +1,4 @@
-"""What a model learnt from, recorded in its bundle so that it is never tested on it."""
+"""The recordings that a model learnt from, stored in its bundle so that it is never tested on them."""
 
 import base64
 import tempfile
@@ -69,7 +69,7 @@ class SeenRecordings:
         """Return the same record with only fingerprints of some recordings: far smaller, but copies are not recognised.
 
         Args:
-            of: says so of a recording's name.
+            of: whether a recording is among them, by its name.
         """
         none = np.zeros(0, np.uint32), np.zeros(0, np.int32)
         marks = (none if of(name) else mark for name, mark in zip(self.names, self.marks, strict=True))

@@ -36,7 +36,7 @@ class Track:
     Attributes:
         name: what reports call it.
         mix: the mixture; None where it is the sum of the sources, exactly.
-        sources: one sample a source, in the order of the data set's `sources`; None is silence.
+        sources: a recording of each source, in the order of the data set's `sources`; None is silence.
     """
 
     name: str
@@ -47,41 +47,41 @@ class Track:
         check_name("track", self.name)
         if not any(self.sources):
             raise DataError(f"track {self.name}: all its sources are silent; give it at least one")
-        lengths = {sample.label: sample.duration for sample in self.samples}
+        lengths = {recording.label: recording.duration for recording in self.recordings}
         if max(lengths.values()) - min(lengths.values()) > LENGTH_TOLERANCE_SECONDS:
             listed = ", ".join(f"{path} {seconds:.3f} s" for path, seconds in lengths.items())
             raise DataError(f"track {self.name}: its files differ in length ({listed}); cut them to the same length")
 
     @property
-    def samples(self) -> tuple[Recording, ...]:
-        """The files it is made of, the mix first."""
-        return tuple(sample for sample in (self.mix, *self.sources) if sample is not None)
+    def recordings(self) -> tuple[Recording, ...]:
+        """The recordings that it consists of, the mix first."""
+        return tuple(recording for recording in (self.mix, *self.sources) if recording is not None)
 
     @property
     def duration(self) -> float:
         """Length in seconds: the mix's, or the longest source's."""
-        return self.mix.duration if self.mix is not None else max(sample.duration for sample in self.samples)
+        return self.mix.duration if self.mix is not None else max(recording.duration for recording in self.recordings)
 
     @property
     def sample_rate(self) -> int:
         """Rate of the first file, Hz."""
-        return self.samples[0].sample_rate
+        return self.recordings[0].sample_rate
 
     @property
     def channels(self) -> int:
         """Most channels that any of its files has."""
-        return max(sample.channels for sample in self.samples)
+        return max(recording.channels for recording in self.recordings)
 
     @property
     def fingerprints(self) -> frozenset[str]:
         """Known fingerprints of its files; silence is left out, since many songs share it."""
-        known = {sample.fingerprint for sample in self.samples if sample.identities}
+        known = {recording.fingerprint for recording in self.recordings if recording.identities}
         return frozenset(content for content in known if content is not None)
 
     @property
     def identities(self) -> frozenset[str]:
         """Every name by which one of its files is known again."""
-        return frozenset().union(*(sample.identities for sample in self.samples))
+        return frozenset().union(*(recording.identities for recording in self.recordings))
 
     def load(self, sample_rate: int | None = None, channels: int | None = None) -> tuple[Audio, Audio]:
         """Decode the whole song.
@@ -99,8 +99,8 @@ class Track:
         rate = sample_rate or self.sample_rate
         count = channels or self.channels
         parts = [
-            None if sample is None else sample.read(sample_rate=rate, channels=count)
-            for sample in (self.mix, *self.sources)
+            None if recording is None else recording.read(sample_rate=rate, channels=count)
+            for recording in (self.mix, *self.sources)
         ]
         mix = parts[0]
         length = mix.shape[1] if mix is not None else max(part.shape[1] for part in parts if part is not None)
@@ -122,8 +122,8 @@ class Unpaired:
     sources: tuple[tuple[Recording, ...], ...] = ()
 
     @property
-    def samples(self) -> Iterator[Recording]:
-        """Every file."""
+    def recordings(self) -> Iterator[Recording]:
+        """Every recording."""
         yield from self.mixes
-        for samples in self.sources:
-            yield from samples
+        for recordings in self.sources:
+            yield from recordings

@@ -86,7 +86,7 @@ def build_ensemble(
     'mine.yaml'
 
     Args:
-        bundles: the candidates: bundles' folders, or separators by others such as "demucs:htdemucs". Of those that
+        bundles: the candidates: bundles' folders, or third-party separators such as "demucs:htdemucs". Of those that
             compute the same, the first is one.
         dataset: its validation partition is used, and only that.
         output: the YAML file; the members are copied into a folder of the same name without the suffix, but for those
@@ -149,9 +149,9 @@ def build_ensemble(
             **({} if honest is None else {"each song left out": round(honest, 2)}),
         },
     }
-    by_others = {name: one.origins()[0] for name, one in stored.items() if isinstance(one, StoredExternal)}
-    if by_others:
-        origin["by_others"] = {name: {key: of[key] for key in ("name", "licence")} for name, of in by_others.items()}
+    third_party = {name: one.origins()[0] for name, one in stored.items() if isinstance(one, StoredExternal)}
+    if third_party:
+        origin["by_others"] = {name: {key: of[key] for key in ("name", "licence")} for name, of in third_party.items()}
     with replacing_folder(folder) as temporary:
         members_at = [one.keep(temporary / name, f"{folder.name}/{name}") for name, one in stored.items()]
         # what it was fitted on; what the members learnt from is recorded in their own folders

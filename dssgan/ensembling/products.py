@@ -28,7 +28,7 @@ _WINDOW_ENERGY = 1.5 * N_FFT  # of a Hann window with a hop of a quarter, for a 
 
 @dataclass(frozen=True)
 class SongProducts:
-    """What is kept of one song.
+    """The products of one song.
 
     Args:
         gram: inner products of all signals with each other in each band, (bands, signals, signals), float64. The

@@ -169,7 +169,7 @@ def choose_members(songs: Sequence[SongProducts], max_members: int, *, min_membe
 
 @dataclass(frozen=True)
 class MemberChoice:
-    """Statistics of candidates over some songs.
+    """Members chosen from the candidates, and their weights.
 
     Args:
         members: numbers of the candidates chosen, in the order they were picked.

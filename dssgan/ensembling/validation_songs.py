@@ -86,7 +86,7 @@ def products_of(
     missing = [number for number in range(len(songs)) if number not in found]
     if missing:
         candidates = in_step([validation.load_model(bundle) for bundle in bundles])
-        Ensemble(candidates)  # says at once when they do not fit together
+        Ensemble(candidates)  # fails at once where they do not fit together
         for number, products in map_unordered(partial(_products_of_song, candidates, validation, edges_hz), missing):
             cache.save(songs[number], keys, name, products)
             found[number] = products

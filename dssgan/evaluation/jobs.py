@@ -68,7 +68,7 @@ class ScoringJob:
     @property
     def needed(self) -> list[Path]:
         """Files and folders that must exist on the machine that scores."""
-        return [*(file.path for part in self.track.samples for file in part.files), *self.method.paths()]
+        return [*(file.path for part in self.track.recordings for file in part.files), *self.method.paths()]
 
     @property
     def settings(self) -> dict[str, object]:

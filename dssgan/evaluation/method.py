@@ -1,4 +1,4 @@
-"""What a method is: anything that gives estimates for a track."""
+"""The base class of methods: anything that gives estimates for a track."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""What can be evaluated: anything that gives estimates for a track."""
+"""The methods that can be evaluated: the mix, models, folders of estimates and oracles."""
 
 import hashlib
 import logging
@@ -121,7 +121,7 @@ class FolderMethod(Method):
     def faults(self, tracks: Sequence[Track], sources: Sequence[str]) -> list[str]:
         found = []
         for track in tracks:
-            found += self._faults_of(track, self._files(track, sources), says=True)
+            found += self._faults_of(track, self._files(track, sources), warns=True)
         return found
 
     def targets(self, track: Track, sources: tuple[str, ...]) -> tuple[str, ...]:
@@ -136,7 +136,7 @@ class FolderMethod(Method):
         found = {DRUMS: [files[DRUMS]]} if DRUMS in files else {}
         return {**found, OTHER: rest} if (rest := files_of_rest(files)) else found
 
-    def _faults_of(self, track: Track, files: Mapping[str, list[Path]], *, says: bool = False) -> list[str]:
+    def _faults_of(self, track: Track, files: Mapping[str, list[Path]], *, warns: bool = False) -> list[str]:
         if not files:
             return [f"{self.path / track.name}: holds no estimate of this track; write its stems there"]
         faults = []
@@ -148,7 +148,7 @@ class FolderMethod(Method):
                 continue
             if abs(seconds - track.duration) > _FORGIVEN_SECONDS:
                 faults.append(f"{file}: lasts {seconds:.3f} s, and its track {track.duration:.3f} s; export it as long")
-            elif says and round(seconds * 44100) != round(track.duration * 44100):
+            elif warns and round(seconds * 44100) != round(track.duration * 44100):
                 _LOGGER.warning("%s: lasts %.4f s, and its track %.4f s; forgiven", file, seconds, track.duration)
         return faults
 

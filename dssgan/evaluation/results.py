@@ -1,4 +1,4 @@
-"""What an evaluation measured, in memory and as files."""
+"""The results of an evaluation, in memory and as files."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _WHOLE_TRACK_FILE = "whole_track.csv"
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """What an evaluation measured.
+    """The results of an evaluation.
 
     Attributes:
         frame: SiSEC's columns method, track, target, metric, score, time; a row for each number of BSS Eval.

@@ -92,7 +92,7 @@ class LevelMeter:
             return Level()
         power = math.fsum(sounding) / len(sounding)
         if not math.isfinite(power):
-            return Level()  # whatever reads or separates it refuses it
+            return Level()  # reading or separating it fails with an error
         means = self._sums / self._num_samples
         offset = tuple(means.tolist()) if np.abs(means).max() > _LARGEST_OFFSET * math.sqrt(power) else ()
         level_db = 10 * math.log10(power)

@@ -1,4 +1,4 @@
-"""Separation while the music is being made: block by block, with a latency that is known."""
+"""Live separation: block by block, with a known latency."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -53,7 +53,7 @@ class LiveSeparator:
         size, hop = model.n_fft, model.hop_samples
         self._states: list[State | None] = [None] * model.num_layers
         # centred frames: the first one begins half a window before the stream
-        self._heard = torch.zeros(model.channels, size // 2)
+        self._received = torch.zeros(model.channels, size // 2)
         self._sums = torch.zeros(model.num_masks, model.channels, size)
         self._weights = torch.zeros(size)
         self._silence = size // 2  # samples before the stream, which are not given
@@ -63,7 +63,7 @@ class LiveSeparator:
         self._ready = torch.zeros(model.num_masks, model.channels, self.latency_samples)
         self._worker = ThreadPoolExecutor(1, "live")
         self._pending: Future[Tensor] | None = None
-        self._num_heard = self._num_frames = 0
+        self._num_received = self._num_frames = 0
 
     @property
     def latency_samples(self) -> int:
@@ -77,7 +77,7 @@ class LiveSeparator:
 
     @torch.inference_mode()
     def push(self, block: Audio) -> Audio:
-        """Take a block and give as much of the stems.
+        """Take a block of the mix and return as many samples of the stems.
 
         Args:
             block: (channels, samples), float32 in [-1, 1], at the model's rate and channels.
@@ -87,18 +87,18 @@ class LiveSeparator:
             late.
 
         Raises:
-            AudioError: the block is misshapen or holds a sample that is no finite number.
-            ModelError: the model gives one.
+            AudioError: the block is misshapen or holds a sample that is not a finite number.
+            ModelError: the model's output holds one.
         """
         if block.ndim != 2 or block.shape[0] != self.model.channels:
             raise AudioError(f"block of shape {block.shape}: give ({self.model.channels}, samples)")
         if not np.isfinite(block).all():
             raise AudioError("block: holds a sample that is not a finite number")
         mix = torch.from_numpy(np.ascontiguousarray(block, np.float32))
-        self._heard = torch.cat([self._heard, mix], dim=-1)
+        self._received = torch.cat([self._received, mix], dim=-1)
         self._delayed_mix = torch.cat([self._delayed_mix, mix], dim=-1)
-        self._num_heard += mix.shape[-1]
-        num_frames = max(0, (self._heard.shape[-1] - self.model.n_fft) // self._hop + 1)
+        self._num_received += mix.shape[-1]
+        num_frames = max(0, (self._received.shape[-1] - self.model.n_fft) // self._hop + 1)
         if num_frames:
             self._collect()
             frames = self._next_frames(num_frames)
@@ -106,21 +106,21 @@ class LiveSeparator:
                 self._pending = self._worker.submit(self._separate, frames)
             else:  # a large block, whose first stems are due with it
                 self._ready = torch.cat([self._ready, self._separate(frames)], dim=-1)
-        return self._give(mix.shape[-1])
+        return self._next_stems(mix.shape[-1])
 
     @torch.inference_mode()
     def flush(self) -> Audio:
         """Return the remaining stems, (sources, channels, latency_samples). Nothing may be pushed afterwards."""
         self._collect()
         # the model, given the whole, ends with the frame whose middle is the first at or beyond the end
-        missing = -(-self._num_heard // self._hop) + 1 - self._num_frames
-        self._heard = functional.pad(self._heard, (0, self.model.n_fft + missing * self._hop))
+        missing = -(-self._num_received // self._hop) + 1 - self._num_frames
+        self._received = functional.pad(self._received, (0, self.model.n_fft + missing * self._hop))
         tail = self._separate(self._next_frames(missing)) if missing > 0 else self._ready[..., :0]
         rest = self._without_silence(self._sums / self._weights.clamp(min=_LEAST_WEIGHT))
         self._ready = torch.cat([self._ready, tail, rest], dim=-1)
-        return self._give(self.latency_samples)
+        return self._next_stems(self.latency_samples)
 
-    def _give(self, count: int) -> Audio:
+    def _next_stems(self, count: int) -> Audio:
         given, self._ready = self._ready[..., :count], self._ready[..., count:]
         late, self._delayed_mix = self._delayed_mix[..., :count], self._delayed_mix[..., count:]
         stems = self._stems(given, late)
@@ -137,8 +137,8 @@ class LiveSeparator:
 
     def _next_frames(self, num_frames: int) -> Tensor:
         """Cut the next frames off the input so far, (channels, frames, n_fft)."""
-        frames = self._heard.unfold(-1, self.model.n_fft, self._hop)[:, :num_frames]
-        self._heard = self._heard[:, num_frames * self._hop :]
+        frames = self._received.unfold(-1, self.model.n_fft, self._hop)[:, :num_frames]
+        self._received = self._received[:, num_frames * self._hop :]
         self._num_frames += num_frames
         return frames
 

@@ -1,4 +1,4 @@
-"""Whether a model may be run in half the bits: measured once on real music, and remembered."""
+"""Whether a model may be run in bf16: measured once on real music, and cached."""
 
 import contextlib
 import hashlib

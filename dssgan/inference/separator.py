@@ -1,4 +1,4 @@
-"""What users call."""
+"""The separator that users call."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -34,7 +34,7 @@ _MAX_CHANNELS = 32  # more than any format of loudspeakers, fewer than the sampl
 
 @dataclass(frozen=True)
 class SeparatedFile:
-    """What became of one file.
+    """Result of separating one file.
 
     Attributes:
         track: the file.
@@ -48,7 +48,7 @@ class SeparatedFile:
         model: name of the model.
         elapsed_seconds: how long it took.
         promised_seconds: length that its header promises, where the file ends earlier; None where it is whole.
-        note: what its container says of the sound, such as which of several audio tracks it is; "" for nothing.
+        note: a remark on the sound from its container, such as which of several audio tracks it is; "" for none.
     """
 
     track: Path
@@ -87,8 +87,8 @@ class Separator:
         name: what to call it in records.
         device: "auto", "cpu", "cuda" or "mps".
         two_stems: one of the model's sources: it and the sum of all others, called "no_" and its name, are the stems.
-        channel_swap: whether it also listens with the channels swapped, and averages.
-        polarity: likewise with the sign turned.
+        channel_swap: whether to run the model a second time with the channels swapped, and average.
+        polarity: likewise with the polarity inverted.
         audio_track: which audio track of a file that holds several, from 1; None for the one that it calls its default.
         engine: what runs the networks: "torch", "onnxruntime", "openvino", or "auto" for the fastest that is installed.
         fingerprint: fingerprint of the model, under which it is remembered whether it may run in bf16.
@@ -222,7 +222,7 @@ class Separator:
     ) -> SeparatedFile:
         """Separate a file of any length into one file a source, with the file's own rate, channels and samples.
 
-        Of a file that ends before its time what is there is separated; the result says so.
+        Of a truncated file the part that exists is separated; `promised_seconds` of the result is set.
 
         The stems sum to the mix within one step of their format. All of them appear when all are complete; on failure
         what was there before stays.

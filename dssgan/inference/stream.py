@@ -1,4 +1,4 @@
-"""Separation at a file's own rate and channels, whatever the model's are, with flat memory."""
+"""Separation at a file's own rate and channels by a model of any, in constant memory."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator

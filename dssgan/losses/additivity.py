@@ -1,4 +1,4 @@
-"""How far the estimates' sum is from the mix."""
+"""The additivity loss: the distance of the estimates' sum from the mix."""
 
 from typing import Literal
 

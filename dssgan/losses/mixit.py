@@ -1,4 +1,4 @@
-"""Learning from mixes alone: mixtures of two mixes, taken apart again."""
+"""Mixture invariant training: learning from mixtures of two mixes alone."""
 
 from itertools import product
 

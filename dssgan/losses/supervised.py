@@ -1,4 +1,4 @@
-"""How far estimates are from the sources they should be."""
+"""Supervised losses: the distance of estimates from the true sources."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""What is too much in an estimate and what is missing, in mel bands: bleedless and fullness.
+"""Excess and missing sound of an estimate in mel bands: bleedless and fullness.
 
 As the training framework MSST defines them (github.com/ZFTurbo/Music-Source-Separation-Training, `bleed_full`), with
 which its leaderboards are made: a mel spectrogram in decibels, and the means of what lies above and below the

@@ -1,4 +1,4 @@
-"""What a drummer would ask of separated drums: are the hits whole, is it quiet between them, and is each drum there?"""
+"""Scores of separated drums: whole hits, silence between them, and each drum of the kit."""
 
 from dataclasses import dataclass
 

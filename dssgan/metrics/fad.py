@@ -81,7 +81,7 @@ def find_clap() -> Path:
         folder where `hf download` puts it.
 
     Raises:
-        ConfigError: they are not here; the line says what to download.
+        ConfigError: they are not here; the message names what to download.
         ModuleNotFoundError: transformers is not installed.
     """
     import_module("transformers")

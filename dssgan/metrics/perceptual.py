@@ -1,6 +1,6 @@
 """Scores by models of hearing, as mean opinion scores: 5 for an estimate that is indistinguishable from the reference.
 
-Both models are other people's packages (Google's ViSQOL in Python, and Zimtohrli), which listen to mono at 48 kHz.
+Both models are third-party packages (Google's ViSQOL in Python, and Zimtohrli), which listen to mono at 48 kHz.
 """
 
 from functools import lru_cache

@@ -1,7 +1,7 @@
 """Signal-to-distortion ratio in torch, cheap enough for every validation.
 
 In images mode the SDR of BSS Eval v4 is the plain ratio of a source's energy to its error's energy in each frame: the
-three error terms of the decomposition add up to `estimate - reference` whatever the filters are. So it needs none of
+three error terms of the decomposition add up to `estimate - reference` for any filters. So it needs none of
 the 512-tap filters that make BSS Eval slow. Source: Vincent et al., 2006, section III; Stöter, Liutkus and Ito, 2018,
 section 3 (arXiv 1804.06267).
 """

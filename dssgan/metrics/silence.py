@@ -1,4 +1,4 @@
-"""What of a true source counts as silence."""
+"""Silence of true sources."""
 
 import numpy as np
 

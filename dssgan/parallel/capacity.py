@@ -1,4 +1,4 @@
-"""What the machines of a Ray cluster have, and what machines it may still start."""
+"""The resources of a Ray cluster's machines, and of those that it may still start."""
 
 import math
 import sys
@@ -28,7 +28,7 @@ _UNLIMITED = sys.maxsize
 
 @dataclass(frozen=True)
 class Growth:
-    """What a cluster's autoscaler may start.
+    """The machines that a cluster's autoscaler may start.
 
     Args:
         kinds: what a machine of each kind has, and how many there may be.

@@ -5,12 +5,12 @@ import plotly.graph_objects as go
 from dssgan.report.page import Plot
 
 
-def make_plot(title: str, says: str, figure: go.Figure, height: int = 380) -> Plot:
+def make_plot(title: str, caption: str, figure: go.Figure, height: int = 380) -> Plot:
     """Prepare a figure for the page.
 
     Args:
         title: heading.
-        says: what it shows, in words.
+        caption: a description of what it shows.
         figure: a figure of Plotly. Its colours for text, grid and background are the page's.
         height: pixels.
     """
@@ -19,4 +19,4 @@ def make_plot(title: str, says: str, figure: go.Figure, height: int = 380) -> Pl
         height=None, width=None,
         colorway=["#2f7fd1", "#e0803a", "#2a9d8f", "#b565c9", "#d1495b", "#8a8f98", "#b59a2d", "#5aa9e6"],
     )  # fmt: skip
-    return Plot(title, says, figure.to_plotly_json(), height)
+    return Plot(title, caption, figure.to_plotly_json(), height)

@@ -145,11 +145,11 @@ def _box(scores: pd.DataFrame, target: str, metric: str, names: Mapping[str, str
         )  # fmt: skip
     figure.update_layout(xaxis_title=f"{target} {title_of(metric)}", yaxis_automargin=True)
     listed = ", ".join(f"{names[method]} {medians[method]:.2f}" for method in reversed(order))
-    says = (
+    caption = (
         f"Each point is a song, each box the middle half of them. Medians: {listed}."
         f"{'' if more_is_better(metric) else ' Less is better.'} Grey: the mix, and oracles that know the true sources."
     )
-    return make_plot(f"{target} {title_of(metric)}", says, figure, 90 + 56 * len(order))
+    return make_plot(f"{target} {title_of(metric)}", caption, figure, 90 + 56 * len(order))
 
 
 def _heatmaps(scores: pd.DataFrame, target: str, names: Mapping[str, str]) -> PlotMenu | None:
@@ -170,8 +170,8 @@ def _heatmaps(scores: pd.DataFrame, target: str, names: Mapping[str, str]) -> Pl
         )  # fmt: skip
         figure.update_layout(yaxis_automargin=True, xaxis_automargin=True)
         # plotly draws the first row at the bottom
-        says = f"A row is a song, a column a method; on top is the hardest song for all together: {table.index[-1]}."
-        plots[title_of(metric)] = make_plot(f"{target}, song by song", says, figure, 130 + 26 * len(table))
+        caption = f"A row is a song, a column a method; on top is the hardest song for all together: {table.index[-1]}."
+        plots[title_of(metric)] = make_plot(f"{target}, song by song", caption, figure, 130 + 26 * len(table))
     return PlotMenu(f"{target}, song by song", "Metric", plots) if plots else None
 
 
@@ -204,15 +204,15 @@ def _significance(scores: pd.DataFrame, target: str, names: Mapping[str, str]) -
             if not pair[column] < 0.05
         ]
         friedman = pairs["friedman_p"].iloc[0]
-        says = f"p of {test}: how often songs like these would differ so much if two methods were alike. "
+        caption = f"p of {test}: how often songs like these would differ so much if two methods were alike. "
         if np.isfinite(friedman):
-            says += f"Friedman's test that all are alike: p = {friedman:.3g}. "
-        says += (
+            caption += f"Friedman's test that all are alike: p = {friedman:.3g}. "
+        caption += (
             f"No significant difference (p > 0.05): {'; '.join(alike)}."
             if alike
             else "All pairs differ significantly (p < 0.05)."
         )
-        plots[title_of(metric)] = make_plot(f"Which differ, by {target} {title_of(metric)}", says, figure,
+        plots[title_of(metric)] = make_plot(f"Which differ, by {target} {title_of(metric)}", caption, figure,
                                             130 + 40 * len(methods))  # fmt: skip
     return PlotMenu("Which methods differ by more than chance", "Metric", plots) if plots else None
 
@@ -240,8 +240,8 @@ def _bands(scores: pd.DataFrame, target: str, names: Mapping[str, str]) -> Plot 
             hovertemplate="%{x}: %{y:.2f} dB<extra>" + shown.replace("<", "&lt;") + "</extra>",
         )  # fmt: skip
     figure.update_layout(barmode="group", yaxis_title="SDR [dB]", legend={"orientation": "h", "y": -0.15})
-    says = (
+    caption = (
         "SDR within the bands of kick, snare and cymbals, and in the first moments of each onset; means over songs "
         "with 95 % intervals."
     )
-    return make_plot("Kick, snare, cymbals and onsets", says, figure, 420)
+    return make_plot("Kick, snare, cymbals and onsets", caption, figure, 420)

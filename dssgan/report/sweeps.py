@@ -119,8 +119,8 @@ def _history(status: Status, scored: Sequence[TrialResult]) -> Plot | None:
     figure.update_layout(xaxis_title="trial", yaxis_title=status.result.score_title,
                          legend={"orientation": "h", "y": -0.25})  # fmt: skip
     found = max(scored, key=_score).number
-    says = f"A point is a trial, the line the best so far; it last rose at trial {found}."
-    return make_plot("How the search went", says, figure)
+    caption = f"A point is a trial, the line the best so far; it last rose at trial {found}."
+    return make_plot("How the search went", caption, figure)
 
 
 def _curves(study: optuna.Study, title: str) -> Plot | None:
@@ -145,8 +145,8 @@ def _curves(study: optuna.Study, title: str) -> Plot | None:
         )  # fmt: skip
     figure.update_layout(xaxis_title="separator steps", yaxis_title=title, legend={"orientation": "h", "y": -0.25})
     stopped = sum(trial.state.name == "PRUNED" for trial in study.get_trials(deepcopy=False))
-    says = f"A line is a trial's validations; {stopped} trials were stopped early, where their lines end."
-    return make_plot("What early stopping did", says, figure, 440)
+    caption = f"A line is a trial's validations; {stopped} trials were stopped early, where their lines end."
+    return make_plot("What early stopping did", caption, figure, 440)
 
 
 def _importances(status: Status) -> Plot | None:
@@ -161,8 +161,8 @@ def _importances(status: Status) -> Plot | None:
     )  # fmt: skip
     figure.update_layout(xaxis_title="share", yaxis_automargin=True)
     listed = ", ".join(f"{name} {share:.0%}" for name, share in reversed(items))
-    says = f"Share of each setting in what makes the best trials differ from all, by PED-ANOVA: {listed}."
-    return make_plot("Which settings matter", says, figure, 110 + 32 * len(items))
+    caption = f"Share of each setting in what makes the best trials differ from all, by PED-ANOVA: {listed}."
+    return make_plot("Which settings matter", caption, figure, 110 + 32 * len(items))
 
 
 def _map(scored: Sequence[TrialResult], title: str) -> Plot | None:
@@ -187,11 +187,11 @@ def _map(scored: Sequence[TrialResult], title: str) -> Plot | None:
         yaxis={"title": "beta, the additivity weight", "type": scale[_ADDITIVITY]},
     )
     best = max(both, key=_score)
-    says = (
+    caption = (
         f"A point is a trial, its colour the score. The best of these has alpha {best.params[_ADVERSARIAL]:.3g} and "
         f"beta {best.params[_ADDITIVITY]:.3g}."
     )
-    return make_plot("Alpha and beta", says, figure, 440)
+    return make_plot("Alpha and beta", caption, figure, 440)
 
 
 def _parallel(study: optuna.Study, title: str) -> Plot | None:
@@ -203,10 +203,10 @@ def _parallel(study: optuna.Study, title: str) -> Plot | None:
         figure = optuna.visualization.plot_parallel_coordinate(
             study, target=lambda trial: float(trial.values[0]), target_name=title
         )
-    says = "A line is a trial that came to its end; it crosses each axis at the setting that it had."
-    plot = make_plot("All settings at once", says, figure, 420)
+    caption = "A line is a trial that came to its end; it crosses each axis at the setting that it had."
+    plot = make_plot("All settings at once", caption, figure, 420)
     figure.update_layout(margin={"l": 70, "r": 40, "t": 60, "b": 60})
-    return Plot(plot.title, plot.says, figure.to_plotly_json(), plot.height)
+    return Plot(plot.title, plot.caption, figure.to_plotly_json(), plot.height)
 
 
 def _fronts(status: Status) -> list[SectionPart]:
@@ -226,9 +226,9 @@ def _fronts(status: Status) -> list[SectionPart]:
         objective = FURTHER_OBJECTIVES[name]
         figure.update_layout(xaxis_title=objective.title, yaxis_title=status.result.score_title,
                              legend={"orientation": "h", "y": -0.25})  # fmt: skip
-        says = (
+        caption = (
             f"Trials on the front are beaten by no other in all objectives: {', '.join(map(str, sorted(front)))}. "
             f"{objective.title}: {'more' if objective.sign > 0 else 'less'} is better."
         )
-        parts.append(make_plot(f"Score against {objective.title}", says, figure, 440))
+        parts.append(make_plot(f"Score against {objective.title}", caption, figure, 440))
     return parts

@@ -75,7 +75,7 @@ def _best(scores: Mapping[str, Curve]) -> Iterable[str]:
             yield f"{source}: uSDR {curve[step]:.2f} dB at step {step}, the best of {len(curve)} epochs."
 
 
-def _curves(title: str, says: str, curves: Mapping[str, Curve], switch: int | None) -> Plot | None:
+def _curves(title: str, caption: str, curves: Mapping[str, Curve], switch: int | None) -> Plot | None:
     if not curves:
         return None
     figure = go.Figure()
@@ -87,9 +87,9 @@ def _curves(title: str, says: str, curves: Mapping[str, Curve], switch: int | No
         )  # fmt: skip
     if switch is not None:
         figure.add_vline(x=switch, line_dash="dash", line_color="#8a8f98", annotation_text="phase two")
-        says += " The dashed line marks where phase two begins."
+        caption += " The dashed line marks where phase two begins."
     figure.update_layout(xaxis_title="separator steps", legend={"orientation": "h", "y": -0.2}, yaxis_automargin=True)
-    return make_plot(title, says, figure, 440)
+    return make_plot(title, caption, figure, 440)
 
 
 def _read_events(folder: Path) -> tuple[dict[str, Curve], dict[str, Sequence[tuple[int, bytes]]]]:

@@ -72,7 +72,7 @@ class RecordedData:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What a run was begun with.
+    """The record of a run: all that it was begun with.
 
     Attributes:
         kind: "training", "sweep" or "evaluation".

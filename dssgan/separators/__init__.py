@@ -1,4 +1,4 @@
-"""Separators by name. A new one of ours is one file and one line here; those by others are in `external`."""
+"""Separators by name. A new one is one file and one line here; third-party separators are in `external`."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What every separator is."""
+"""The base class of separators."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -23,7 +23,7 @@ class SeparatorModel(nn.Module):
         channels: audio channels it was made for.
 
     Attributes:
-        segment_seconds: what one pass sees when a long file is separated; None for whatever is chosen.
+        segment_seconds: what one pass sees when a long file is separated; None where the caller chooses.
         max_segment_seconds: the most that one pass takes; None for no limit.
         separates_by_sound: whether its estimates follow from the mix that it is given, and from nothing else.
     """

@@ -1,4 +1,4 @@
-"""A trained separator as a folder: `model.json` says what it is, `weights.safetensors` holds its numbers.
+"""A trained separator as a folder: `model.json` describes it, `weights.safetensors` holds its weights.
 
 It loads without the configuration it was trained with, and loading runs no code from the folder.
 """
@@ -93,7 +93,7 @@ def is_bundle(folder: Path) -> bool:
 
 
 def read_description(folder: Path) -> dict[str, Any]:
-    """Read what a bundle says of itself.
+    """Read the description of a bundle.
 
     Args:
         folder: the bundle's folder.

@@ -8,7 +8,7 @@ State: TypeAlias = tuple[Tensor, Tensor]
 
 
 class Recurrence(nn.Module):
-    """Normalise each cell, run an LSTM along the second last axis, and add what it says to what was there.
+    """Normalise each cell, run an LSTM along the second last axis, and add its output to the input.
 
     Each cell is normalised on its own, so a causal one stays causal.
 

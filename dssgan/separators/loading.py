@@ -1,4 +1,4 @@
-"""Models by path, by name or, of others, by family and name."""
+"""Models by path or name; third-party ones by family and name."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ from dssgan.separators.hpss import HPSS
 Reference = TypeVar("Reference", str, Path, str | Path)
 
 BUILT_IN: dict[str, Callable[[], SeparatorModel]] = {"hpss": HPSS}
-KEPT = "by_others.json"  # marks a folder that a separator by others was copied into
+KEPT = "by_others.json"  # marks a folder that a third-party separator was copied into
 
 
 class StoredModel(ABC):
@@ -261,7 +261,7 @@ class BuiltInModel(StoredModel):
 
 @dataclass(frozen=True)
 class StoredExternal(StoredModel):
-    """A separator by others.
+    """A third-party separator.
 
     Args:
         family: its family.
@@ -356,7 +356,7 @@ def find_model(reference: str | Path, beside: Path | None = None, *, above: tupl
 
     Args:
         reference: a bundle's folder, an ensemble's file, the name of a shipped ensemble or of a separator that needs no
-            training, or FAMILY:NAME or FAMILY:PATH for a separator by others, such as "demucs:htdemucs". A bare name
+            training, or FAMILY:NAME or FAMILY:PATH for a third-party separator, such as "demucs:htdemucs". A bare name
             means what is shipped even where a file of that name exists; write "./name" for the file.
         beside: folder that relative paths count from, and where a name is that of a file first, and never that of a
             shipped ensemble; None for the working folder.

@@ -1,4 +1,4 @@
-"""What can be loaded: the shipped ensembles, models in a folder, and separators by others."""
+"""What can be loaded: the shipped ensembles, models in a folder, and third-party separators."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -52,11 +52,11 @@ def list_models(folder: Path) -> list[ListedModel]:
         folder: where commands were run.
 
     Returns:
-        The shipped ones, those of the folder, those by others.
+        The shipped ones, those of the folder, third-party ones.
     """
     shipped = [_ensemble(name, "shipped", path) for name, path in shipped_ensembles().items()]
     shipped += [ListedModel(name, "shipped", _ABOUT[name], (DRUMS, OTHER), 0, None) for name in BUILT_IN]
-    return [model for model in (*shipped, *_of_folder(folder), *_by_others()) if model is not None]
+    return [model for model in (*shipped, *_of_folder(folder), *_third_party()) if model is not None]
 
 
 def _of_folder(folder: Path) -> Iterator[ListedModel | None]:
@@ -97,7 +97,7 @@ def _licences(data: Iterable[dict[str, Any]]) -> str | None:
     return "; ".join(sorted({one["licence"] for one in data if one.get("licence")})) or None
 
 
-def _by_others() -> Iterator[ListedModel]:
+def _third_party() -> Iterator[ListedModel]:
     for family in FAMILIES.values():
         for name, known in family.known.items():
             yield ListedModel(

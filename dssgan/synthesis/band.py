@@ -1,4 +1,4 @@
-"""Everybody but the drummer."""
+"""The accompaniment: every part but the drums."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Event = tuple[float, float, int, float]  # step, steps held, pitch, velocity
 
 @dataclass(frozen=True)
 class Context:
-    """What a player knows while playing a bar.
+    """The context of a bar for a player.
 
     Attributes:
         bar: the bar.
@@ -161,7 +161,7 @@ def play(genre: Genre, bars: list[Bar], kicks: list[list[int]], generator: np.ra
         genre: who plays what.
         bars: the song.
         kicks: for each bar the steps of the bass drum.
-        generator: source of chance.
+        generator: random generator.
 
     Returns:
         A part for each player who is in the band; at least one has notes where the band plays at all.

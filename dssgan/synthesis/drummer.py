@@ -41,7 +41,7 @@ def play(genre: Genre, bars: list[Bar], generator: np.random.Generator) -> tuple
     Args:
         genre: what is played.
         bars: the song.
-        generator: source of chance.
+        generator: random generator.
 
     Returns:
         Strokes in order, and for each bar the steps the bass drum takes.

@@ -13,7 +13,7 @@ STEPS_A_QUARTER = 4
 
 @dataclass(frozen=True)
 class SectionPlan:
-    """What a section of the form is like.
+    """A kind of section of the form.
 
     Attributes:
         name: what it is called.
@@ -113,7 +113,7 @@ def lay_out(genre: Genre, pulse: Pulse, seconds: float, generator: np.random.Gen
         genre: how drums and tempo behave.
         pulse: the song's time.
         seconds: length to fill.
-        generator: source of chance.
+        generator: random generator.
 
     Returns:
         Bars; the last one may reach past the end.

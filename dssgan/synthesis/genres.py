@@ -19,7 +19,7 @@ Groove = dict[str, str]
 
 @dataclass(frozen=True)
 class Musician:
-    """Somebody in the band.
+    """A player of a genre's band.
 
     Attributes:
         role: one of `dssgan.synthesis.score.ROLES`.
@@ -40,7 +40,7 @@ class Musician:
 
 @dataclass(frozen=True)
 class Genre:
-    """How a kind of music is made.
+    """A genre: its tempo, grooves, players, harmony and timing.
 
     Attributes:
         tempo: lowest and highest, quarter notes a minute.

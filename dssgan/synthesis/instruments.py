@@ -54,7 +54,7 @@ _ONE_SHOT_LICENCE = "CC0 1.0 (sonic-pi-samples)"
 
 @dataclass(frozen=True)
 class Instrument:
-    """Something to play on.
+    """An instrument of this machine: a soundfont, a kit, a folder of samples or a voice.
 
     Attributes:
         name: what it is called.
@@ -74,7 +74,7 @@ class Instrument:
 
 @dataclass(frozen=True)
 class Instruments:
-    """Everything there is to play on.
+    """All instruments of this machine.
 
     Attributes:
         soundfonts: General MIDI sounds.
@@ -95,7 +95,7 @@ class Instruments:
 
 @cache
 def find() -> Instruments:
-    """Look for instruments where Debian's packages put them and where `DSSGAN_INSTRUMENTS` says.
+    """Look for instruments where Debian's packages put them and in `DSSGAN_INSTRUMENTS`.
 
     Returns:
         What there is, in the order of names, so that a seed means the same song wherever the same packages are.

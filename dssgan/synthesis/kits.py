@@ -237,7 +237,7 @@ def _tag(element: object) -> str:
 
 
 def _one_shots(instrument: instruments.Instrument) -> Iterator[Kit]:
-    """A tabla, and one kit for each of Sonic Pi's bass drums, its snare going round, with the hats they share."""
+    """A tabla, and one kit for each of Sonic Pi's bass drums, with its snares in turn and the hats that they share."""
     folder = instrument.path
     strokes = {piece: [folder / f"{name}.flac" for name in names] for piece, names in _TABLA.items()}
     tabla = {

@@ -1,4 +1,4 @@
-"""What happens between the instruments and the listener: strips, rooms, compression, the master."""
+"""Mixing: channel strips, rooms, compression and the master bus."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -19,7 +19,7 @@ def sweeps(notes: Sequence[Note], seconds: float, generator: np.random.Generator
     Args:
         notes: when; those above middle C fall.
         seconds: length of the track.
-        generator: source of chance.
+        generator: random generator.
 
     Returns:
         (2, samples).
@@ -47,7 +47,7 @@ def brushes(strokes: Sequence[Hit], song: Song, generator: np.random.Generator) 
     Args:
         strokes: on the snare drum.
         song: what they belong to.
-        generator: source of chance.
+        generator: random generator.
 
     Returns:
         (2, samples), as loud as kits' snare drums about.
@@ -83,7 +83,7 @@ def applause(seconds: float, generator: np.random.Generator) -> Audio:
 
     Args:
         seconds: length of the track.
-        generator: source of chance.
+        generator: random generator.
 
     Returns:
         (2, samples) with a root mean square of 1 where they clap.
@@ -115,7 +115,7 @@ def hum(seconds: float, generator: np.random.Generator) -> Audio:
 
     Args:
         seconds: length.
-        generator: source of chance.
+        generator: random generator.
 
     Returns:
         (1, samples), of full scale 1.

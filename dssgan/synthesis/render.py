@@ -183,7 +183,7 @@ def _band(song: Song, generator: np.random.Generator, credits_: set[str]) -> Aud
     track = np.zeros((2, round(song.seconds * SAMPLE_RATE)), np.float32)
     with SoundfontSynthesizer() as player:
         for part in song.parts:
-            # as many draws for every part, whatever instruments there are
+            # as many draws for every part with any set of instruments
             seed = int(generator.integers(1 << 32))
             sound, credit = _part(song, part, font, found.voice, player, np.random.default_rng(seed))
             loudness = mixing.level(sound)

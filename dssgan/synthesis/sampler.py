@@ -55,7 +55,7 @@ class SampledInstrument:
         Args:
             notes: the notes, in the order of their beginnings.
             seconds: length; tones that last longer are cut.
-            generator: where chance comes from.
+            generator: random generator.
 
         Returns:
             (2, samples) at 44.1 kHz, not scaled to anything.

@@ -77,7 +77,7 @@ class SongSection:
 
 @dataclass(frozen=True)
 class Song:
-    """Everything that is played.
+    """A song as it is composed: its form, the strokes of its drums and the notes of its other parts.
 
     Attributes:
         genre: one of `dssgan.synthesis.genres.GENRES`.

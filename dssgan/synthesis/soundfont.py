@@ -13,7 +13,7 @@ from dssgan.synthesis.score import Note
 from dssgan.types import Audio
 
 SAMPLE_RATE = 44100
-_BLOCK = 64  # FluidSynth's own: whole blocks leave it in the same state whatever was played before
+_BLOCK = 64  # FluidSynth's own: whole blocks leave it in the same state after any notes
 _DRUM_CHANNEL = 9
 _POLYPHONY = 96
 _PERCUSSION_BANK = 128
@@ -23,7 +23,7 @@ class SoundfontSynthesizer:
     """A synthesiser; each soundfont is loaded when it is first wanted.
 
     Its voices keep traces of what they played before (some -50 dB), which no reset takes away: so use a new one for
-    each song, and a song is the same whatever was rendered before it. Loading 150 MB again takes 80 ms.
+    each song, so that a song does not depend on those rendered before it. Loading 150 MB again takes 80 ms.
 
     Raises:
         DataError: FluidSynth is not installed.

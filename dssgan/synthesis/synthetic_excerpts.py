@@ -48,7 +48,7 @@ class SyntheticExcerpts(Dataset[tuple[Tensor, Tensor]]):
     """Excerpts of synthetic songs with their sources, without end.
 
     Excerpts are cut from a pool of the latest songs, which a new one joins every 64 excerpts. Seeded by (seed, epoch,
-    rank, index): the same again in whatever process on a machine with the same instruments, and different on every
+    rank, index): the same in any process on a machine with the same instruments, and different on every
     rank. Each process that loads excerpts renders the songs it needs. How a mix and its sources are put together:
     `dssgan.data.pairing.make_pair`.
 
@@ -100,7 +100,7 @@ class SyntheticExcerpts(Dataset[tuple[Tensor, Tensor]]):
 
     @property
     def credits(self) -> tuple[str, ...]:
-        """Whoever's recordings may be in the songs, with the licences, a line each."""
+        """Credits of the recordings that may be in the songs, with their licences, one per line."""
         found = instruments.find()
         credits_ = {kit.credit for kit in kits.find()} | {instrument.credit for instrument in sampler.find()}
         credits_ |= {instrument.credit for instrument in (*found.soundfonts, found.voice) if instrument is not None}

@@ -51,7 +51,7 @@ def speak(program: Path, voice: str, text: str) -> tuple[Audio, int]:
     Args:
         program: eSpeak NG.
         voice: language and variant, such as "en+f2".
-        text: what to say.
+        text: the text to be spoken.
 
     Returns:
         (1, samples) and its rate, Hz.
@@ -87,7 +87,7 @@ def sing(instrument: Instrument, notes: tuple[Note, ...], seconds: float, genera
         instrument: eSpeak NG.
         notes: one after the other; a note ends where the next begins.
         seconds: length.
-        generator: source of chance: the singer, the words, the vibrato.
+        generator: random generator of the singer, the words, the vibrato.
 
     Returns:
         (1, samples) at 44.1 kHz; little above 11 kHz, as eSpeak NG speaks.
@@ -132,7 +132,7 @@ def sing(instrument: Instrument, notes: tuple[Note, ...], seconds: float, genera
 
 
 def _phrases(notes: tuple[Note, ...]) -> list[list[Note]]:
-    """Part a melody at its rests: the vocoder is as slow in silence as in song."""
+    """Split a melody at its rests: the vocoder is as slow in silence as in song."""
     phrases: list[list[Note]] = []
     end = -np.inf
     for note in notes:
@@ -157,7 +157,7 @@ def talk(instrument: Instrument, notes: tuple[Note, ...], seconds: float, genera
         instrument: eSpeak NG.
         notes: the melody; lines begin with its notes.
         seconds: length.
-        generator: source of chance.
+        generator: random generator.
 
     Returns:
         (1, samples) at 44.1 kHz.
@@ -181,15 +181,15 @@ def talk(instrument: Instrument, notes: tuple[Note, ...], seconds: float, genera
 
 @cache
 def _real() -> tuple[tuple[AudioFile, ...], str]:
-    """The accompaniments of the bundled training songs, with singers in them, and whom to thank."""
+    """The accompaniments of the bundled training songs, with singers in them, and their credits."""
     bundled = load_dataset()
     other = bundled.sources.index("other")
-    samples = tuple(part for track in bundled.train_sup if isinstance(part := track.sources[other], AudioFile))
-    return samples, "; ".join(bundled.credits)
+    recordings = tuple(part for track in bundled.train_sup if isinstance(part := track.sources[other], AudioFile))
+    return recordings, "; ".join(bundled.credits)
 
 
 def borrowed_credit() -> str:
-    """Return whom `borrow` owes its singing to, with the licence."""
+    """Return the credits of the singing that `borrow` takes, with the licence."""
     return _real()[1]
 
 
@@ -199,18 +199,18 @@ def borrow(notes: tuple[Note, ...], seconds: float, generator: np.random.Generat
     Args:
         notes: the melody.
         seconds: length.
-        generator: source of chance.
+        generator: random generator.
 
     Returns:
-        (1, samples) at 44.1 kHz, and whom to thank.
+        (1, samples) at 44.1 kHz, and the credit for it.
     """
-    samples, credit = _real()
-    sample = samples[int(generator.integers(len(samples)))]
+    recordings, credit = _real()
+    recording = recordings[int(generator.integers(len(recordings)))]
     track = np.zeros((1, round(seconds * SAMPLE_RATE)), np.float32)
     for phrase in _phrases(notes):
-        length = min(phrase[-1].start_seconds + phrase[-1].seconds - phrase[0].start_seconds, sample.duration)
-        start = float(generator.uniform(0, sample.duration - length))
-        audio = np.array(sample.read(start, length, SAMPLE_RATE, 1))
+        length = min(phrase[-1].start_seconds + phrase[-1].seconds - phrase[0].start_seconds, recording.duration)
+        start = float(generator.uniform(0, recording.duration - length))
+        audio = np.array(recording.read(start, length, SAMPLE_RATE, 1))
         fade = min(_FADE_SAMPLES, audio.shape[1] // 2)
         audio[:, :fade] *= np.linspace(0, 1, fade, dtype=np.float32)
         audio[:, audio.shape[1] - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)

@@ -80,17 +80,17 @@ class Batches:
         needed = names if two.alpha > 0 else names[:1]
         self._unpaired = []
         if two.uses_unpaired:
-            for stream, (name, samples) in enumerate(zip(names, unpaired, strict=True), 1):
+            for stream, (name, recordings) in enumerate(zip(names, unpaired, strict=True), 1):
                 if name not in needed:
                     continue
-                if not samples:
+                if not recordings:
                     raise DataError(
                         f"data set {dataset.name} has no unpaired {name} (train_unsup) for phase two: add some, or "
                         "set phase_two.epochs=0"
                     )
                 seed = one.seed + 1_000_003 * stream
                 augment = two.unpaired_augment or one.augment
-                self._unpaired.append(UnpairedExcerpts(samples, seed=seed, **{**common, "augment": augment}))
+                self._unpaired.append(UnpairedExcerpts(recordings, seed=seed, **{**common, "augment": augment}))
 
     def pairs(self, epoch: int, taken: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield mixes (batch, channels, samples) with their sources (batch, sources, channels, samples).

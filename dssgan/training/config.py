@@ -58,11 +58,11 @@ class SelfBoost(SettingsGroup):
 
 
 class PhaseOne(SettingsGroup):
-    """What phase one depends on, to the last bit; phase two uses all of it that its own section does not replace."""
+    """The settings that phase one depends on; phase two uses those that its own section does not replace."""
 
     seed: int = Field(default=0, ge=0, description="random seed of weights, excerpts and augmentation")
     start_from: str | None = Field(
-        default=None, description="bundle, or separator by others, to fine-tune; it also defines the separator"
+        default=None, description="bundle or third-party separator to fine-tune; it also defines the separator"
     )
     separator: NamedComponent = NamedComponent(name="tdf_unet", preset="tiny")
     supervised_loss: NamedComponent = NamedComponent(name="snr")
@@ -116,7 +116,7 @@ class PhaseOne(SettingsGroup):
 
 
 class PhaseTwo(SettingsGroup):
-    """What acts in phase two alone: trainings that differ only here share one phase one."""
+    """The settings of phase two alone: trainings that differ only here share one phase one."""
 
     epochs: int = Field(default=20, ge=0, description="maximum number of epochs; 0 ends the training with phase one")
     init: Literal["warm", "scratch"] = Field(

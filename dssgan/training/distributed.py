@@ -139,7 +139,7 @@ def train_distributed(
 
     Raises:
         ConfigError: the machine or cluster has not room for so many processes.
-        DssganError: the training failed; the message says how.
+        DssganError: the training failed; the message gives the cause.
     """
     import ray.train.torch  # takes seconds to import
 

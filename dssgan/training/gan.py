@@ -108,7 +108,7 @@ class GAN:
         self._start_optimiser(self.phase_two.learning_rate, self.phase_two.epochs)
 
     def supervised_step(self, mix: Tensor, sources: Tensor) -> dict[str, float]:
-        """Teach the separator on pairs.
+        """Take a step of the separator on pairs.
 
         Args:
             mix: (batch, channels, samples).
@@ -131,7 +131,7 @@ class GAN:
         return self._step_separator(backward, len(mix))
 
     def critic_step(self, unpaired_mix: Tensor, real: Tensor) -> dict[str, float]:
-        """Train the critics to distinguish unpaired sources from estimates.
+        """Take a step of the critics, which learn to distinguish unpaired sources from estimates.
 
         Args:
             unpaired_mix: (batch, channels, samples).
@@ -168,7 +168,7 @@ class GAN:
         *,
         alpha: float | None = None,
     ) -> dict[str, float]:
-        """Teach the separator on pairs, and on unpaired mixes against its critics or on mixtures of two of them.
+        """Take a step of the separator on pairs, and on unpaired mixes against its critics or on mixtures of two.
 
         Source: Stoller, Ewert, Dixon 2017, equation 6, arXiv 1711.00048. Where alpha is a ratio of gradients, see
         `dssgan.adversarial.balance`.
@@ -235,7 +235,7 @@ class GAN:
 
     def _estimate(self, mix: Tensor, *, apart: bool = False) -> Tensor:
         with self._autocast():
-            # only separators with slots know the word
+            # only separators with slots have this argument
             return self._separate(mix, apart=True) if apart else self._separate(mix)  # type: ignore[no-any-return]
 
     def _autocast(self) -> torch.autocast:
@@ -250,7 +250,7 @@ class GAN:
         return {**losses, "gradient_norm": norm.item()}
 
     def supervised_state_dict(self) -> dict[str, Any]:
-        """What the supervised phase has changed so far; the same whatever the critics are."""
+        """Return the state that the supervised phase has changed so far; it does not depend on the critics."""
         return {
             "separator": self.separator.state_dict(),
             "average": self.average.state_dict(),
@@ -292,7 +292,7 @@ def _require_finite(loss: Tensor, whose: str) -> None:
 
 
 def _share(part: slice, batch: Tensor) -> float:
-    """What a part's mean counts in the mean of its batch."""
+    """Return the weight of a part's mean in the mean of its batch."""
     return len(batch[part]) / len(batch)
 
 

@@ -1,4 +1,4 @@
-"""What a training shows in TensorBoard."""
+"""A training's log in TensorBoard."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -32,7 +32,7 @@ def require_memory(
         device: where the separator is.
 
     Raises:
-        ConfigError: there is no room; the message says how much is missing and what would fit.
+        ConfigError: there is no room; the message states how much is missing and what would fit.
     """
     available = available_bytes(device)
     excerpt = (1 + len(separator.sources)) * separator.channels * num_samples * _BYTES_PER_SAMPLE

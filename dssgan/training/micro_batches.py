@@ -81,7 +81,7 @@ class MicroBatches:
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
-    # a processor's allocator says it in words alone
+    # the allocator of a CPU raises a plain RuntimeError
     return isinstance(error, MemoryError) or any(words in str(error).lower() for words in _OUT_OF_MEMORY)
 
 

@@ -44,7 +44,7 @@ Report = Callable[[dict[str, float], Path], None]
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a training gave.
+    """Result of a training.
 
     Args:
         bundle: the best separator of both phases.
@@ -199,7 +199,7 @@ class _Training:
         last_epoch = self.config.last_epoch
         steps = self._semi_supervised_steps if self.phase_two.learns_from_mixes else self._supervised_steps
         if self.boosting is not None and self.position.epoch < last_epoch:
-            labelled = self.boosting.begin(self.best_weights, self.position.phase_one_score, self._score)
+            labelled = self.boosting.begin(self.best_weights, self.position.phase_one_score, self._decisive_score)
             self.batches.add_pseudo_labelled(labelled)
         self._run_phase(last_epoch, steps)
         self.logbook.close()
@@ -225,23 +225,10 @@ class _Training:
         started = time.monotonic()
         position = self.position
         epoch = position.epoch + 1
-        for step_losses in steps(epoch):
-            position.separator_steps += 1
-            position.steps_done += 1
-            for name, value in step_losses.items():
-                position.losses.setdefault(name, []).append(value)
-            if self.notice():
-                position.seconds += time.monotonic() - started
-                self._save(write_bundle=False)
-                raise TrainingInterruptedError(
-                    f"{self.folder}: asked to stop; step {position.separator_steps} is saved"
-                )
-        means = {f"loss/{name}": sum(values) / len(values) for name, values in position.losses.items()}
-        position.steps_done, position.losses = 0, {}
+        means = self._take_steps(steps(epoch), started)
         if self.boosting is not None:
             means |= self.boosting.metrics  # of the teacher that this epoch learnt from
-        # every process must take the same decisions, so the leader's scores count
-        scores: dict[str, float] = self.world.gather(self.validation.run())[0]
+        scores = self._validated_scores()
         score = self.validation.decisive(scores)
         position.epoch = epoch
         if score > position.phase_best_score:
@@ -272,11 +259,29 @@ class _Training:
         self._save(write_bundle=improved)
         self.report(metrics, self.folder)
 
+    def _take_steps(self, steps: Iterator[dict[str, float]], started: float) -> dict[str, float]:
+        """Take the remaining steps of an epoch and return the means of its losses."""
+        position = self.position
+        for step_losses in steps:
+            position.separator_steps += 1
+            position.steps_done += 1
+            for name, value in step_losses.items():
+                position.losses.setdefault(name, []).append(value)
+            if self.notice():
+                position.seconds += time.monotonic() - started
+                self._save(write_bundle=False)
+                raise TrainingInterruptedError(
+                    f"{self.folder}: asked to stop; step {position.separator_steps} is saved"
+                )
+        means = {f"loss/{name}": sum(values) / len(values) for name, values in position.losses.items()}
+        position.steps_done, position.losses = 0, {}
+        return means
+
     def _validate_start(self) -> None:
         """Validate what a fine-tuning starts from, as epoch 0: what comes after it is kept only where it is better."""
         started = time.monotonic()
         position = self.position
-        scores: dict[str, float] = self.world.gather(self.validation.run())[0]
+        scores = self._validated_scores()
         position.best_score = position.phase_best_score = self.validation.decisive(scores)
         position.seconds += time.monotonic() - started
         metrics = {
@@ -288,10 +293,13 @@ class _Training:
         self._save(write_bundle=True)
         self.report(metrics, self.folder)
 
-    def _score(self, separator: SeparatorModel) -> float:
+    def _validated_scores(self, separator: SeparatorModel | None = None) -> dict[str, float]:
         # every process must take the same decisions, so the leader's scores count
         scores: dict[str, float] = self.world.gather(self.validation.run(separator))[0]
-        return self.validation.decisive(scores)
+        return scores
+
+    def _decisive_score(self, separator: SeparatorModel) -> float:
+        return self.validation.decisive(self._validated_scores(separator))
 
     def _supervised_steps(self, epoch: int) -> Iterator[dict[str, float]]:
         done = self.position.steps_done

@@ -29,7 +29,7 @@ class _Backend(torch_backend()):  # type: ignore[misc]
 
 
 class AddressedTorchConfig(TorchConfig):  # type: ignore[misc]
-    """Ray's, for processes on machines whose names lead to themselves."""
+    """Ray's `TorchConfig`, for machines whose host names resolve to a loopback address."""
 
     @property
     def backend_cls(self) -> type[_Backend]:

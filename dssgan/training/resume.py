@@ -1,4 +1,4 @@
-"""What a training that is resumed may change, and what it must not."""
+"""The settings that a resumed training may change, and those that it must not."""
 
 from collections.abc import Mapping
 from typing import Any

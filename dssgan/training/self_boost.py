@@ -1,4 +1,4 @@
-"""A teacher separates unlabelled mixes, and what it is sure of becomes pairs to learn from."""
+"""A teacher separates unlabelled mixes, and the confident parts become pairs to learn from."""
 
 import math
 import shutil
@@ -30,7 +30,7 @@ _SILENCE_DB = -60.0
 
 @dataclass(frozen=True)
 class Labels:
-    """What a teacher made of unlabelled mixes.
+    """A teacher's labels of unlabelled mixes.
 
     Args:
         tracks: runs of chunks it was sure of, as songs with sources.
@@ -46,7 +46,7 @@ class Labels:
 
 
 def separate_twice(teacher: SeparatorModel, mix: Audio) -> tuple[Audio, Audio]:
-    """Separate a mix twice, the second time shifted, turned in polarity and with its channels swapped.
+    """Separate a mix twice, the second time shifted, with inverted polarity and swapped channels.
 
     Args:
         teacher: the separator.
@@ -95,7 +95,7 @@ def label(
     folder: Path,
     settings: SelfBoost,
 ) -> Labels:
-    """Separate mixes and keep what the teacher is sure of; the mean of its two passes is the label.
+    """Separate mixes and keep the chunks that the teacher is sure of; the mean of its two passes is the label.
 
     Source: Luo and Yu, "Music source separation with band-split RNN", 2022, section 2.4 (semi-supervised fine-tuning;
     there by level alone), arXiv 2209.15174.
@@ -215,7 +215,7 @@ class SelfBoosting:
         return self._label()
 
     def end(self) -> None:
-        """Take the labels away."""
+        """Delete the labels."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _take_over(self, weights: dict[str, Tensor], score: float) -> None:

@@ -106,7 +106,7 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
     """Lay settings over others, section by section.
 
     A component that gets another name starts anew: the old one's settings do not fit it. Settings without a name are
-    kept: they are for whatever name comes.
+    kept: they apply to any name.
 
     Args:
         base: settings.

@@ -51,7 +51,7 @@ class SharedPhases:
         self.store.publish(_name(key))
 
     def forget(self, key: str) -> None:
-        """Take this machine's copy away, where it is only a copy."""
+        """Delete this machine's copy, where the original is elsewhere."""
         self.store.forget(_name(key))
 
 

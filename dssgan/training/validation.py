@@ -115,7 +115,7 @@ class Validation:
         )  # fmt: skip
 
     def shown(self) -> tuple[Tensor, Tensor]:
-        """Separate the first track's beginning for the eye and the ear.
+        """Separate the first track's beginning, to be shown and listened to.
 
         Returns:
             Mix, (channels, samples), and estimates, (sources, channels, samples).

@@ -23,11 +23,11 @@ def find_candidates(source: str, limit: int) -> list[str | Path]:
     that have the weights of a better one; failed ones leave bundles, too, and are none.
 
     Args:
-        source: a bundle, a training's folder, a sweep's folder or bucket, or a separator by others.
+        source: a bundle, a training's folder, a sweep's folder or bucket, or a third-party separator.
         limit: how many of a sweep, at most.
 
     Returns:
-        Folders of bundles on this machine; a separator by others as it is written.
+        Folders of bundles on this machine; a third-party separator as it is written.
 
     Raises:
         ModelError: there is none.

@@ -1,4 +1,4 @@
-"""A sweep's best settings once more, with several seeds: what is left of their lead?"""
+"""A sweep's best settings once more, with several seeds, to see what is left of their lead."""
 
 import math
 from collections.abc import Sequence

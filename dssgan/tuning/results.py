@@ -1,4 +1,4 @@
-"""What a study says of a sweep's trials."""
+"""The trials of a sweep, as its study records them."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path

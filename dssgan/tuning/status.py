@@ -1,4 +1,4 @@
-"""What a sweep has found and what it has cost, while it runs or afterwards."""
+"""The progress and the cost of a sweep, while it runs or afterwards."""
 
 import warnings
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ MIN_TRIALS_FOR_IMPORTANCE = 5
 
 @dataclass(frozen=True)
 class Costs:
-    """What a sweep's trainings took, in hours of GPUs, or of processor cores where there are none.
+    """The cost of a sweep's trainings, in hours of GPUs, or of processor cores where there are none.
 
     Args:
         unit: "GPU-hours" or "core-hours".

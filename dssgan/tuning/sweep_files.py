@@ -1,4 +1,4 @@
-"""What a sweep leaves beside its trials: its record, its search space, and its study."""
+"""The files of a sweep beside its trials: its record, its search space, and its study."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -109,7 +109,7 @@ def find_study(store: Store, name: str, study_url: str | None = None) -> optuna.
 
 
 def recorded_study(store: Store, record: RunRecord, study_url: str | None = None) -> optuna.Study:
-    """Load the study that a sweep's record names, whatever the sweep's folder is called now.
+    """Load the study that a sweep's record names, also after the sweep's folder was renamed.
 
     Args:
         store: store of the sweep.

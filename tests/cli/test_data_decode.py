@@ -60,7 +60,7 @@ def test_two_at_once_then_a_third(tmp_path: Path, songs: Path) -> None:
     assert (tmp_path / "decoded.json").read_bytes() == (tmp_path / "second.json").read_bytes()
     decoded = load_dataset(tmp_path / "decoded.json")
     assert decoded.fingerprint == load_dataset(songs).fingerprint
-    assert decoded.valid[0].samples[0].label.startswith(str(tmp_path / "cache"))
+    assert decoded.valid[0].recordings[0].label.startswith(str(tmp_path / "cache"))
     assert f"0 decoded (0.0 MB), {NUM_FILES} there already" in finish(start(tmp_path, data=songs))
 
 
@@ -85,7 +85,7 @@ def test_a_killed_one_leaves_nothing_half_made_and_is_gone_on_with(tmp_path: Pat
     for note in notes:
         assert fingerprint(note.with_suffix(".wav")) in note.read_text()
     # going on: what is there is taken, what is not is made
-    parts = [part for track in load_dataset(MANIFEST).train_sup for part in track.samples]
+    parts = [part for track in load_dataset(MANIFEST).train_sup for part in track.recordings]
     samples = [part for part in parts if isinstance(part, AudioFile)]
     there = [(cache.folder / (key := cache.key(part))[:2] / f"{key[2:]}.json").exists() for part in samples]
     assert any(there)

@@ -16,7 +16,7 @@ from dssgan.separators.ensemble import Recipe, save_recipe
 
 
 @pytest.mark.slow
-def test_shipped_own_and_those_by_others(tmp_path: Path) -> None:
+def test_shipped_own_and_third_party_models(tmp_path: Path) -> None:
     torch.manual_seed(0)
     small = build_separator("unet", {"num_layers": 1, "num_initial_filters": 2})
     data = {"name": "songs", "licence": "CC0-1.0", "fingerprint": "0" * 64, "credits": [], "rights": []}

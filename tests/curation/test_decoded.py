@@ -73,8 +73,8 @@ def decoded(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Datas
 
 def files_of(dataset: Dataset) -> list[AudioFile]:
     tracks = (*dataset.train_sup, *dataset.valid, *dataset.test)
-    recordings = [recording for track in tracks for recording in track.samples]
-    return [sample for recording in (*recordings, *dataset.train_unsup.samples) for sample in recording.files]
+    recordings = [recording for track in tracks for recording in track.recordings]
+    return [sample for recording in (*recordings, *dataset.train_unsup.recordings) for sample in recording.files]
 
 
 def test_copies_make_the_same_data_set(dataset: Dataset, decoded: Dataset, tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_broken_files_are_named_and_the_others_decoded(dataset: Dataset, tmp_pat
     assert (result.num_files, result.num_written) == (3, 1)
     assert [line.split(": ")[0] for line in result.errors] == [str(broken), str(other)]
     assert "truncated" in result.errors[0]
-    assert "is not the audio that the data set says" in result.errors[1]
+    assert "is not the audio of the data set" in result.errors[1]
     assert cache.decode(good)[1] == 0
 
 

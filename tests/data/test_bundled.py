@@ -27,7 +27,7 @@ def test_the_package_stays_small() -> None:
 def test_each_song_is_in_one_partition(bundled: Dataset) -> None:
     assert {name: [track.name for track in bundled.partition(name)] for name in PAIRED_PARTITIONS} == TRACKS
     songs = [{track.name.split("-")[0] for track in bundled.partition(name)} for name in PAIRED_PARTITIONS]
-    unpaired = {sample.path.stem for sample in bundled.train_unsup.samples}
+    unpaired = {sample.path.stem for sample in bundled.train_unsup.recordings}
     assert unpaired == {"potassium"}
     assert sum(map(len, [*songs, unpaired])) == len(set().union(*songs, unpaired))
 

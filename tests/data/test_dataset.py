@@ -30,7 +30,7 @@ def track(tmp_path: Path, song: Song) -> Track:
 
 
 def test_a_sample_reads_what_was_asked_for(track: Track, song: Song) -> None:
-    mix = track.samples[0]
+    mix = track.recordings[0]
     assert (mix.sample_rate, mix.channels, mix.duration, mix.num_frames) == (RATE, 2, 4.0, 4 * RATE)
     np.testing.assert_allclose(mix.read(1.0, 0.5), song[0][:, RATE : RATE * 3 // 2], atol=2**-15)
     assert mix.read(1.0, 0.777, sample_rate=8192, channels=1).shape == (1, round(0.777 * 8192))
@@ -48,7 +48,7 @@ def test_an_absent_source_is_silence(track: Track) -> None:
     mix, sources = replace(track, sources=(track.sources[0], None)).load()
     assert sources.shape == (2, 2, 4 * RATE)
     assert not sources[1].any()
-    np.testing.assert_array_equal(mix, files.read(track.samples[0].path))
+    np.testing.assert_array_equal(mix, files.read(track.recordings[0].path))
 
 
 def test_a_track_of_silence_alone_is_refused(track: Track) -> None:
@@ -120,11 +120,11 @@ def test_silent_stems_have_nothing_in_common(track: Track, tmp_path: Path) -> No
 
 
 def test_forbid_test_says_what_for(bundled: Dataset) -> None:
-    bundled.forbid_test([*bundled.valid, *bundled.train_sup, *bundled.train_unsup.samples], "early stopping")
+    bundled.forbid_test([*bundled.valid, *bundled.train_sup, *bundled.train_unsup.recordings], "early stopping")
     with pytest.raises(DataError, match=r"francium-2: .* must not reach the early stopping"):
         bundled.forbid_test([bundled.valid[0], bundled.test[1]], "early stopping")
     with pytest.raises(DataError, match=r"drums\.ogg: is the same audio as test track francium-1"):
-        bundled.forbid_test(bundled.test[0].samples, "sweep")
+        bundled.forbid_test(bundled.test[0].recordings, "sweep")
 
 
 def test_fingerprint_is_of_what_a_model_learns_from(bundled: Dataset) -> None:

@@ -204,7 +204,7 @@ def test_the_cache_changes_nothing_but_time(bundled: Dataset, share: float, leng
 
 
 def test_the_cache_stays_within_its_room(bundled: Dataset) -> None:
-    samples = [sample for track in bundled.valid for sample in track.samples]
+    samples = [sample for track in bundled.valid for sample in track.recordings]
     room = 2 * 20 * RATE * 2 * 4 + 1000  # two of four
     cache = AudioCache(RATE, 2, room)
     for sample in samples:
@@ -239,10 +239,10 @@ def test_silence_is_passed_over_and_never_for_ever(tmp_path: Path) -> None:
     audio = np.zeros((1, 10_000), np.float32)
     audio[:, 4000:6000] = 0.1
     track = _track(tmp_path / "mostly", drums=audio)
-    for excerpt in islice(_unpaired([track.samples[0]], segment_seconds=500 / RATE, channels=1), 50):
+    for excerpt in islice(_unpaired([track.recordings[0]], segment_seconds=500 / RATE, channels=1), 50):
         assert excerpt.any()
     silent = _track(tmp_path / "silent", drums=np.zeros((1, 1000), np.float32))
-    assert not next(iter(_unpaired([silent.samples[0]], segment_seconds=500 / RATE, channels=1))).any()
+    assert not next(iter(_unpaired([silent.recordings[0]], segment_seconds=500 / RATE, channels=1))).any()
 
 
 def test_excerpts_do_not_change_the_cache(bundled: Dataset) -> None:

@@ -78,7 +78,7 @@ def test_pickles_of_every_protocol_load(songs: Path, seed_class: type[Sample], p
     dataset = load_dataset(path)
     assert dataset.sources == ("drums", "other")
     track = dataset.train_sup[0]
-    assert [sample.path.name for sample in track.samples] == ["mix.wav", "drums.wav", "other.wav"]
+    assert [sample.path.name for sample in track.recordings] == ["mix.wav", "drums.wav", "other.wav"]
     assert track.fingerprints
     assert dataset.valid[0].sources[0] is None  # a bare number is silence
     assert [track.name for track in (*dataset.valid, *dataset.test)] == ["mix", "mix"]
@@ -241,7 +241,7 @@ def test_other_contents_are_named(tmp_path: Path, content: Any, message: str) ->
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"sample_rate": 22050}, "has sample_rate 44100, which is not what the pickle says"),
+        ({"sample_rate": 22050}, "has sample_rate 44100, which is not what the pickle states"),
         ({"channels": 10**400}, "has channels 2, which"),
         ({"duration": float("nan")}, "has duration 1, which"),
         ({"path": 5}, "a Sample's path is a int where text should be"),

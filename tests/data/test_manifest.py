@@ -89,9 +89,9 @@ def test_a_manifest_may_lie_elsewhere(root: Path, tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"path": "gone.wav"}, r"dataset.json: .*gone.wav: no such file; .*make the manifest again"),
-        ({"sample_rate": 48000}, r"drums.wav has sample_rate 44100, but the manifest says 48000"),
-        ({"channels": 1}, r"drums.wav has channels 2, but the manifest says 1"),
-        ({"duration": 2.0}, r"drums.wav lasts 1.000 s, but the manifest says 2.000 s"),
+        ({"sample_rate": 48000}, r"drums.wav has sample_rate 44100, but the manifest states 48000"),
+        ({"channels": 1}, r"drums.wav has channels 2, but the manifest states 1"),
+        ({"duration": 2.0}, r"drums.wav lasts 1.000 s, but the manifest states 2.000 s"),
         ({"duration": "long"}, r"dataset.json: train_sup.0.sources.drums.duration: .*; fix the manifest"),
         ({"durration": 1.0}, r"dataset.json: train_sup.0.sources.drums.durration: .*not permitted"),
         ({"stem": 3}, r"dataset.json: .*drums.wav: has 1 audio streams, none numbered 3"),

@@ -12,6 +12,7 @@ from dssgan.ensembling.stacking import (
     choose_members,
     fit_weights,
     leave_one_out,
+    score_alone,
     usdr_of,
 )  # fmt: skip
 from dssgan.errors import DataError
@@ -121,6 +122,14 @@ def test_greedy_choice_takes_the_best_then_what_helps() -> None:
     assert set(choose_members(songs, max_members=9, min_members=3)[0]) == {0, 1, 2}
 
 
+def test_a_candidate_alone_is_scored_on_every_song_with_sound_however_soft() -> None:
+    def of(energy: float, error: float) -> SongProducts:
+        return SongProducts(torch.zeros(1, 3, 3), torch.tensor([[error]]), torch.tensor([energy]))
+
+    # 20 dB on a loud song, 10 dB on a soft one, and a silent one that does not count
+    assert score_alone([of(100.0, 1.0), of(1e-3, 1e-4), of(0.0, 1e-4)], 0, 0) == pytest.approx(15.0, abs=1e-4)
+
+
 def test_subsets_are_those_of_the_candidates_alone() -> None:
     reference = noise(0, 2, 1, 44100)
     estimates = [reference + noise(seed, 2, 1, 44100) for seed in range(1, 4)]
@@ -134,27 +143,36 @@ def test_silence_alone_is_refused() -> None:
         choose_members([song([noise(0, 2, 1, 9000)], torch.zeros(2, 1, 9000))], 1)
 
 
-def three_songs(*factors: float) -> list[SongProducts]:
-    """Songs with two candidates whose errors have these levels, each song's own noise."""
+def different_songs(level: float = 1.0) -> list[SongProducts]:
+    """Songs of which each prefers other weights, so that every song that is fitted on shows in the scores."""
     songs = []
-    for number in range(3):
-        reference = noise(10 * number, 2, 1, 44100)
-        songs.append(song([reference + factor * noise(10 * number + place, 2, 1, 44100)
-                           for place, factor in enumerate(factors, 1)], reference))  # fmt: skip
+    for seed, factors in ((0, (0.2, 0.8)), (10, (0.8, 0.2)), (20, (0.4, 0.5))):
+        reference = noise(seed, 2, 1, 44100)
+        estimates = [reference + factor * noise(seed + number, 2, 1, 44100) for number, factor in enumerate(factors, 1)]
+        songs.append(song([level * estimate for estimate in estimates], level * reference))
     return songs
 
 
 def test_a_song_that_is_left_out_changes_nothing_of_what_is_fitted() -> None:
-    songs = three_songs(0.5, 0.5)
+    songs = different_songs()
     scores = leave_one_out(songs, 2, min_members=2)
     assert scores is not None
     expected = []
     for number in range(3):
-        others = [other for place, other in enumerate(songs) if place != number]
+        others = [other for index, other in enumerate(songs) if index != number]
         found = choose(others, 2, min_members=2)
         expected.append([usdr_of([songs[number]], weights, 0) for weights in (found.average, found.fitted)])
     assert scores == pytest.approx(torch.tensor(expected).mean(dim=0).tolist(), abs=1e-4)
     assert leave_one_out(songs[:1], 2, min_members=2) is None
+
+
+def test_soft_songs_count_as_loud_ones_do() -> None:
+    loud, soft = different_songs(), different_songs(1e-3)
+    assert 0 < soft[0].energy[0] < 1e-2
+    assert leave_one_out(soft, 2, min_members=2) == pytest.approx(leave_one_out(loud, 2, min_members=2), abs=1e-3)
+    torch.testing.assert_close(
+        choose(soft, 2, min_members=2).fitted, choose(loud, 2, min_members=2).fitted, atol=1e-4, rtol=0
+    )
 
 
 def test_what_suits_one_song_alone_is_seen_through() -> None:

@@ -1,4 +1,4 @@
-"""Ensembles fitted over separators by others and stems, of several rates, beside our own."""
+"""Ensembles fitted over third-party separators and stems, of several rates, beside our own."""
 
 import shutil
 from dataclasses import replace
@@ -39,7 +39,7 @@ def dataset(bundled: Dataset, tmp_path: Path) -> Dataset:
     return replace(bundled, valid=(Track("Song", None, (drums, other)),), test=())
 
 
-def test_members_by_others_are_weighed_beside_our_own(dataset: Dataset, tmp_path: Path) -> None:
+def test_third_party_members_are_weighed_beside_our_own(dataset: Dataset, tmp_path: Path) -> None:
     torch.manual_seed(0)
     save_bundle(tmp_path / "own", "unet", build_separator("unet", {"num_layers": 1, "num_initial_filters": 2}),
                 metadata={})  # fmt: skip

@@ -41,6 +41,14 @@ def test_others_come_to_the_usual_level_and_back(gain_db: float) -> None:
     np.testing.assert_allclose(level.restore(there), recording, rtol=1e-6)
 
 
+def test_a_recording_shorter_than_a_window_is_measured_whole_and_the_rest_of_a_longer_one_not() -> None:
+    loud = 100 * NOISE
+    assert measure_level([loud[:, : RATE // 10]], RATE).gain == pytest.approx(10 ** (-58 / 20), rel=0.05)
+    # a window at an ordinary level; the 0.2 s after it are no whole window
+    both = np.concatenate([0.1 * NOISE[:, : round(0.4 * RATE)], loud[:, : RATE // 5]], axis=1)
+    assert measure_level([both], RATE).gain == 1
+
+
 def test_what_is_constant_is_no_music() -> None:
     assert level_of(-18, offset=0.005) == Level()
     level = level_of(-18, offset=0.3)

@@ -56,6 +56,15 @@ def test_wave_and_stft_loss_by_hand() -> None:
     assert loss(error, error).item() == 0
 
 
+def test_spectrograms_are_taken_every_half_window() -> None:
+    error = torch.randn(1, 1, 1, 64, generator=torch.Generator().manual_seed(0))
+    loss = WaveAndSTFTLoss(n_ffts=(16,))(error, torch.zeros_like(error)).item()
+    spectrum = torch.stft(error.flatten(0, 2), 16, 8, window=torch.hann_window(16), center=True, pad_mode="constant",
+                          return_complex=True)  # fmt: skip
+    expected = error.abs().mean() + torch.view_as_real(spectrum).abs().mean() / 4
+    assert loss == pytest.approx(expected.item(), rel=1e-5)
+
+
 def test_snr_loss_by_hand() -> None:
     # a mix of energy 4: one source is off by 0.5, the other, which is silent, by 0.2
     reference = torch.tensor([[[[2.0, 0.0]], [[0.0, 0.0]]]])

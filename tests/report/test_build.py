@@ -62,7 +62,7 @@ def test_the_hardest_song_is_named(results: Path, evaluation: Section) -> None:
         part for part in evaluation.parts if isinstance(part, PlotMenu) and part.title == "drums, song by song"
     )
     plot = heatmaps.plots["uSDR [dB]"]
-    assert plot.says.endswith(f"for all together: {means.idxmin()}.")
+    assert plot.caption.endswith(f"for all together: {means.idxmin()}.")
     assert list(plot.figure["data"][0]["y"])[-1] == means.idxmin()  # plotly counts from the bottom
 
 

@@ -1,4 +1,4 @@
-"""A separator by others is trained further, and becomes a bundle of ours."""
+"""A third-party separator is trained further, and becomes a bundle of ours."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What every critic is."""
+"""The base class of critics."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a critic says of waveforms.
+    """A critic's output for waveforms.
 
     Args:
         scores: one tensor a view, (items, ...): the higher, the more real.

@@ -51,5 +51,5 @@ _RESOURCES = (
 
 
 def resource_options(command: Command) -> Command:
-    """Add the options that say what a sweep's trainings run on."""
+    """Add the options of the resources that a sweep's trainings run on."""
     return reduce(lambda decorated, option: option(decorated), reversed(_RESOURCES), command)

@@ -1,4 +1,4 @@
-"""Opening an archive that anybody may have written: nothing it says is believed before it is checked."""
+"""Opening an archive from an untrusted source: everything it states is checked before it is used."""
 
 import hashlib
 import stat
@@ -28,17 +28,17 @@ _END64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR64_BYTES = 20
 _ENCRYPTED_FLAG = 1
 _DURATION_TOLERANCE_SECONDS = 1e-5
-# whatever zipfile raises over a broken file
+# what zipfile raises for a broken file
 _BROKEN = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, OverflowError, struct.error)
 
 
 class _TooLargeError(ValueError):
-    """It is larger than the user allows, which is no fault of its own."""
+    """The archive is larger than the user allows; it may be valid."""
 
 
 @dataclass(frozen=True)
 class Unpacked:
-    """An archive whose every file is what it says.
+    """A verified archive.
 
     Attributes:
         archive: where it came from.
@@ -187,11 +187,11 @@ def _extract(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> N
                 break
             copy.write(block)
     if left_bytes:
-        raise ValueError(f"{entry.filename}: is not as long as the archive says")
+        raise ValueError(f"{entry.filename}: is not as long as the archive states")
 
 
 def _check_header(path: Path, file: FileEntry) -> int:
-    """Compare a file's header with the manifest; give the size of its audio at 16 bits, bytes."""
+    """Compare a file's header with the manifest; return the size of its audio at 16 bits, bytes."""
     with path.open("rb") as stream:
         is_flac = stream.read(4) == b"fLaC"
     try:

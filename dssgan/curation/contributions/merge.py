@@ -29,7 +29,7 @@ _ALIVE = "alive.lock"
 
 @dataclass(frozen=True)
 class MergeReport:
-    """What became of the tracks.
+    """Result of a merge, track by track.
 
     Attributes:
         added: their names in the data set.
@@ -53,7 +53,7 @@ def merge(
     """Verify archives and add their tracks to a data set.
 
     Every archive is verified before anything is written; the manifest, written last and at once, is what makes the
-    tracks part of the data set. So whatever stops this leaves the data set as it was, or complete.
+    tracks part of the data set. So an interruption leaves the data set as it was, or complete.
 
     Args:
         archives: what `contribute` wrote.
@@ -226,7 +226,7 @@ def _joint_licence(dataset: Dataset, licence: str) -> str | None:
     """A data set is under all of its tracks' licences; one that is not known stays so."""
     licence = f"({licence})" if " OR " in licence else licence  # AND binds tighter
     if dataset.licence is None:
-        empty = not any(dataset.partition(name) for name in PAIRED_PARTITIONS) and not [*dataset.train_unsup.samples]
+        empty = not any(dataset.partition(name) for name in PAIRED_PARTITIONS) and not [*dataset.train_unsup.recordings]
         return licence if empty else None
     return dataset.licence if licence in dataset.licence.split(" AND ") else f"{dataset.licence} AND {licence}"
 
@@ -248,7 +248,7 @@ class _KnownAudio:
     """The recordings of a data set, and those added since, by what they sound like.
 
     Args:
-        dataset: what is there already, in whatever partition.
+        dataset: the data set to add to, all partitions of it.
 
     Raises:
         AudioError: a file without a known fingerprint cannot be decoded.
@@ -260,13 +260,13 @@ class _KnownAudio:
         self._heard: list[tuple[str, Landmarks]] = []
         for partition in PAIRED_PARTITIONS:
             for track in dataset.partition(partition):
-                self._learn(track.samples, f"{track.name} of {partition}")
+                self._learn(track.recordings, f"{track.name} of {partition}")
                 self._unheard.append((f"{track.name} of {partition}", track))
-        self._learn(dataset.train_unsup.samples, "a recording of train_unsup")
+        self._learn(dataset.train_unsup.recordings, "a recording of train_unsup")
 
     def add(self, track: Track) -> None:
         """Remember a track."""
-        self._learn(track.samples, track.name)
+        self._learn(track.recordings, track.name)
         self._unheard.append((track.name, track))
 
     def find(self, track: Track) -> str | None:
@@ -275,7 +275,7 @@ class _KnownAudio:
         Raises:
             AudioError: a song cannot be decoded.
         """
-        known = [self._owners[content] for content in _contents(track.samples) if content in self._owners]
+        known = [self._owners[content] for content in _contents(track.recordings) if content in self._owners]
         return known[0] if known else self._find_by_ear(track)
 
     def _find_by_ear(self, track: Track) -> str | None:
@@ -296,7 +296,7 @@ def _mix_landmarks(track: Track) -> Landmarks:
 
 
 def _contents(recordings: Iterable[Recording]) -> list[str]:
-    """Fingerprints of recordings and of the files they are made of; silence is nobody's."""
+    """Fingerprints of recordings and of the files they are made of; silence has none."""
     found = []
     for recording in recordings:
         found += [recording.compute_fingerprint(), *(file.compute_fingerprint() for file in recording.files)]

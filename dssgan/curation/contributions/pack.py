@@ -152,7 +152,7 @@ def _encode(track: Track, sources: Sequence[str], index: int, folder: Path) -> T
 
 
 def _write(parts: dict[str, Recording], paths: dict[str, Path], subtype: str, gain: float) -> float:
-    """Write a track's files; give the highest peak before the gain."""
+    """Write a track's files; return the highest peak before the gain."""
     peak = 0.0
     for name, part in parts.items():
         audio = part.read()
@@ -161,8 +161,8 @@ def _write(parts: dict[str, Recording], paths: dict[str, Path], subtype: str, ga
     return peak
 
 
-def _is_fine(sample: AudioFile) -> bool:
+def _is_fine(file: AudioFile) -> bool:
     try:
-        return soundfile.info(sample.path).subtype in _FINE_SUBTYPES
+        return soundfile.info(file.path).subtype in _FINE_SUBTYPES
     except soundfile.LibsndfileError:
         return False  # what ffmpeg alone reads is coded with loss, as good as always

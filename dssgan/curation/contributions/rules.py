@@ -1,4 +1,4 @@
-"""What an archive may hold: songs to train on, under plain names and fixed paths, all on the same terms."""
+"""The rules for an archive: songs to train on, under plain names and fixed paths, all on the same terms."""
 
 import json
 import re
@@ -25,7 +25,7 @@ _MAX_NAME_BYTES = 120
 _MAX_LINE_LETTERS = 2000
 _SOURCE = re.compile(r"[a-z][a-z0-9_-]{0,39}", re.ASCII)
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}|silence", re.ASCII)
-# Windows opens a device under these names, whatever the suffix
+# Windows opens a device under these names, with any suffix
 _DEVICES = frozenset(
     {"con", "prn", "aux", "nul", *(f"{port}{digit}" for port in ("com", "lpt") for digit in range(10))}
 )

@@ -167,7 +167,7 @@ def _together(waves: dict[str, Audio], sources: tuple[str, ...], rate: int, *, h
 
 def _whole(dataset: Dataset) -> Iterator[Finding]:
     if not dataset.train_sup:
-        severity = "warning" if any(True for _ in dataset.train_unsup.samples) else "error"
+        severity = "warning" if any(True for _ in dataset.train_unsup.recordings) else "error"
         yield Finding(severity, "partitions", "no song has its sources (train_sup)", "add some, or train synthetic=1")  # type: ignore[arg-type]
     if not dataset.valid:
         yield Finding("error", "partitions", "no song validates", "import with --valid 0.1, or add some")

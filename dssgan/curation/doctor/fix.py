@@ -92,8 +92,8 @@ def _track(
 
 
 def _write(track: Track, sources: tuple[str, ...], folder: Path) -> Track:
-    rate = max(sample.sample_rate for sample in track.samples)
-    channels = max(sample.channels for sample in track.samples)
+    rate = max(recording.sample_rate for recording in track.recordings)
+    channels = max(recording.channels for recording in track.recordings)
     mix, parts = track.load(rate, channels)
     mix, parts = _centred(mix), _centred(parts)
     if track.mix is not None:

@@ -1,4 +1,4 @@
-"""What can be wrong with one recording, whatever it holds."""
+"""Checks of one recording, whatever it contains."""
 
 from collections.abc import Iterator
 

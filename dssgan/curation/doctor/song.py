@@ -1,4 +1,4 @@
-"""What can be wrong between the files of one song."""
+"""Checks across the files of one song."""
 
 from collections.abc import Iterator, Sequence
 

@@ -69,7 +69,7 @@ def import_dataset(
     Args:
         kind: a key of `KINDS`.
         path: its folder, or its table.
-        options: what the user says about it.
+        options: the options of the import.
         name: what reports call it; None for the folder's name.
         licence: its terms; None for those its importer knows.
         credits: lines that credit the makers.
@@ -101,7 +101,7 @@ def import_dataset(
         )
     found = importer.read(path, options)
     _report_bad(path, found.bad, found.notes, options)
-    if not any((found.train, found.valid, found.test, tuple(found.unpaired.samples))):
+    if not any((found.train, found.valid, found.test, tuple(found.unpaired.recordings))):
         raise DataError(f"{path}: no songs found; {importer.title} is laid out as {importer.layout}")
     _split(found, valid_share, test_share, group_of)
     dataset = replace(
@@ -120,7 +120,7 @@ def import_dataset(
 
 def _passed_over(root: Path, dataset: Dataset) -> list[str]:
     """Name audio files of a folder that no song is made of."""
-    used = {sample.path.resolve() for sample in dataset.files}
+    used = {file.path.resolve() for file in dataset.files}
     unused = [
         path for path in walk(root, "*")
         if path.suffix.lower() in SUFFIXES and path.is_file() and path.resolve() not in used
@@ -134,9 +134,7 @@ def _passed_over(root: Path, dataset: Dataset) -> list[str]:
 
 def _notes_of_containers(dataset: Dataset) -> list[str]:
     """Name files whose containers hold more than one sound, or one that begins late."""
-    files = {
-        sample.path: probe(sample.path, sample.stem).note for sample in dataset.files if not is_stem_file(sample.path)
-    }
+    files = {file.path: probe(file.path, file.stem).note for file in dataset.files if not is_stem_file(file.path)}
     noted = {path: note for path, note in files.items() if note}
     return [f"{path}: {note}" for path, note in list(noted.items())[:_MAX_NOTED]] + (
         [f"and {len(noted) - _MAX_NOTED} more such files"] if len(noted) > _MAX_NOTED else []
@@ -144,7 +142,7 @@ def _notes_of_containers(dataset: Dataset) -> list[str]:
 
 
 def _report_bad(path: Path, bad: list[str], notes: list[str], options: Options) -> None:
-    """Name all songs that cannot be used at once, and leave them out where the user says so."""
+    """Name all songs that cannot be used at once, and leave them out where the user asks for it."""
     if bad and not options.skip_bad:
         more = f" (and {len(bad) - _MAX_BAD} more)" if len(bad) > _MAX_BAD else ""
         raise DataError(
@@ -182,26 +180,26 @@ def _without_unreadable(
     Raises:
         DataError: a test song turns out to be in another partition.
     """
-    samples = dataset.files
+    files = dataset.files
     known: dict[AudioFile, AudioFile] = {}
     unreadable: dict[AudioFile, str] = {}
-    for done, (sample, content, error) in enumerate(map_unordered(_content, samples), 1):
+    for done, (file, content, error) in enumerate(map_unordered(_content, files), 1):
         if error is None:
-            known[sample] = replace(sample, fingerprint=content)
+            known[file] = replace(file, fingerprint=content)
         else:
-            unreadable[sample] = error
+            unreadable[file] = error
         if progress is not None:
-            progress(done, len(samples))
+            progress(done, len(files))
     if unreadable:
         dataset = _without(dataset, set(unreadable))
     return dataset.with_files(known), sorted(unreadable.values())
 
 
-def _content(sample: AudioFile) -> tuple[AudioFile, str | None, str | None]:
+def _content(file: AudioFile) -> tuple[AudioFile, str | None, str | None]:
     try:
-        return sample, sample.compute_fingerprint(), None
+        return file, file.compute_fingerprint(), None
     except AudioError as error:
-        return sample, None, str(error)
+        return file, None, str(error)
 
 
 def _without(dataset: Dataset, files: set[AudioFile]) -> Dataset:
@@ -209,7 +207,7 @@ def _without(dataset: Dataset, files: set[AudioFile]) -> Dataset:
         return not any(file in files for recording in recordings for file in recording.files)
 
     train, valid, test = (
-        tuple(track for track in dataset.partition(name) if intact(track.samples)) for name in PAIRED_PARTITIONS
+        tuple(track for track in dataset.partition(name) if intact(track.recordings)) for name in PAIRED_PARTITIONS
     )
     loose = dataset.train_unsup
     unpaired = Unpaired(

@@ -1,4 +1,4 @@
-"""What every importer is, and the steps most of them share."""
+"""The base class of importers, and the steps that most of them share."""
 
 import fnmatch
 import glob
@@ -78,7 +78,7 @@ class Options:
 
 @dataclass
 class ImportResult:
-    """What an importer found.
+    """The songs that an importer found.
 
     Attributes:
         train: songs to train on.
@@ -156,7 +156,7 @@ def folders(root: Path) -> list[Path]:
 
 
 def only(folder: Path, name: str) -> Path:
-    """Find the audio file of a name, whatever its suffix and letters.
+    """Find the audio file of a name, with any suffix and in upper or lower case.
 
     Raises:
         DataError: there is none, or more than one.
@@ -215,7 +215,7 @@ def kind_of(name: str, song: str = "") -> str:
 
 
 def without_title(names: Sequence[str], song: str) -> dict[str, str]:
-    """Take what all files of a song have in front off their names, such as the artist and the title.
+    """Remove the common beginning of the names of a song's files, such as the artist and the title.
 
     Args:
         names: names of a song's files, without suffixes.
@@ -269,10 +269,10 @@ def make_track(
             raise DataError(f"song {name}: stem {kind!r} belongs to no source; name it, or add other to --sources")
         taken[source].append(path if isinstance(path, AudioFile) else AudioFile.of(path))
     mixture = AudioFile.of(mix) if isinstance(mix, Path) else mix
-    parts: dict[str, Recording | None] = {source: _sum_of(samples) for source, samples in taken.items()}
-    rest = [sample for source, samples in taken.items() if source != OTHER for sample in samples]
+    parts: dict[str, Recording | None] = {source: _sum_of(files) for source, files in taken.items()}
+    rest = [file for source, files in taken.items() if source != OTHER for file in files]
     if mixture is not None and parts.get(OTHER, mixture) is None and rest:
-        parts[OTHER] = Sum(((mixture, 1.0), *((sample, -1.0) for sample in rest)))
+        parts[OTHER] = Sum(((mixture, 1.0), *((file, -1.0) for file in rest)))
     whole = max((part for part in (mixture, *parts.values()) if part is not None), key=lambda part: part.duration)
     sources = tuple(_as_long_as(whole, parts[source]) for source in options.sources)
     return Track(name, _as_long_as(whole, mixture), sources)
@@ -286,16 +286,16 @@ def _as_long_as(whole: Recording, part: Recording | None) -> Recording | None:
     return Sum((*terms, (whole.files[0], 0.0)))
 
 
-def _sum_of(samples: Sequence[AudioFile]) -> Recording | None:
-    if len(samples) > 1:
-        return Sum(tuple((sample, 1.0) for sample in samples))
-    return samples[0] if samples else None
+def _sum_of(files: Sequence[AudioFile]) -> Recording | None:
+    if len(files) > 1:
+        return Sum(tuple((file, 1.0) for file in files))
+    return files[0] if files else None
 
 
 def split(
     tracks: list[Track], share: float, group_of: Callable[[Track], str | None] = lambda _: None
 ) -> tuple[list[Track], list[Track]]:
-    """Part songs by a hash of their names: a song stays on its side while the set grows.
+    """Split songs by a hash of their names: a song stays on its side while the set grows.
 
     Args:
         tracks: the songs.
@@ -347,7 +347,7 @@ def _below(folder: Path, visited: set[Path]) -> Iterator[Path]:
 
 
 def child(folder: Path, name: str) -> Path:
-    """Return what a folder holds under a name, in whatever letters; the path of that name where it holds nothing."""
+    """Return the path under a name in a folder, in upper or lower case; the path of that name where there is none."""
     if (folder / name).exists() or not folder.is_dir():
         return folder / name
     found = sorted(path for path in folder.iterdir() if path.name.casefold() == name.casefold())
@@ -362,5 +362,5 @@ def songs_with(root: Path, name: str) -> Iterator[Path]:
 
 
 def without_suffix(path: Path, suffix: str) -> str:
-    """Return a file's name without an ending, in whatever letters that is written."""
+    """Return a file's name without an ending, in upper or lower case."""
     return path.name[: -len(suffix)] if path.name.casefold().endswith(suffix.casefold()) else path.name

@@ -1,4 +1,4 @@
-"""Just a table: a row a song, a column a file."""
+"""A table with a row for each song and a column for each file."""
 
 import csv
 import io

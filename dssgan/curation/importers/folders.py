@@ -73,8 +73,8 @@ def _what_is_drums(tracks: list[Track]) -> list[str]:
 def tracks_under(root: Path, options: Options) -> list[Track]:
     """Find the songs in a folder, a folder each.
 
-    A file is the mix, drums or whatever source it is named after; else its name is searched for words such as kick or
-    percussion; what is neither mix nor drums belongs to "other".
+    A file is the mix, drums or another source that it is named after; else its name is searched for words such as kick
+    or percussion; what is neither mix nor drums belongs to "other".
 
     Raises:
         DataError: two files of one name, or a song without stems.

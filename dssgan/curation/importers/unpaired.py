@@ -20,10 +20,10 @@ def read_unpaired(root: Path, options: Options) -> Unpaired:
 
 
 def _recordings(folder: Path) -> list[AudioFile]:
-    samples = [AudioFile.of(path) for path in audio_files(folder)]
+    recordings = [AudioFile.of(path) for path in audio_files(folder)]
     for inner in folders(folder):
-        samples += _recordings(inner)
-    return samples
+        recordings += _recordings(inner)
+    return recordings
 
 
 UNPAIRED = Importer(

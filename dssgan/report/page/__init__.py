@@ -1,4 +1,4 @@
-"""What a report consists of, and how it becomes one HTML file."""
+"""The parts of a report, and how they become one HTML file."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -26,13 +26,13 @@ class Plot:
 
     Args:
         title: heading.
-        says: what it shows, in words, for who cannot see it and for who asks how to read it.
+        caption: a description of what it shows, also for readers who cannot see it.
         figure: as `plotly.graph_objects.Figure.to_plotly_json` gives.
         height: pixels.
     """
 
     title: str
-    says: str
+    caption: str
     figure: Mapping[str, Any]
     height: int = 360
     template: str = "plot.html"
@@ -99,7 +99,7 @@ class Sound:
 
 @dataclass(frozen=True)
 class Signal:
-    """What a listener can switch to.
+    """A signal that a listener can switch to.
 
     Args:
         name: as it is shown.

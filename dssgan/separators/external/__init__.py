@@ -1,4 +1,4 @@
-"""Separators by others, as FAMILY:NAME or FAMILY:PATH. A new family is one file and one line here."""
+"""Third-party separators, as FAMILY:NAME or FAMILY:PATH. A new family is one file and one line here."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ FAMILIES: dict[str, Family] = {
         DemucsFamily(), MSSTFamily(), OnnxFamily(), OpenUnmixFamily(), OpenVinoFamily(), StemsFamily(),
     )
 }  # fmt: skip
-# Networks of others that can be trained further and saved as bundles.
+# Third-party networks that can be trained further and saved as bundles.
 EXTERNAL = {"demucs": Demucs, "msst": MSST, "open_unmix": OpenUnmix}
 
 

@@ -95,7 +95,7 @@ def _run(network: Any, mix: Tensor) -> Tensor:
     """Run a network on an excerpt padded on both sides to a length it takes, as Demucs does."""
     length = mix.shape[-1]
     if _is_transformer(network):
-        # in training its segment is whatever length comes
+        # in training its segment has the length of the excerpt
         wanted = length if network.training else max(length, int(network.segment * network.samplerate))
     elif hasattr(network, "valid_length"):
         wanted = network.valid_length(length)

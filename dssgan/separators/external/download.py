@@ -1,4 +1,4 @@
-"""Weights of others, downloaded once into the user's cache and compared with the hash that their source states."""
+"""Third-party weights, downloaded once into the user's cache and compared with the hash that their source states."""
 
 import hashlib
 import sys

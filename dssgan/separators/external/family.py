@@ -1,4 +1,4 @@
-"""What a family of separators by others is, and how a checkpoint is read without running code from it."""
+"""The base class of third-party families, and reading of their checkpoints without running code from them."""
 
 import importlib.util
 import pickle
@@ -107,7 +107,7 @@ class Family(ABC):
         """
 
     def record(self, path: Path) -> ExportRecord | None:  # noqa: ARG002
-        """Read what dssgan has written into a model of where it comes from; None for those by others.
+        """Read what dssgan has written into a model of where it comes from; None for third-party models.
 
         Args:
             path: path of the model.
@@ -173,7 +173,7 @@ def read_checkpoint(path: Path, admitted: Sequence[Any] = ()) -> Any:
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """Read what a .safetensors file says beside its tensors.
+    """Read the metadata of a .safetensors file.
 
     Raises:
         ModelError: it cannot be read.
@@ -205,7 +205,7 @@ def build_network(what: str, make: Any, settings: Mapping[str, Any]) -> torch.nn
     """
     try:
         network: torch.nn.Module = make(**settings)
-    except Exception as error:  # another package's constructor raises whatever it likes
+    except Exception as error:  # another package's constructor may raise anything
         raise ModelError(f"{what}: no network can be built from its settings ({_reason(error)})") from error
     return network
 

@@ -1,4 +1,4 @@
-"""Graphs in files, of dssgan and of others, with the transform inside the graph or outside."""
+"""Graphs in files, written by dssgan or by other programs, with the transform inside the graph or outside."""
 
 from pathlib import Path
 from typing import ClassVar

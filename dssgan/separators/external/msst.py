@@ -1,6 +1,6 @@
 """Checkpoints of Music-Source-Separation-Training's family: BS-RoFormer, Mel-Band RoFormer, SCNet and MDX23C.
 
-pymss-core has the networks; a YAML file beside the weights says which one they are of.
+pymss-core has the networks; a YAML file beside the weights names their network.
 """
 
 import math

@@ -23,7 +23,7 @@ _MIXES = ("mix", "mixture")
 
 
 def stem_files(folder: Path) -> dict[str, Path]:
-    """Find the stems of one song, in whatever format, by their names in small letters; mixes are left out."""
+    """Find the stems of one song, in any format, by their names in small letters; mixes are left out."""
     return {
         file.stem.lower(): file
         for file in (sorted(folder.iterdir()) if folder.is_dir() else [])

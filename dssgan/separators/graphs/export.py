@@ -119,7 +119,7 @@ def frames_of_segment(model: MaskingSeparator) -> int:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what torch says while it exports off the screen."""
+    """Suppress the messages of torch while it exports."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

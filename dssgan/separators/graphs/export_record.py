@@ -1,4 +1,4 @@
-"""What a graph that dssgan has written records of where its weights come from."""
+"""The record of the origin of its weights in a graph that dssgan has written."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -12,7 +12,7 @@ from dssgan.errors import ModelError
 from dssgan.extras import import_from
 from dssgan.separators.graphs.signal_stack import signal_stack_kept
 
-METADATA = "dssgan"  # key of what a graph says of its use
+METADATA = "dssgan"  # key of the description in a graph
 RECORD = "record"  # ... and in it of where its weights come from
 
 
@@ -84,7 +84,7 @@ class Graph(ABC):
     @property
     @abstractmethod
     def description(self) -> dict[str, Any] | None:
-        """What dssgan wrote of its use; None in graphs by others.
+        """What dssgan wrote of its use; None in third-party graphs.
 
         Raises:
             ModelError: it is damaged.

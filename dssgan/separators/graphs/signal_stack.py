@@ -17,7 +17,7 @@ def signal_stack_kept() -> Iterator[None]:
     """Restore the alternate stack for signal handlers that the thread had before the block.
 
     OpenVINO's compiler puts one of its own there and frees it together with what it compiled, even if it is in use by
-    then. Python's handlers run on whatever is there, so the next Ctrl-C, or the end of a child where that is waited
+    then. Python's handlers run on the stack that is set, so the next Ctrl-C, or the end of a child where that is waited
     for, would be a segmentation fault.
     """
     if sys.platform != "linux":

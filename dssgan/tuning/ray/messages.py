@@ -9,7 +9,7 @@ _KEY = "message"  # of a result; Ray Tune flattens dictionaries in results, and 
 
 @dataclass(frozen=True)
 class Message:
-    """What a trial's process reports."""
+    """A report of a trial's process."""
 
     def as_result(self) -> dict[str, Any]:
         """Return a result for Ray Tune to pass on."""

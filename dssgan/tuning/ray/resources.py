@@ -1,4 +1,4 @@
-"""What a trial needs, and whether a cluster has it or can have it when it grows."""
+"""The resources that a trial needs, and whether a cluster has them or can have them when it grows."""
 
 import time
 from collections.abc import Callable
@@ -56,7 +56,7 @@ def choose_workers(capacity: Capacity, *, num: int, cpus: int, gpus: float | Non
         The processes.
 
     Raises:
-        ConfigError: there is no room for them; the message says what is missing.
+        ConfigError: there is no room for them; the message names what is missing.
     """
     workers = Workers(num, cpus, gpus if gpus is not None else float(capacity.has_gpus))
     if capacity.may_grow:

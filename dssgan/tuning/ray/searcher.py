@@ -55,7 +55,7 @@ class StudySearch(Searcher):  # type: ignore[misc]
     """The trials of a study, for Tune to run.
 
     The study is the only memory: trials that are running by the study and that no process runs are resumed first;
-    then new trials are drawn until there are enough. So a sweep that was killed, in whatever moment, goes on with every
+    then new trials are drawn until there are enough. So a sweep that was killed at any moment resumes with every
     trial and with none twice.
 
     Args:
@@ -363,7 +363,7 @@ def _trained_phases(study: optuna.Study) -> Iterator[str]:
 
 
 class PruningScheduler(FIFOScheduler):  # type: ignore[misc]
-    """Stops trials where a pruner says so.
+    """Stops the trials that a pruner stops.
 
     Args:
         pruner: judges them; None lets every trial continue.

@@ -52,21 +52,19 @@ class SongsInBucket:
             folder = cache_folder(FOLDER)
             folder.mkdir(parents=True, exist_ok=True)
             with FileLock(folder / "songs.lock"):  # the first process of a machine downloads them, the others wait
-                _downloaded[key] = dataset.with_files(
-                    {sample: self._download(folder, sample) for sample in dataset.files}
-                )
+                _downloaded[key] = dataset.with_files({file: self._download(folder, file) for file in dataset.files})
         return _downloaded[key]
 
-    def _download(self, folder: Path, sample: AudioFile) -> AudioFile:
-        name = self.names[sample.path]
+    def _download(self, folder: Path, file: AudioFile) -> AudioFile:
+        name = self.names[file.path]
         original = folder / "originals" / name
         if not original.exists():
             with replacing(original) as temporary:
                 self.bucket.download(name, temporary)
                 if _name(temporary) != name:
                     raise DataError(f"{self.bucket}/{name}: is not the file that was put there; delete it, and resume")
-        cache = DecodedCache(folder / "decoded", sample.sample_rate, sample.channels)
-        copy, _ = cache.decode(replace(sample, path=original))
+        cache = DecodedCache(folder / "decoded", file.sample_rate, file.channels)
+        copy, _ = cache.decode(replace(file, path=original))
         return copy
 
 
@@ -94,10 +92,10 @@ def share_songs(dataset: Dataset, store: Store | None, on_message: Callable[[str
     folder = None if store is None else store.shared_folder
     if store is None or folder is not None:
         folders = [] if folder is None else [folder]
-        require_seen([*folders, *(sample.path for sample in dataset.files)], advice=_ADVICE)
+        require_seen([*folders, *(file.path for file in dataset.files)], advice=_ADVICE)
         return unchanged
     bucket = BucketStore(beside(str(store), FOLDER))
-    paths = dict.fromkeys(sample.path for sample in dataset.files)
+    paths = dict.fromkeys(file.path for file in dataset.files)
     names = {path: _name(path) for path in paths}
     missing = sorted(set(names.values()) - set(bucket.list_names()))
     if missing:

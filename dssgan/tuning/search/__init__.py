@@ -1,1 +1,1 @@
-"""What a sweep searches: spaces, samplers, early stopping, objectives, and the study; without Ray."""
+"""The search of a sweep: spaces, samplers, early stopping, objectives and the study; without Ray."""

@@ -1,4 +1,4 @@
-"""What a sweep notes of a trial in its study: names of Optuna's user attributes."""
+"""Names of the user attributes that a sweep stores with each trial of its Optuna study."""
 
 from optuna.trial import FrozenTrial
 

@@ -1,4 +1,4 @@
-"""What a separator may take: measured once for each architecture of a sweep, before it is trained."""
+"""Limits of a separator's cost, measured once for each architecture of a sweep before it is trained."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ _SPEED_SECONDS, _SPEED_RUNS = 10.0, 3
 
 @dataclass(frozen=True)
 class Size:
-    """What an architecture takes.
+    """The cost of an architecture.
 
     Args:
         parameters: numbers it learns.
@@ -32,7 +32,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a user allows.
+    """The largest cost that a user allows.
 
     Args:
         min_speed: times real time; None for no limit.

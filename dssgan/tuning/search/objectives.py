@@ -1,4 +1,4 @@
-"""What a sweep may search for beside the score that its trainings monitor."""
+"""Objectives of a sweep beside the score that its trainings monitor."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Objective:
 
     Args:
         title: title with its unit, for tables.
-        direction: "maximize" or "minimize", as Optuna says it.
+        direction: "maximize" or "minimize", as in Optuna.
         worst: what counts for a trial that ended before it had a value.
         metric: name among a validation's metrics; None for what is measured before the training.
     """

@@ -1,4 +1,4 @@
-"""What is asked of a sweep beside its space and its data."""
+"""The options of a sweep beside its space and its data."""
 
 from dataclasses import dataclass
 

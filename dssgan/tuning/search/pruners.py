@@ -1,4 +1,4 @@
-"""What stops trials early, by name."""
+"""Pruners, which stop trials early, by name."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Hashable, Sequence
@@ -58,7 +58,7 @@ class Hyperband:
 
     def bracket_of(self, trial: int) -> int:
         """Return the number of lowest rungs at which a trial is not judged."""
-        # multiples of the golden ratio fill the unit interval evenly, whatever number the sweep ends at
+        # multiples of the golden ratio fill the unit interval evenly, for any number of trials
         return bisect_left(self._edges, trial * _GOLDEN_RATIO % 1)
 
     def judge(self, trial: int, phase_one: str, position: StepPosition, score: float) -> bool:

@@ -1,4 +1,4 @@
-"""What proposes a trial's settings: Optuna's samplers by name."""
+"""Optuna's samplers by name."""
 
 import warnings
 from collections.abc import Callable, Mapping

@@ -17,7 +17,7 @@ from dssgan.tuning.search.storage import DATABASE_ERRORS
 # Draws that check a space before a sweep begins: enough to meet every branch of a few categorical choices.
 NUM_CHECKS = 20
 MAX_CHECKS = 1000  # draws, where the space forbids some
-# settings that say what a score is of
+# settings that define what a score measures
 _COMPARED_BY = ("monitor", "validation_seconds", "score_rate")
 
 

@@ -82,7 +82,7 @@ def default_url(folder: Path) -> str:
 
 
 def sqlite_url(path: Path) -> str:
-    """Return the URL of a SQLite file, whatever its name.
+    """Return the URL of a SQLite file, with any name.
 
     A URL ends its path at "?" and reads "%" as the beginning of a code, and Optuna fills in what stands between braces.
     """

@@ -50,7 +50,7 @@ def test_what_was_given_arrives_sample_by_sample(songs: Path, archive: Path, tmp
             np.testing.assert_array_equal(part.read(), files.read(songs / track.name / f"{name}.wav"))
     np.testing.assert_array_equal(one.mix.read(), files.read(songs / "One" / "mix.wav"))
     assert soundfile.info(one.mix.files[0].path).subtype == "PCM_16"
-    assert {soundfile.info(part.files[0].path).subtype for part in twelve.samples} == {"PCM_24"}
+    assert {soundfile.info(part.files[0].path).subtype for part in twelve.recordings} == {"PCM_24"}
 
 
 def test_terms_travel_into_the_data_set(archive: Path, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_a_manifest_can_be_contributed(bundled: Dataset, tmp_path: Path) -> None
     save_manifest(replace(bundled, train_sup=bundled.train_sup[:1], valid=(), test=()), tmp_path / "dataset.json")
     (packed,) = pack(tmp_path, tmp_path / "songs.dssgan.zip").train_sup
     given = [part.fingerprint for part in bundled.train_sup[0].sources if part is not None]
-    assert [part.compute_fingerprint() for part in packed.samples] == given
+    assert [part.compute_fingerprint() for part in packed.recordings] == given
 
 
 def test_an_unzipped_archive_is_a_data_set(archive: Path, songs: Path, tmp_path: Path) -> None:

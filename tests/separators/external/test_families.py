@@ -1,4 +1,4 @@
-"""References, downloads and all that can be wrong with a checkpoint by others."""
+"""References, downloads and all that can be wrong with a third-party checkpoint."""
 
 import hashlib
 import http.server
