@@ -1,6 +1,6 @@
 """Change the code in small ways that are wrong, and see whether a test notices.
 
-    make mutants                                   # 60 of them, about 15 minutes on two cores
+    make mutants                                   # 60 of them, about half an hour on two cores
     python tools/mutants.py --num 200 --seed 1     # others, and more
 
 Each mutant is one change in a copy of the package: a comparison turned, an operator or a number replaced, a condition

@@ -87,9 +87,11 @@ def test_phase_two_learns_from_labels_and_tells_so(tmp_path: Path, bundled: Data
 @pytest.mark.parametrize("stop_at", [2, 3])
 def test_resumed_equals_uninterrupted(tmp_path: Path, bundled: Dataset, stop_at: int) -> None:
     settings = config(**BOOSTED, adversarial_learning_rate=3e-3, adversarial_epochs=2)
-    run(tmp_path / "whole", bundled, settings)
+    _, reports = run(tmp_path / "whole", bundled, settings)
     run(tmp_path / "parts", bundled, settings, stop_at=stop_at)
-    run(tmp_path / "parts", bundled, settings, resume=True)
+    _, resumed = run(tmp_path / "parts", bundled, settings, resume=True)
+    teachers = [metrics["teacher/score"] for metrics in reports[stop_at:]]
+    assert [metrics["teacher/score"] for metrics in resumed] == teachers
     whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
     for name, value in whole.items():
         assert torch.equal(value, parts[name]), name
