@@ -98,8 +98,8 @@ def read(path: Path, start_frame: int = 0, num_frames: int | None = None, *, ste
         (channels, samples), float32, at the file's own rate; shorter than `num_frames` where the file ends.
 
     Raises:
-        AudioError: the file is missing, corrupt, truncated, of zero length or holds a sample that is no finite number;
-            or the excerpt begins beyond its end.
+        AudioError: the file is missing, corrupt, truncated, of zero length or holds a sample that is not a finite
+            number; or the excerpt begins beyond its end.
     """
     path = Path(path)
     with _open(path, stem) as decoder:

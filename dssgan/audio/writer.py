@@ -27,7 +27,7 @@ def check_block(path: Path, block: Audio, channels: int) -> None:
         channels: channels of the file.
 
     Raises:
-        AudioError: wrong channel count, or a sample that is no finite number.
+        AudioError: wrong channel count, or a sample that is not a finite number.
     """
     if block.ndim != 2 or block.shape[0] != channels:
         raise AudioError(f"{path}: is to hold {channels} channels, but got an array {block.shape}")
@@ -128,7 +128,7 @@ class Writer:
             block: (channels, samples), float in [-1, 1]; what lies outside is clamped in pcm16 and pcm24.
 
         Raises:
-            AudioError: wrong channel count, a sample that is no finite number, or more than a wav can hold.
+            AudioError: wrong channel count, a sample that is not a finite number, or more than a wav can hold.
             DssganError: the disk is full.
         """
         check_block(self.path, block, self.channels)

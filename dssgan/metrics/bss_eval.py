@@ -88,7 +88,7 @@ class References:
             raise AudioError("references: hold a sample that is not a finite number; export them again")
         self.version = version
         self.sources = sources
-        self._heard_sources = self._heard(sources)
+        self._compared_sources = self._compared(sources)
         self.sample_rate = sample_rate
         self._frames = list(_frames(sources.shape[-1], sample_rate, version))
         self._filters: _Projections | None = None
@@ -117,15 +117,15 @@ class References:
         """
         if estimates.shape != self.sources.shape:
             raise ValueError(f"estimates {estimates.shape} and references {self.sources.shape}: must be alike")
-        guessed = self._heard(estimates)
+        guessed = self._compared(estimates)
         scores = np.full((len(METRICS), len(guessed), self.num_frames), np.nan)
-        if _any_silent(self._heard_sources) or _any_silent(guessed):
+        if _any_silent(self._compared_sources) or _any_silent(guessed):
             return scores
         whole = None
         if not (self.version.framewise_filters or self.version.sdr_only):
             whole = self._projections(slice(0, self.sources.shape[-1])).fit(guessed)
         for index, span in enumerate(self._frames):
-            true, estimate = self._heard_sources[..., span], guessed[..., span]
+            true, estimate = self._compared_sources[..., span], guessed[..., span]
             if _any_silent(true) or _any_silent(estimate):
                 continue
             if self.version.sdr_only:
@@ -135,13 +135,13 @@ class References:
                 scores[..., index] = filters.ratios(true, estimate, images=self.version.images)
         return scores
 
-    def _heard(self, audio: Signal) -> Signal:
+    def _compared(self, audio: Signal) -> Signal:
         return audio if self.version.images else audio.mean(axis=1, keepdims=True, dtype=np.float64)
 
     def _projections(self, span: slice) -> "_Projections":
         # the last one is kept, which serves every method where one span is all that is fitted
         if self._filters is None or self._filters.span != span:
-            self._filters = _Projections(self._heard_sources[..., span], span)
+            self._filters = _Projections(self._compared_sources[..., span], span)
         return self._filters
 
 

@@ -120,20 +120,20 @@ def _log_wmse(song: EstimatedSong) -> Scores:
     }
 
 
-def _heard(rate: Callable[[Audio, Audio, int], float], song: EstimatedSong) -> Scores:
+def _score_each_source(rate: Callable[[Audio, Audio, int], float], song: EstimatedSong) -> Scores:
     return {source: rate(*pair, song.sample_rate) for source, pair in song.pairs.items()}
 
 
 def _zimtohrli(song: EstimatedSong) -> Scores:
     from dssgan.metrics.perceptual import zimtohrli
 
-    return _heard(zimtohrli, song)
+    return _score_each_source(zimtohrli, song)
 
 
 def _visqol(song: EstimatedSong) -> Scores:
     from dssgan.metrics.perceptual import visqol
 
-    return _heard(visqol, song)
+    return _score_each_source(visqol, song)
 
 
 def _find_clap() -> object:
@@ -145,7 +145,7 @@ def _find_clap() -> object:
 def _fad(song: EstimatedSong) -> Scores:
     from dssgan.metrics.fad import fad
 
-    return _heard(fad, song)
+    return _score_each_source(fad, song)
 
 
 def _onset_f1(song: EstimatedSong) -> Scores:

@@ -17,7 +17,7 @@ from dssgan.parallel.processes import MapUnordered
 from dssgan.parallel.ray_internals import stop_printing_logs
 from dssgan.parallel.watch import shut_down
 
-_OF_A_PLACE = (errno.EACCES, errno.EEXIST, errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS)
+_PATH_ERRORS = (errno.EACCES, errno.EEXIST, errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS)
 STARTS = 3  # of Ray on this machine, before that is given up
 
 
@@ -72,7 +72,7 @@ def _start(settings: dict[str, Any]) -> None:
         except Exception as error:  # Ray's own are plain ones: a machine that is busy takes longer than it waits
             shut_down()
             reason = " ".join(str(error).split())[:200]
-            if isinstance(error, OSError) and (error.errno in _OF_A_PLACE or "AF_UNIX path" in reason):
+            if isinstance(error, OSError) and (error.errno in _PATH_ERRORS or "AF_UNIX path" in reason):
                 raise DssganError(
                     f"Ray cannot write its files ({reason}); set RAY_TMPDIR to the short path of a folder that can "
                     "be written"

@@ -48,7 +48,7 @@ class Bar:
     """One bar.
 
     Attributes:
-        plan: what its section is like.
+        plan: the kind of its section.
         index: index of the bar in its section.
         length: number of bars of its section.
         start_seconds: when it begins.
@@ -139,7 +139,7 @@ def lay_out(genre: Genre, pulse: Pulse, seconds: float, generator: np.random.Gen
             start += num_steps * step_seconds
             if start >= seconds:
                 return bars
-    raise AssertionError("the form goes round")
+    raise AssertionError("the form repeats without end")
 
 
 def _sections(form: tuple[SectionPlan, ...], generator: np.random.Generator) -> Iterator[tuple[SectionPlan, int, int]]:

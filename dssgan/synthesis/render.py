@@ -30,7 +30,7 @@ _ROLES_DB = {
     "arpeggio": -6.0,
     "vocals": 1.0, "noise": -9.0,
 }  # fmt: skip
-_PLACES = {
+_PANS = {
     "closed_hat": 0.3, "pedal_hat": 0.3, "open_hat": 0.3, "crash": -0.5, "ride": -0.4, "ride_bell": -0.4, "china": 0.6,
     "splash": 0.4, "low_tom": -0.5, "mid_tom": 0.0, "high_tom": 0.4, "tambourine": 0.5, "shaker": -0.6, "cowbell": 0.4,
     "clave": -0.4, "low_conga": 0.5, "high_conga": 0.4, "timbale": -0.5,
@@ -134,11 +134,11 @@ def _drums(song: Song, generator: np.random.Generator, credits_: set[str]) -> Au
             kit = main
         credits_.add(kit.credit)
         gain = mixing.decibels(_PIECES_DB[piece] + generator.normal(0, 3.5))
-        _strike(track, song, piece, kit, mixing.pan(_PLACES.get(piece, 0.0) * width) * gain, generator)
+        _add_strokes(track, song, piece, kit, mixing.pan(_PANS.get(piece, 0.0) * width) * gain, generator)
     return mixing.room(mixing.drum_bus(track, generator), generator, wettest=0.35)
 
 
-def _strike(
+def _add_strokes(
     track: Audio, song: Song, piece: str, kit: kits.Kit, gains: NDArray[np.float32], generator: np.random.Generator
 ) -> None:
     """Add every stroke on one piece to a track, times the gains of left and right."""

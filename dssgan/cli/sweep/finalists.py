@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from dssgan.cli.options import data_option, quiet_option
-from dssgan.cli.sweep.options import place_option, resource_options, study_option
+from dssgan.cli.sweep.options import location_option, resource_options, study_option
 
 
 @click.command()
@@ -23,7 +23,7 @@ from dssgan.cli.sweep.options import place_option, resource_options, study_optio
     help="Number of seeds for each of them, at least 3.",
 )
 @click.option("--resume", is_flag=True, help="Resume finalists that were interrupted.")
-@place_option
+@location_option
 @study_option
 @resource_options
 @quiet_option

@@ -8,7 +8,7 @@ import click
 
 Command = Callable[..., Any]
 
-place_option = click.option(
+location_option = click.option(
     "-o", "--storage-path", "location", default="sweeps", show_default=True, metavar="LOCATION",
     help="Where sweeps are stored: a folder that all machines see, s3://BUCKET/FOLDER or gs://...",
 )  # fmt: skip

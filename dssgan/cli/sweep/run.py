@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dssgan.cli.options import config_option, data_option, quiet_option, settings_argument
-from dssgan.cli.sweep.options import place_option, resource_options, study_option
+from dssgan.cli.sweep.options import location_option, resource_options, study_option
 
 if TYPE_CHECKING:
     from dssgan.cli.terminal import Terminal
@@ -32,7 +32,7 @@ SHOWN_SETTINGS = 6
     help=f"Total number of trials; {DEFAULT_TRIALS} by default, or as before with --resume.",
 )
 @click.option("--name", help="Name of the sweep and its study; the name of SPACE by default.")
-@place_option
+@location_option
 @click.option("--resume", is_flag=True, help="Resume a sweep that was interrupted.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Random seed of the search.")
 @click.option(

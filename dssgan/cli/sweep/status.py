@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dssgan.cli.options import quiet_option
-from dssgan.cli.sweep.options import place_option, study_option
+from dssgan.cli.sweep.options import location_option, study_option
 
 if TYPE_CHECKING:
     from dssgan.cli.terminal import Terminal
@@ -17,7 +17,7 @@ SECONDS_BETWEEN_LOOKS = 5.0
 
 @click.command()
 @click.argument("name")
-@place_option
+@location_option
 @study_option
 @click.option("--top", default=10, show_default=True, type=click.IntRange(1), help="Number of trials to show.")
 @click.option("--watch", is_flag=True, help="Refresh every few seconds until the sweep has ended.")

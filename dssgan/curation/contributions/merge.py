@@ -162,7 +162,7 @@ class _Merging:
         self.names.add(folded(name))
         self.added.append(name)
         target = self.folder / one.sha256[:16] / track.name
-        _place(one, parts, target)
+        _move_into(one, parts, target)
         there = {part: replace(file, path=target / f"{part}.flac") for part, file in parts.items()}
         placed = Track(name, there.get(MIX), tuple(there.get(source) for source in self.dataset.sources))
         self.known.add(placed)
@@ -176,7 +176,7 @@ class _Merging:
         note = target / "reason.txt"
         if target.exists() and not (note.is_file() and f"archive: {one.sha256}" in note.read_text("utf-8")):
             target = target.with_name(f"{name}-{one.sha256[:8]}")
-        _place(one, parts, target, reason=text)
+        _move_into(one, parts, target, reason=text)
 
 
 def _parts(one: Unpacked, track: Track) -> dict[str, AudioFile]:
@@ -185,7 +185,7 @@ def _parts(one: Unpacked, track: Track) -> dict[str, AudioFile]:
     return {part: recording.files[0] for part, recording in parts if recording is not None}
 
 
-def _place(one: Unpacked, parts: Mapping[str, AudioFile], target: Path, reason: str | None = None) -> None:
+def _move_into(one: Unpacked, parts: Mapping[str, AudioFile], target: Path, reason: str | None = None) -> None:
     """Move a track's files to their final names in one step; what is there already, and right, stays."""
     paths = {f"{part}.flac": file.path for part, file in parts.items()}
     if all((target / name).is_file() and _same_bytes(target / name, path) for name, path in paths.items()):
@@ -256,18 +256,18 @@ class _KnownAudio:
 
     def __init__(self, dataset: Dataset) -> None:
         self._owners: dict[str, str] = {}
-        self._unheard: list[tuple[str, Track]] = []
-        self._heard: list[tuple[str, Landmarks]] = []
+        self._not_decoded: list[tuple[str, Track]] = []
+        self._decoded: list[tuple[str, Landmarks]] = []
         for partition in PAIRED_PARTITIONS:
             for track in dataset.partition(partition):
                 self._learn(track.recordings, f"{track.name} of {partition}")
-                self._unheard.append((f"{track.name} of {partition}", track))
+                self._not_decoded.append((f"{track.name} of {partition}", track))
         self._learn(dataset.train_unsup.recordings, "a recording of train_unsup")
 
     def add(self, track: Track) -> None:
         """Remember a track."""
         self._learn(track.recordings, track.name)
-        self._unheard.append((track.name, track))
+        self._not_decoded.append((track.name, track))
 
     def find(self, track: Track) -> str | None:
         """Name what shares a file's audio with this track, or sounds the same; None where nothing does.
@@ -276,14 +276,14 @@ class _KnownAudio:
             AudioError: a song cannot be decoded.
         """
         known = [self._owners[content] for content in _contents(track.recordings) if content in self._owners]
-        return known[0] if known else self._find_by_ear(track)
+        return known[0] if known else self._find_by_sound(track)
 
-    def _find_by_ear(self, track: Track) -> str | None:
+    def _find_by_sound(self, track: Track) -> str | None:
         # songs are decoded when a track is new to the fingerprints, which most merges have few of
-        self._heard += [(owner, _mix_landmarks(other)) for owner, other in self._unheard]
-        self._unheard.clear()
-        found = matches([_mix_landmarks(track), *(marks for _, marks in self._heard)], num_queries=1)
-        return self._heard[found[0].second - 1][0] if found else None
+        self._decoded += [(owner, _mix_landmarks(other)) for owner, other in self._not_decoded]
+        self._not_decoded.clear()
+        found = matches([_mix_landmarks(track), *(marks for _, marks in self._decoded)], num_queries=1)
+        return self._decoded[found[0].second - 1][0] if found else None
 
     def _learn(self, recordings: Iterable[Recording], owner: str) -> None:
         for content in _contents(recordings):

@@ -26,7 +26,7 @@ def _read(path: Path, options: Options) -> ImportResult:
     loose: dict[str, list[AudioFile]] = {column: [] for column in columns}
     for number, row in enumerate(rows, 2):
         cells = {column: (row.get(column) or "").strip() for column in columns}
-        given = {column: _place(path, cell) for column, cell in cells.items() if cell}
+        given = {column: _find_file(path, cell) for column, cell in cells.items() if cell}
         partition = (row.get("partition") or "").strip() or ("train_sup" if len(given) > 1 else _UNPAIRED)
         if partition not in (*parts, _UNPAIRED):
             raise DataError(f"{path}, line {number}: {unknown('partition', partition, (*parts, _UNPAIRED))}")
@@ -60,7 +60,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
     return [dict(zip(names, line, strict=False)) for line in lines if any(line)]
 
 
-def _place(table: Path, cell: str) -> Path:
+def _find_file(table: Path, cell: str) -> Path:
     """Find a file that a cell names, counted from the table's folder; its path may be written as Windows does."""
     path = table.parent / cell
     return path if path.exists() or "\\" not in cell else table.parent / cell.replace("\\", "/")

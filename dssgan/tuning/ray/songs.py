@@ -18,7 +18,7 @@ from dssgan.runs.location import beside
 from dssgan.runs.store import Store
 from dssgan.user_cache import cache_folder
 
-_ADVICE = "or give a bucket as --storage-path, which songs are taken to the machines from"
+_ADVICE = "or give a bucket as --storage-path, from which the machines download the songs"
 FOLDER = "songs"  # in the bucket, beside the sweeps, and in each machine's cache
 
 

@@ -110,7 +110,7 @@ def run_sweep(
             raise ConfigError(f"{store}: was begun with {before} trials; {options.num_trials} are fewer, give more")
         options = replace(options, num_trials=options.num_trials or before)
         result = read_trials(store, find_study(store, name, study_url))
-        if result.is_over(options.num_trials or before):  # no cluster is needed to on_message so
+        if result.is_over(options.num_trials or before):  # no cluster is needed to find that out
             write_table(result)
             return result
     elif options.num_trials is None:
