@@ -139,7 +139,7 @@ def test_a_trial_waits_where_its_machine_is_lost_for_good_and_goes_on_when_one_i
         assert trials(tmp_path).trials[0].state == "running"
         cluster.add_node(num_cpus=1, object_store_memory=100_000_000)
         output = ended(process)
-        assert "the cluster starts no others: add machines, or bring back those that are gone" in output
+        assert "the cluster starts no others: add machines, or restart those that are gone" in output
         assert trials(tmp_path).trials[0].state == "complete"
     finally:
         cluster.shutdown()
