@@ -37,3 +37,9 @@ def to_json(value: Any, *, indent: int | None = None) -> str:
     except UnicodeEncodeError:
         return json.dumps(plain(value), indent=indent, allow_nan=False)
     return text
+
+
+def as_read_back(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as JSON gives them back, with lists for tuples, so that they compare equal to recorded ones."""
+    result: dict[str, Any] = json.loads(json.dumps(dict(settings)))
+    return result

@@ -133,8 +133,9 @@ class Separator:
             ModelError: there is no such model, or it cannot be loaded.
             ConfigError: no such device.
         """
-        fingerprint = find_model(reference).fingerprint() if settings.get("precision") == "auto" else None
-        return cls(find_model(reference).load(), str(reference), device=device, fingerprint=fingerprint, **settings)
+        stored = find_model(reference)
+        fingerprint = stored.fingerprint() if settings.get("precision") == "auto" else None
+        return cls(stored.load(), str(reference), device=device, fingerprint=fingerprint, **settings)
 
     @property
     def sources(self) -> tuple[str, ...]:

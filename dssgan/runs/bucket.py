@@ -114,7 +114,13 @@ class BucketStore:
 
     def write_text(self, name: str, text: str) -> None:
         """Write a file, whole or not at all: an object appears when all of it is there."""
-        self._write(name, text.encode("utf-8"))
+
+        def write() -> None:
+            files, root = self._open()
+            with files.open_output_stream(f"{root}/{name}") as stream:
+                stream.write(text.encode("utf-8"))
+
+        self._patiently(write)
 
     def list_names(self) -> list[str]:
         """Return the names of the files in the folder, without those in its subfolders."""
@@ -154,14 +160,6 @@ class BucketStore:
         require_writable(self)
         with leased(self, work, on_message) as is_taken_over:
             yield is_taken_over
-
-    def _write(self, name: str, content: bytes) -> None:
-        def write() -> None:
-            files, root = self._open()
-            with files.open_output_stream(f"{root}/{name}") as stream:
-                stream.write(content)
-
-        self._patiently(write)
 
     def _open(self) -> tuple[pyarrow.fs.FileSystem, str]:
         try:

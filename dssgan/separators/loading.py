@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from dssgan.atomic import write_text
 from dssgan.data.seen_recordings import SeenRecordings
 from dssgan.errors import ConfigError, ModelError, unknown
+from dssgan.plain_json import as_read_back
 from dssgan.plain_yaml import load_yaml
 from dssgan.separators.base import SeparatorModel
 from dssgan.separators.bundle import is_bundle, load_bundle, read_description, read_learnt_from, weights_fingerprint
@@ -319,8 +320,7 @@ class StoredExternal(StoredModel):
         model = self.load()
         for architecture, network in EXTERNAL.items():
             if type(model) is network:
-                arguments: dict[str, Any] = json.loads(json.dumps(model.arguments))
-                return architecture, arguments
+                return architecture, as_read_back(model.arguments)
         raise ModelError(f"{self.reference}: cannot be trained further; start from another")
 
     def keep(self, folder: Path, shown: str) -> str:

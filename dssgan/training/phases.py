@@ -156,10 +156,11 @@ class _Training:
         self.logbook = Logbook(folder / "tensorboard" if world.is_main_process else None)
         self.position = Position()
         self.best_weights = self._averaged_weights()
-        parents = [parent for parent in (one.start_from, two.self_boost.teacher) if parent is not None]
+        references = (one.start_from, two.self_boost.teacher)
+        parents = [find_model(reference) for reference in references if reference is not None]
         self.learnt_from = dataset.learnt_from
         for parent in parents:
-            self.learnt_from = self.learnt_from + find_model(parent).learnt_from()
+            self.learnt_from = self.learnt_from + parent.learnt_from()
         self.origin: dict[str, Any] = {
             "data": {
                 "name": dataset.name,
@@ -168,7 +169,7 @@ class _Training:
                 "credits": list(dict.fromkeys((*dataset.credits, *self.batches.credits))),
                 "rights": [asdict(rights) for rights in dataset.rights],
             },
-            "parents": [data for parent in parents for data in find_model(parent).origins()],
+            "parents": [data for parent in parents for data in parent.origins()],
             "config": config.as_settings(),
         }
         self.record = RunRecord(

@@ -1,6 +1,5 @@
 """Settings as people and search spaces write them: merged, and checked as a configuration."""
 
-import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import fields
@@ -14,6 +13,7 @@ from pydantic_core import ErrorDetails
 from dssgan.adversarial.critic_augment import CriticAugment
 from dssgan.data.augment import Augment
 from dssgan.errors import ConfigError, ModelError, unknown
+from dssgan.plain_json import as_read_back
 from dssgan.plain_yaml import load_yaml
 from dssgan.separators import SeparatorModel, build_separator
 from dssgan.separators.loading import find_model
@@ -173,7 +173,7 @@ def make_config(*layers: Mapping[str, Any]) -> TrainConfig:
 
 
 def _is_described(name: str, separator: SeparatorModel, described: tuple[str, dict[str, Any]]) -> bool:
-    if described == (name, _plain(separator.arguments)):
+    if described == (name, as_read_back(separator.arguments)):
         return True
     # a bundle of an earlier version names no arguments that came later; it has their defaults
     return name == described[0] and separator.arguments == build_separator(*described).arguments
@@ -217,11 +217,6 @@ def _describe(start_from: object) -> tuple[str, tuple[str, dict[str, Any]]]:
         return found.reference, found.describe()
     except (ModelError, KeyError, TypeError) as error:
         raise ConfigError(f"start_from={start_from}: cannot be trained further ({error})") from error
-
-
-def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    plain: dict[str, Any] = json.loads(json.dumps(arguments))
-    return plain
 
 
 def read_config(path: Path | None) -> dict[str, Any]:

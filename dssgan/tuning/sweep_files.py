@@ -1,6 +1,5 @@
 """The files of a sweep beside its trials: its record, its search space, and its study."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from itertools import zip_longest
@@ -10,6 +9,7 @@ import optuna
 
 from dssgan.data.dataset import Dataset
 from dssgan.errors import ConfigError
+from dssgan.plain_json import as_read_back
 from dssgan.runs.agreement import describe_changes, require_agreement, require_same_data
 from dssgan.runs.record import SWEEP, RecordedData, RunRecord, installed_versions, write_record
 from dssgan.runs.store import Store
@@ -71,20 +71,14 @@ def require_same(
         raise ConfigError(
             f"{run}: was begun with another search space ({_first_change(text, space.text)}); it is in {SPACE} there"
         )
-    require_agreement(run, lay_out(record.settings), lay_out(_as_json(settings)))
+    require_agreement(run, lay_out(record.settings), lay_out(as_read_back(settings)))
     before = {key: record.details["options"][key] for key in OPTIONS_OF_A_SEARCH}
     given = {key: getattr(options, key) for key in OPTIONS_OF_A_SEARCH}
-    require_agreement(run, before, _as_json(given), is_complete=True)
+    require_agreement(run, before, as_read_back(given), is_complete=True)
     now: dict[str, str | None] = {package: installed_versions().get(package) for package in ("dssgan", "torch")}
     now["precision"] = resolved_precision(make_config(record.settings))
     for line in describe_changes(run, {**record.versions, "precision": record.details.get("precision")}, now):
         on_message(line)
-
-
-def _as_json(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings as a record gives them back, with lists in place of tuples."""
-    result: dict[str, Any] = json.loads(json.dumps(dict(settings)))
-    return result
 
 
 def find_study(store: Store, name: str, study_url: str | None = None) -> optuna.Study:
