@@ -29,7 +29,7 @@ def main() -> None:
         _, sources = track.load(RATE, 2)
         rows.append((f"real: {track.name}", sources[0], sources[1]))
     for seed, genre in SONGS:
-        song = render(compose(seed, 2.0 * SECONDS, genre), codec=False)
+        song = render(compose(seed, 2.0 * SECONDS, genre), colour=False)
         rows.append((f"synthetic: {genre}, seed {seed}", song.drums, song.other))
     figure, axes = plt.subplots(len(rows), 2, figsize=(11, 1.7 * len(rows)), sharex=True, sharey=True)
     for line, (title, *sides) in zip(axes, rows, strict=True):

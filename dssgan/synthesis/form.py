@@ -106,7 +106,9 @@ def choose_pulse(genre: Genre, generator: np.random.Generator) -> Pulse:
     return Pulse(tempo, metre, float(generator.uniform(*genre.swing)))
 
 
-def lay_out(genre: Genre, pulse: Pulse, seconds: float, generator: np.random.Generator) -> list[Bar]:
+def lay_out(
+    genre: Genre, pulse: Pulse, seconds: float, generator: np.random.Generator, *, steady: bool = False
+) -> list[Bar]:
     """Lay bars end to end over a song's length, entering the form anywhere.
 
     Args:
@@ -114,6 +116,7 @@ def lay_out(genre: Genre, pulse: Pulse, seconds: float, generator: np.random.Gen
         pulse: the song's time.
         seconds: length to fill.
         generator: random generator.
+        steady: the tempo does not drift, though people play.
 
     Returns:
         Bars; the last one may reach past the end.
@@ -129,7 +132,7 @@ def lay_out(genre: Genre, pulse: Pulse, seconds: float, generator: np.random.Gen
         # a drummer may come in, or fall silent, halfway through
         late = length // 2 if drums and length > 2 and plan.drums < 1 and generator.random() < 0.2 else 0
         for index in range(first, length):
-            if genre.acoustic:
+            if genre.acoustic and not steady:
                 step_seconds *= 1 + float(np.clip(generator.normal(0, 0.003), -0.006, 0.006))
             bar = Bar(
                 plan, index, length, start, step_seconds, num_steps, pulse.swing, 4 if genre.swung == 8 else 2,

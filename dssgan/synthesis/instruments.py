@@ -47,6 +47,12 @@ _SFZ = {
     "GregSullivan.E-Pianos": "CC BY 3.0 (Greg Sullivan)",
     "weresax": "CC0 1.0 (Weresax by D. Smolken, Karoryfer)",
 }
+# captured amplifiers, cabinets and recordings without an amplifier, by a part of the path
+_GUITARS = {
+    "NAM_models": "GPL-3.0 (captures by members of the Neural Amp Modeler group, github.com/pelennor2170/NAM_models)",
+    "neural-amp-modeler-wasm": "MIT (TONE3000 and contributors, github.com/tone-3000/neural-amp-modeler-wasm)",
+}
+_RESPONSES, _DIRECT = ("irs", "cabinets"), ("inputs", "direct")  # names of folders
 _UNKNOWN = "see its file"
 _HYDROGEN_LICENCE = "GPL-2 or CC BY-SA, by kit (hydrogen-data, hydrogen-drumkits)"
 _ONE_SHOT_LICENCE = "CC0 1.0 (sonic-pi-samples)"
@@ -83,6 +89,9 @@ class Instruments:
         sfz: SFZ files of a drum kit or an instrument each.
         one_shots: folder of Sonic Pi's samples.
         voice: the speech synthesiser's program.
+        captures: captured amplifiers.
+        responses: impulse responses of cabinets and rooms.
+        direct: recordings of guitars and basses without an amplifier.
     """
 
     soundfonts: tuple[Instrument, ...]
@@ -91,6 +100,9 @@ class Instruments:
     sfz: tuple[Instrument, ...]
     one_shots: Instrument | None
     voice: Instrument | None
+    captures: tuple[Instrument, ...] = ()
+    responses: tuple[Instrument, ...] = ()
+    direct: tuple[Instrument, ...] = ()
 
 
 @cache
@@ -116,6 +128,9 @@ def find() -> Instruments:
         tuple(Instrument(path.stem, path, _licence(path)) for path in _sfz(extra)),
         Instrument("Sonic Pi samples", _ONE_SHOT_FOLDER, _ONE_SHOT_LICENCE) if _ONE_SHOT_FOLDER.is_dir() else None,
         Instrument("eSpeak NG", Path(program), "GPL-3+ (espeak-ng)") if program else None,
+        tuple(_guitars(extra, "*.nam", ())),
+        tuple(_guitars(extra, "*.wav", _RESPONSES)),
+        tuple(_guitars(extra, "*.wav", _DIRECT)),
     )
     if not found.soundfonts:
         raise DataError(
@@ -123,6 +138,15 @@ def find() -> Instruments:
             f"`make instruments`, or name a folder with a .sf2 file in {VARIABLE}"
         )
     return found
+
+
+def _guitars(folders: Sequence[Path], pattern: str, names: tuple[str, ...]) -> Iterator[Instrument]:
+    """Yield the files of folders of these names; of any where there are none. All of a repository have one credit."""
+    for folder in folders:
+        if folder.is_dir() and (not names or folder.name in names):
+            known = next((name for name in _GUITARS if name in str(folder)), None)
+            for path in sorted(folder.glob(pattern)):
+                yield Instrument(known or folder.name, path, _GUITARS[known] if known else _UNKNOWN)
 
 
 def _licence(path: Path) -> str:

@@ -1,18 +1,16 @@
-"""Mixing: channel strips, rooms, compression and the master bus."""
+"""Mixing: levels, panning and channel strips."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dssgan.synthesis.score import Curve
 from dssgan.synthesis.soundfont import SAMPLE_RATE
 from dssgan.types import Audio
 
-_CEILING = 0.98
-_LOOKAHEAD_SAMPLES = 221  # 5 ms
-_RELEASE_SAMPLES = 2205  # 50 ms
 _BLOCK_SAMPLES = 4410  # 0.1 s
+_SMOOTH_SAMPLES = 441  # 10 ms
 
 
 def decibels(gain_db: float) -> np.float32:
@@ -92,105 +90,35 @@ def without_bass() -> Any:
     return pedalboard.HighpassFilter(180)
 
 
-def amplifier(generator: np.random.Generator) -> list[Any]:
-    """Draw a distorting guitar amplifier with its loudspeaker."""
-    import pedalboard
-
-    return [
-        pedalboard.HighpassFilter(100), pedalboard.Compressor(-30, 4, 3, 80),
-        pedalboard.Distortion(generator.uniform(22, 42)),
-        pedalboard.PeakFilter(generator.uniform(400, 900), generator.uniform(-7, 2), 0.8),
-        pedalboard.PeakFilter(generator.uniform(1800, 3500), generator.uniform(0, 6), 0.9),
-        pedalboard.LowpassFilter(generator.uniform(4500, 7500)), pedalboard.LowpassFilter(8000),
-    ]  # fmt: skip
-
-
-def room(audio: Audio, generator: np.random.Generator, *, wettest: float) -> Audio:
-    """Add the reverberation of a room to a signal."""
+def room(generator: np.random.Generator, *, wettest: float) -> list[Any]:
+    """Draw the reverberation of a room; none where it would be inaudible, for a room is the slowest of all effects."""
     import pedalboard
 
     wet = wettest * generator.random() ** 2
-    if wet < 0.04:  # it would be inaudible, and a room is the slowest of all effects
-        return audio
+    if wet < 0.04:
+        return []
     size = generator.uniform(0.1, 0.8)
-    return through(
-        audio, pedalboard.Reverb(size, generator.uniform(0.2, 0.8), wet, 1 - 0.5 * wet, generator.uniform(0.5, 1))
-    )
+    return [pedalboard.Reverb(size, generator.uniform(0.2, 0.8), wet, 1 - 0.5 * wet, generator.uniform(0.5, 1))]
 
 
-def drum_bus(audio: Audio, generator: np.random.Generator) -> Audio:
-    """Equalise, compress and at times saturate the drums."""
-    import pedalboard
-
-    effects: list[Any] = [
-        pedalboard.LowShelfFilter(generator.uniform(60, 150), generator.uniform(-4, 4)),
-        pedalboard.PeakFilter(generator.uniform(250, 600), generator.uniform(-5, 2), 0.8),
-        pedalboard.HighShelfFilter(generator.uniform(4000, 9000), generator.uniform(-5, 6)),
-    ]
-    if generator.random() < 0.6:
-        effects.append(
-            pedalboard.Compressor(
-                generator.uniform(-24, -10),
-                generator.uniform(2, 8),
-                generator.uniform(2, 30),
-                generator.uniform(50, 250),
-            )
-        )
-    if generator.random() < 0.2:
-        effects.append(pedalboard.Distortion(generator.uniform(2, 12)))
-    if generator.random() < 0.08:
-        effects.append(pedalboard.LowpassFilter(generator.uniform(3000, 9000)))
-    return through(audio, *effects)
-
-
-def tone(generator: np.random.Generator) -> list[Any]:
-    """Draw the tone of a whole recording, from bright to as dark as an old one; none for as many as have any."""
-    import pedalboard
-
-    shelves: list[Any] = [
-        pedalboard.LowShelfFilter(generator.uniform(80, 250), generator.uniform(-3, 9)),
-        pedalboard.HighShelfFilter(generator.uniform(1500, 6000), generator.uniform(-15, 3)),
-    ]
-    return shelves if generator.random() < 0.5 else []
-
-
-def pump(audio: Audio, kick_seconds: Sequence[float], depth_db: float, seconds: float) -> Audio:
-    """Duck a signal at each bass drum stroke, as a compressor keyed by it would.
+def follow(curve: Curve, num_samples: int) -> NDArray[np.float32]:
+    """Return the values that hold at each sample, (samples,), with steps smoothed over 10 ms.
 
     Args:
-        audio: (channels, samples).
-        kick_seconds: when the bass drum strikes.
-        depth_db: how far it is turned down, dB above zero.
-        seconds: until it is back.
+        curve: times, seconds, and the values from then on; the first holds before, too. At least one.
+        num_samples: how many.
     """
-    gain_db = np.zeros(audio.shape[1], np.float32)
-    length = round(seconds * SAMPLE_RATE)
-    curve = -depth_db * (1 - np.linspace(0, 1, length, dtype=np.float32)) ** 1.5
-    for strike in kick_seconds:
-        start = round(strike * SAMPLE_RATE)
-        part = gain_db[start : start + length]
-        np.minimum(part, curve[: len(part)], out=part)
-    ducked: Audio = audio * (10 ** (gain_db / 20)).astype(np.float32)
-    return ducked
+    from scipy.ndimage import uniform_filter1d
+
+    starts = [round(seconds * SAMPLE_RATE) for seconds, _ in curve[1:]]
+    bounds = np.clip([0, *starts, num_samples], 0, num_samples)
+    values = np.repeat(np.asarray([value for _, value in curve], np.float32), np.diff(bounds))
+    smooth: NDArray[np.float32] = uniform_filter1d(values, _SMOOTH_SAMPLES, mode="nearest")
+    return smooth
 
 
-def limit(mix: Audio) -> NDArray[np.float32]:
-    """Work out the gain of a look-ahead limiter.
-
-    The gain is returned rather than applied, so that every source takes the same one and their sum stays the mix.
-
-    Args:
-        mix: (channels, samples), as hot as wanted.
-
-    Returns:
-        (samples,) gain that keeps every sample of `mix` at or under 0.98.
-    """
-    from scipy.ndimage import minimum_filter1d, uniform_filter1d
-
-    peak = np.abs(mix).max(axis=0)
-    needed = np.minimum(1.0, _CEILING / np.maximum(peak, 1e-9)).astype(np.float32)
-    held = minimum_filter1d(needed, 2 * _RELEASE_SAMPLES + 1, mode="nearest")
-    # the mean over a window no wider than the minimum's never exceeds what any of its samples needs
-    smooth = uniform_filter1d(held, 2 * _LOOKAHEAD_SAMPLES + 1, mode="nearest")
-    gain: NDArray[np.float32] = np.minimum(smooth, needed)
-    return gain
+def pan_along(positions: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the gains of left and right, (2, samples), that pan a signal as `pan` does, by a position a sample."""
+    angles = (positions + 1) * np.float32(np.pi / 4)
+    gains: NDArray[np.float32] = np.float32(np.sqrt(2)) * np.stack([np.cos(angles), np.sin(angles)])
+    return gains

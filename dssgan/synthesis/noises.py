@@ -104,7 +104,7 @@ def applause(seconds: float, generator: np.random.Generator) -> Audio:
             generator.standard_normal(length) + np.sin(2 * np.pi * pitch_hz * times)
         )
         track += fftconvolve(struck, clap.astype(np.float32))[:num_samples] * mixing.pan(generator.uniform(-1, 1))
-    track = mixing.room(track, generator, wettest=0.6)
+    track = mixing.through(track, *mixing.room(generator, wettest=0.6))
     track /= np.float32(mixing.level(track) or 1.0)
     fade = np.clip(np.linspace(-1, 1, num_samples) * generator.choice((-3.0, 3.0)), 0, 1)
     return track if generator.random() < 0.3 else track * fade.astype(np.float32)

@@ -8,11 +8,12 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dssgan.audio.files import probe, read
 from dssgan.audio.resample import to_channels
 from dssgan.synthesis import gm, instruments, mixing
-from dssgan.synthesis.score import Note
+from dssgan.synthesis.score import Curve, Note
 from dssgan.synthesis.sfz import Region, read_regions
 from dssgan.synthesis.soundfont import SAMPLE_RATE
 from dssgan.types import Audio
@@ -31,6 +32,8 @@ _PROGRAMS = tuple(
         (r"piano", gm.PIANO),
         (r"organ", gm.ORGAN),
         (r"sax", gm.SAXOPHONE),
+        (r"flute", gm.FLUTES),
+        (r"tuba", gm.TUBA),
     )
 )  # fmt: skip
 
@@ -49,13 +52,16 @@ class SampledInstrument:
     programs: tuple[int, ...]
     regions: tuple[Region, ...]
 
-    def play(self, notes: Sequence[Note], seconds: float, generator: np.random.Generator) -> Audio:
+    def play(
+        self, notes: Sequence[Note], seconds: float, generator: np.random.Generator, *, bends: Curve = ()
+    ) -> Audio:
         """Play notes; what lies beyond the instrument's range sounds in the nearest octave within.
 
         Args:
             notes: the notes, in the order of their beginnings.
             seconds: length; tones that last longer are cut.
             generator: random generator.
+            bends: how far tones are bent, semitones; each from its time on.
 
         Returns:
             (2, samples) at 44.1 kHz, not scaled to anything.
@@ -65,6 +71,7 @@ class SampledInstrument:
         """
         audio = np.zeros((2, round(seconds * SAMPLE_RATE)), np.float32)
         lowest, highest = min(one.keys[0] for one in self.regions), max(one.keys[1] for one in self.regions)
+        bent = mixing.follow(bends, audio.shape[1]) if bends else None
         turns: Counter[int] = Counter()
         num_layers = len({one.velocities for one in self.regions})
         for note in notes:
@@ -75,8 +82,9 @@ class SampledInstrument:
                 pitch -= 12
             for region in self._struck(pitch, note.velocity, turns, generator):
                 gain = region.gain * mixing.dynamics(note.velocity, num_layers)
-                tone = _tone(region, pitch, note.seconds) * (mixing.pan(region.pan) * np.float32(gain))
                 start = round(note.start_seconds * SAMPLE_RATE)
+                along = None if bent is None else bent[start:]
+                tone = _tone(region, pitch, note.seconds, along) * (mixing.pan(region.pan) * np.float32(gain))
                 part = audio[:, start : start + tone.shape[1]]
                 part += tone[:, : part.shape[1]]
         return audio
@@ -124,20 +132,26 @@ def find() -> tuple[SampledInstrument, ...]:
     found = []
     for instrument in instruments.find().sfz:
         programs = programs_of(instrument)
-        regions = tuple(read_regions(instrument.path)) if programs else ()
+        # with every controller as it is at first
+        regions = tuple(one for one in read_regions(instrument.path) if one.opening[0] == 0) if programs else ()
         if regions:
             found.append(SampledInstrument(instrument.credit, programs, regions))
     return tuple(found)
 
 
-def _tone(region: Region, pitch: int, held_seconds: float) -> Audio:
-    """One recording at a pitch, held and let go."""
+def _tone(region: Region, pitch: int, held_seconds: float, bent: NDArray[np.float32] | None) -> Audio:
+    """One recording at a pitch, bent by semitones a sample, held and let go."""
     recording, sample_rate = _recording(region.sample)
     ratio = 2 ** ((pitch - region.pitch) / 12) * sample_rate / SAMPLE_RATE
     held = round(held_seconds * SAMPLE_RATE)
     release = round(max(region.release_seconds, _SHORTEST_RELEASE_SECONDS) * SAMPLE_RATE)
-    num_samples = min(held + release, int(recording.shape[1] / ratio))
-    tone = mixing.read_at(recording, np.arange(num_samples) * ratio)
+    positions = np.arange(held + release) * ratio
+    if bent is not None and bent.any():
+        steps = np.full(held + release, ratio)
+        steps[: len(bent)] *= 2 ** (bent[: held + release] / 12)
+        positions = np.cumsum(steps) - steps[0]
+    num_samples = int(np.searchsorted(positions, recording.shape[1] - 1))
+    tone = mixing.read_at(recording, positions[:num_samples])
     tone[:, held:] *= np.linspace(1, 0, release, dtype=np.float32)[: max(num_samples - held, 0)] ** 2
     return tone
 

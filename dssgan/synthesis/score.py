@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 
+Curve = tuple[tuple[float, float], ...]  # times, seconds, and the values from then on
+
 PIECES = (
     "kick", "snare", "sidestick", "clap", "closed_hat", "pedal_hat", "open_hat", "low_tom", "mid_tom", "high_tom",
     "crash", "ride", "ride_bell", "china", "splash", "tambourine", "shaker", "cowbell", "clave", "low_conga",
     "high_conga", "timbale",
 )  # fmt: skip
+
+WRITTEN = "written"  # the genre of songs out of MIDI files
 
 ROLES = ("bass", "guitar", "keys", "pad", "lead", "brass", "strings", "arpeggio", "vocals", "noise")
 
@@ -19,11 +23,15 @@ class Hit:
         start_seconds: when it sounds; humanised already.
         piece: one of `PIECES`.
         velocity: strength in (0, 1].
+        opening: how far a hi-hat is open, 0 closed to 1; None for what the piece's name says.
+        muted_seconds: when a hand or the pedal mutes it; None where it rings.
     """
 
     start_seconds: float
     piece: str
     velocity: float
+    opening: float | None = None
+    muted_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -51,11 +59,17 @@ class Part:
         role: one of `ROLES`.
         program: General MIDI program, 0 to 127; for vocals and noise the renderer chooses the sound.
         notes: its notes, in the order of their beginnings.
+        bends: how far its tones are bent, semitones; each from its time on.
+        levels_db: how loud it is against others of its role, dB; each from its time on.
+        pans: where it stands, -1 left to 1 right; each from its time on. Empty where the mix decides.
     """
 
     role: str
     program: int
     notes: tuple[Note, ...]
+    bends: Curve = ()
+    levels_db: Curve = ()
+    pans: Curve = ()
 
 
 @dataclass(frozen=True)
@@ -77,10 +91,10 @@ class SongSection:
 
 @dataclass(frozen=True)
 class Song:
-    """A song as it is composed: its form, the strokes of its drums and the notes of its other parts.
+    """A song before it sounds: its form, the strokes of its drums and the notes of its other parts.
 
     Attributes:
-        genre: one of `dssgan.synthesis.genres.GENRES`.
+        genre: one of `dssgan.synthesis.genres.GENRES`, or `WRITTEN`.
         seed: what it was composed from.
         seconds: length.
         tempo: quarter notes a minute.
@@ -89,6 +103,8 @@ class Song:
         sections: its sections, in order, without gaps.
         hits: the drummer's and percussionist's strokes in order.
         parts: everybody else.
+        acoustic: people play it, rather than machines.
+        credits: who wrote or played it, with the licence, a line each; empty where it was composed by rule.
     """
 
     genre: str
@@ -100,3 +116,5 @@ class Song:
     sections: tuple[SongSection, ...]
     hits: tuple[Hit, ...]
     parts: tuple[Part, ...]
+    acoustic: bool = True
+    credits: tuple[str, ...] = ()

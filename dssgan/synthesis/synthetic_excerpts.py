@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,8 +17,9 @@ from dssgan.data.augment import Augment
 from dssgan.data.cache import num_samples_of
 from dssgan.data.pairing import make_pair
 from dssgan.errors import DataError
-from dssgan.synthesis import instruments, kits, sampler, voices
+from dssgan.synthesis import instruments, kits, material, sampler, voices
 from dssgan.synthesis.compose import compose
+from dssgan.synthesis.material import NO_MATERIAL, Material
 from dssgan.synthesis.pool import Song, SongPool
 from dssgan.synthesis.render import SOURCES, render
 from dssgan.synthesis.soundfont import SAMPLE_RATE
@@ -31,6 +33,26 @@ _EXCERPTS_A_SONG = 64  # rendering a song costs a fifth of training a small netw
 _Position = tuple[int, int]  # number of the song, start in samples
 
 
+class MaterialSettings(Protocol):
+    """The settings that say what songs are made of; see `dssgan.synthesis.material.find`."""
+
+    synthetic_drummers: str | None
+    synthetic_midi: str | None
+    synthetic_written: float
+
+
+def find_material(settings: MaterialSettings) -> Material:
+    """Look for the MIDI files that settings name.
+
+    Raises:
+        DataError: a folder is missing, or has none.
+    """
+    drummers, written = (
+        None if folder is None else Path(folder) for folder in (settings.synthetic_drummers, settings.synthetic_midi)
+    )
+    return material.find(drummers, written, settings.synthetic_written)
+
+
 def instruments_fingerprint() -> str:
     """Return a hash of this machine's instruments, 16 hexadecimal digits: other instruments make other songs.
 
@@ -38,9 +60,11 @@ def instruments_fingerprint() -> str:
         DataError: there are none.
     """
     found = instruments.find()
-    played = (*found.soundfonts, *found.drum_soundfonts, *found.kits, *found.sfz)
+    played = (*found.soundfonts, *found.drum_soundfonts, *found.kits, *found.sfz, *found.captures, *found.responses)
     rest = [one.path for one in (found.one_shots, found.voice) if one is not None]
-    facts = [(one.name, one.path.stat().st_size) for one in played] + [(path.name, 0) for path in rest]
+    facts = [(one.name, one.path.stat().st_size) for one in (*played, *found.direct)] + [
+        (path.name, 0) for path in rest
+    ]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
@@ -62,6 +86,7 @@ class SyntheticExcerpts(Dataset[tuple[Tensor, Tensor]]):
         num_songs: number of the latest songs that excerpts are cut from.
         excerpts_per_epoch: number of excerpts in an epoch, by which songs stay in use from one epoch to the next.
         folder: where the latest songs are kept; None keeps them in memory.
+        material: MIDI files that songs are made of.
 
     Raises:
         DataError: a length, rate or channel count that cannot be; or this machine has no instruments.
@@ -81,6 +106,7 @@ class SyntheticExcerpts(Dataset[tuple[Tensor, Tensor]]):
         num_songs: int = 16,
         excerpts_per_epoch: int = 800,
         folder: Path | None = None,
+        material: Material = NO_MATERIAL,
     ) -> None:
         if not (0 < segment_seconds <= _SONG_SECONDS and sample_rate > 0 and channels > 0):
             raise DataError(
@@ -89,6 +115,7 @@ class SyntheticExcerpts(Dataset[tuple[Tensor, Tensor]]):
             )
         kits.find()  # says at once what is missing
         self.augment = augment
+        self._material = material
         self._num_samples = num_samples_of(segment_seconds, sample_rate)
         self._sample_rate = sample_rate
         self._channels = channels
@@ -104,7 +131,8 @@ class SyntheticExcerpts(Dataset[tuple[Tensor, Tensor]]):
         found = instruments.find()
         credits_ = {kit.credit for kit in kits.find()} | {instrument.credit for instrument in sampler.find()}
         credits_ |= {instrument.credit for instrument in (*found.soundfonts, found.voice) if instrument is not None}
-        return tuple(sorted(credits_ | {voices.borrowed_credit()}))
+        credits_ |= {one.credit for one in (*found.captures, *found.responses, *found.direct)}
+        return tuple(sorted(credits_ | {voices.borrowed_credit(), *self._material.credits}))
 
     def set_epoch(self, epoch: int) -> None:
         """Choose other excerpts, from the next excerpt on."""
@@ -147,9 +175,10 @@ class SyntheticExcerpts(Dataset[tuple[Tensor, Tensor]]):
         return np.random.default_rng(np.random.SeedSequence([_STREAM, *self._key, *numbers]))
 
     def _render(self, number: int) -> Song:
-        song = render(compose(int(self._generator(number).integers(1 << 48)), _SONG_SECONDS))
+        seed = int(self._generator(number).integers(1 << 48))
+        song = render(compose(seed, _SONG_SECONDS, material=self._material))
         mix, drums, other = (
             to_channels(resample(audio, SAMPLE_RATE, self._sample_rate), self._channels)
             for audio in (song.mix, song.drums, song.other)
         )
-        return (mix if song.coded else None), drums, other
+        return (mix if song.coloured else None), drums, other

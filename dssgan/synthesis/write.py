@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,19 +12,28 @@ import numpy as np
 from dssgan import atomic
 from dssgan.audio import files
 from dssgan.data.audio_file import AudioFile
-from dssgan.data.dataset import Dataset, Track
+from dssgan.data.dataset import Dataset, Track, Unpaired
 from dssgan.data.manifest import FILE_NAME, save_manifest
 from dssgan.errors import ConfigError, DssganError, unknown
 from dssgan.parallel.processes import MapUnordered
 from dssgan.plain_json import to_json
 from dssgan.synthesis import kits
 from dssgan.synthesis.compose import compose
+from dssgan.synthesis.drum_tracks import STEMS
 from dssgan.synthesis.genres import GENRES
-from dssgan.synthesis.render import SOURCES, render
+from dssgan.synthesis.material import NO_MATERIAL, Material
+from dssgan.synthesis.midi_file import write_drums
+from dssgan.synthesis.render import SOURCES, RenderedSong, render
 from dssgan.synthesis.soundfont import SAMPLE_RATE
+from dssgan.types import Audio
+
+PIECES_FILE = "pieces.json"  # the manifest of the drums' pieces
+PERFORMANCE = "drums.mid"
 
 _ABOUT = "song.json"
-_VERSION = 1  # of the composer and renderer: a song written by another one is made again
+_STEPS = 1 << 15  # of a sample of 16 bits
+_LOUDEST = 0.999
+_VERSION = 2  # of the composer and renderer: a song written by another one is made again
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,19 @@ class _Order:
     seed: int
     seconds: float
     genre: str | None
+    material: Material
+    pieces: bool
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A song that is there: its tracks, its credits, and a line for each file that it could not be made of."""
+
+    number: int
+    track: Track
+    pieces: Track | None
+    credits: tuple[str, ...]
+    problems: tuple[str, ...]
 
 
 def write_dataset(
@@ -45,10 +67,13 @@ def write_dataset(
     seed: int,
     map_unordered: MapUnordered,
     genre: str | None = None,
+    material: Material = NO_MATERIAL,
+    pieces: bool = False,
     valid_share: float = 0.1,
     progress: Callable[[int, int], None] | None = None,
+    on_problem: Callable[[str], None] | None = None,
 ) -> Dataset:
-    """Compose, render and write songs, the same for the same seed and instruments.
+    """Compose, render and write songs, the same for the same seed, material and instruments.
 
     Songs that an earlier run has written stay, so an interrupted run can be continued.
 
@@ -58,9 +83,12 @@ def write_dataset(
         seconds: length of each.
         seed: any number from zero up.
         map_unordered: does the work; `map`, or one that works in parallel.
-        genre: genre of all songs; None for random genres.
+        genre: genre of all songs; None for random genres, and for written songs where there are any.
+        material: performances that drummers play, and songs that people wrote.
+        pieces: also write the drums' pieces, a manifest of them, and each song's strokes as a MIDI file.
         valid_share: share of the songs that are for validation, the last ones.
         progress: called with the number of songs that are there, and of all.
+        on_problem: called once with a line for each file of the material that cannot be used.
 
     Returns:
         The data set that the manifest describes.
@@ -76,54 +104,100 @@ def write_dataset(
         raise ConfigError(unknown("genre", genre, GENRES))
     kits.find()  # says at once what is missing
     seeds = [np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0] for number in range(num_songs)]
-    orders = [_Order(number, int(state), seconds, genre) for number, state in enumerate(seeds)]
-    tracks: list[tuple[int, Track]] = []
-    all_credits: set[str] = set()
-    for number, track, credits_ in map_unordered(partial(_write_song, folder), orders):
-        tracks.append((number, track))
-        all_credits.update(credits_)
+    orders = [_Order(number, int(state), seconds, genre, material, pieces) for number, state in enumerate(seeds)]
+    written: list[_Written] = []
+    told: set[str] = set()
+    for one in map_unordered(partial(_write_song, folder), orders):
+        written.append(one)
+        if on_problem is not None:
+            for problem in dict.fromkeys(line for line in one.problems if line not in told):
+                on_problem(problem)
+        told.update(one.problems)
         if progress is not None:
-            progress(len(tracks), num_songs)
-    ordered = [track for _, track in sorted(tracks, key=lambda pair: pair[0])]
-    num_valid = round(valid_share * num_songs)
+            progress(len(written), num_songs)
+    written.sort(key=lambda one: one.number)
+    num_train = num_songs - round(valid_share * num_songs)
+    credits_ = tuple(sorted({line for one in written for line in one.credits}))
+    tracks = [one.track for one in written]
     dataset = Dataset(
-        SOURCES,
-        train_sup=tuple(ordered[: num_songs - num_valid]),
-        valid=tuple(ordered[num_songs - num_valid :]),
-        name=f"synthetic songs, seed {seed}",
-        licence="that of the instruments; see the credits",
-        credits=tuple(sorted(all_credits)),
-    )
+        SOURCES, train_sup=tuple(tracks[:num_train]), valid=tuple(tracks[num_train:]),
+        name=f"synthetic songs, seed {seed}", licence="that of the instruments; see the credits", credits=credits_,
+    )  # fmt: skip
     save_manifest(dataset, folder / FILE_NAME)
+    if pieces:
+        save_manifest(_pieces(dataset, written, num_train), folder / PIECES_FILE)
     return dataset
 
 
-def _write_song(folder: Path, order: _Order) -> tuple[int, Track, list[str]]:
-    wanted = {"version": _VERSION, "seed": order.seed, "seconds": order.seconds, "wanted_genre": order.genre}
+def _pieces(dataset: Dataset, written: list[_Written], num_train: int) -> Dataset:
+    """Return the drums of songs as mixes of their pieces; songs without drums are left out."""
+    train, valid = (
+        tuple(one.pieces for one in part if one.pieces is not None)
+        for part in (written[:num_train], written[num_train:])
+    )
+    return replace(
+        dataset, sources=tuple(STEMS), train_sup=train, train_unsup=Unpaired(), valid=valid,
+        name=f"{dataset.name}: pieces of the drums",
+    )  # fmt: skip
+
+
+def _write_song(folder: Path, order: _Order) -> _Written:
+    wanted = {
+        "version": _VERSION, "seed": order.seed, "seconds": order.seconds, "wanted_genre": order.genre,
+        "material": order.material.fingerprint, "pieces": order.pieces,
+    }  # fmt: skip
     target = folder / f"{order.number:05d}"
     about = _read(target / _ABOUT)
+    problems: list[str] = []
     if about is None or any(about.get(key) != value for key, value in wanted.items()):
-        song = compose(order.seed, order.seconds, order.genre)
-        recording = render(song)
+        song = compose(order.seed, order.seconds, order.genre, order.material, problems.append)
+        recording = render(song, pieces=order.pieces)
         about = wanted | {
             "genre": song.genre, "tempo": round(song.tempo, 3), "metre": list(song.metre),
             "swing": round(song.swing, 3),
             "sections": [[section.name, round(section.start_seconds, 3)] for section in song.sections],
-            "credits": list(recording.credits), "coded": recording.coded,
+            "kits": recording.kits, "bleed": list(recording.microphones),
+            "credits": list(recording.credits), "coloured": recording.coloured,
         }  # fmt: skip
         with atomic.replacing_folder(target) as temporary:
-            waves = {"drums": recording.drums, "other": recording.other}
-            if recording.coded:
-                waves["mix"] = recording.mix
-            for name, audio in waves.items():
-                files.write(temporary / f"{name}.wav", audio, SAMPLE_RATE)
+            _write_audio(temporary, recording, pieces=order.pieces)
+            if order.pieces:
+                write_drums(temporary / PERFORMANCE, song.hits, tempo=song.tempo, metre=song.metre)
             (temporary / _ABOUT).write_text(to_json(about, indent=1), encoding="utf-8")
-    mix, *sources = (
+    mix, drums, other, *stems = (
         AudioFile.of(path, with_fingerprint=True) if path.exists() else None
-        for path in (target / f"{name}.wav" for name in ("mix", *SOURCES))
+        for path in (target / f"{name}.wav" for name in ("mix", *SOURCES, *STEMS))
     )
-    track = Track(f"{order.number:05d} {about['genre']}", mix, tuple(sources))
-    return order.number, track, about["credits"]
+    title = f"{order.number:05d} {about['genre']}"
+    pieces = None
+    if order.pieces and any(stem is not None for stem in stems):
+        pieces = Track(f"{title}, with bleed" if about["bleed"] else title, drums, tuple(stems))
+    return _Written(order.number, Track(title, mix, (drums, other)), pieces, tuple(about["credits"]), tuple(problems))
+
+
+def _write_audio(folder: Path, recording: RenderedSong, *, pieces: bool) -> None:
+    waves = {"drums": recording.drums, "other": recording.other} | (recording.pieces if pieces else {})
+    if recording.coloured:
+        waves["mix"] = recording.mix
+    # a part may be louder than the mix, and a file holds no more than full scale
+    loudest = max(float(np.abs(audio).max()) for audio in waves.values())
+    if loudest > _LOUDEST:
+        waves = {name: audio * np.float32(_LOUDEST / loudest) for name, audio in waves.items()}
+    if pieces and recording.pieces:
+        waves |= _rounded({name: waves[name] for name in recording.pieces})
+        waves["drums"] = np.sum([waves[name] for name in recording.pieces], axis=0, dtype=np.float32)
+    for name, audio in waves.items():
+        files.write(folder / f"{name}.wav", audio, SAMPLE_RATE)
+
+
+def _rounded(stems: dict[str, Audio]) -> dict[str, Audio]:
+    """Round stems to 16 bits so that their sum is the rounded sum; each is within one step of what it was."""
+    rounded, before = {}, np.zeros((), np.float64)
+    sums = np.cumsum([stem.astype(np.float64) for stem in stems.values()], axis=0)
+    for name, running in zip(stems, np.rint(sums * _STEPS), strict=True):
+        rounded[name] = ((running - before) / _STEPS).astype(np.float32)
+        before = running
+    return rounded
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -145,7 +145,7 @@ class _From(Sampler[int]):
 
 
 def _synthetic(settings: PhaseOne, dataset: Dataset, common: dict[str, Any], songs: Path | None) -> "SyntheticExcerpts":
-    from dssgan.synthesis.synthetic_excerpts import SyntheticExcerpts  # looks for instruments
+    from dssgan.synthesis.synthetic_excerpts import SyntheticExcerpts, find_material  # looks for instruments
 
     if dataset.sources != SyntheticExcerpts.sources:
         raise DataError(
@@ -153,7 +153,7 @@ def _synthetic(settings: PhaseOne, dataset: Dataset, common: dict[str, Any], son
             f"{', '.join(SyntheticExcerpts.sources)}: set synthetic=0"
         )
     return SyntheticExcerpts(
-        seed=settings.seed, num_songs=settings.synthetic_songs, folder=songs,
+        seed=settings.seed, num_songs=settings.synthetic_songs, folder=songs, material=find_material(settings),
         excerpts_per_epoch=settings.steps_per_epoch * settings.batch_size,
         **{key: value for key, value in common.items() if key != "cache"},
     )  # fmt: skip

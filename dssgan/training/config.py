@@ -101,6 +101,15 @@ class PhaseOne(SettingsGroup):
     synthetic_songs: int = Field(
         default=16, ge=4, description="number of the latest synthetic songs that excerpts are cut from"
     )
+    synthetic_drummers: str | None = Field(
+        default=None, description="folder of drummers' MIDI files, which the drummers of synthetic songs play"
+    )
+    synthetic_midi: str | None = Field(
+        default=None, description="folder of MIDI files of whole songs that synthetic songs are made of"
+    )
+    synthetic_written: float = Field(
+        default=0.5, ge=0, le=1, description="share of the synthetic songs that are made of synthetic_midi"
+    )
     augment: Augment = Augment()
     validation_seconds: float = Field(default=30.0, gt=0, description="length of each validation excerpt, seconds")
     score_rate: int | None = Field(
@@ -292,7 +301,9 @@ def phase_one_key(config: TrainConfig, data_fingerprint: str, num_processes: int
     inputs |= {"precision": resolved_precision(config), "torch": str(torch.__version__)}
     inputs |= {"data": data_fingerprint, "num_processes": num_processes}
     if section.synthetic > 0:
-        from dssgan.synthesis.synthetic_excerpts import instruments_fingerprint  # looks for instruments
+        from dssgan.synthesis.synthetic_excerpts import find_material, instruments_fingerprint  # looks for instruments
 
         inputs["instruments"] = instruments_fingerprint()
+        # of the files, wherever they are
+        inputs |= {"synthetic_drummers": None, "synthetic_midi": None, "material": find_material(section).fingerprint}
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]

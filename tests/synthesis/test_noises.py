@@ -58,6 +58,6 @@ def test_hum_is_of_the_mains() -> None:
 @pytest.mark.parametrize("genre", ["jazz", "rock"])
 def test_songs_with_them_still_sum_to_the_mix(genre: str) -> None:
     for seed in range(3):
-        song = render(compose(seed, 4.0, genre), codec=False)
+        song = render(compose(seed, 4.0, genre), colour=False)
         np.testing.assert_allclose(song.drums + song.other, song.mix, atol=1e-6)
         assert np.abs(song.mix).max() <= 0.99

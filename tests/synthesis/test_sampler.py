@@ -127,3 +127,10 @@ def test_a_named_file_is_found_and_is_no_drum_kit(
     finally:
         for cached in caches:
             cached.cache_clear()
+
+
+def test_tones_are_bent(bass: Path) -> None:
+    bends = ((0.0, 0.0), (0.5, 12.0))
+    audio = read(bass).play([Note(0.0, 1.0, 33, 1.0)], 1.2, np.random.default_rng(0), bends=bends)
+    assert frequency(audio, 0.1, 0.45) == pytest.approx(55, abs=0.5)
+    assert frequency(audio, 0.55, 0.95) == pytest.approx(110, abs=1)

@@ -7,8 +7,9 @@ import pytest
 
 from dssgan.audio.files import write
 from dssgan.errors import DssganError
-from dssgan.synthesis import instruments, kits
+from dssgan.synthesis import instruments
 from dssgan.synthesis.sfz import read_regions
+from dssgan.synthesis.sfz_kits import kits_of
 
 RATE = 44100
 
@@ -66,7 +67,7 @@ def test_regions_have_what_all_above_them_say(kit: Path) -> None:
 
 
 def test_microphones_add_up_to_strokes(kit: Path) -> None:
-    made = list(kits._sfz(instruments.Instrument(kit.stem, kit, "CC0")))
+    made = list(kits_of(instruments.Instrument(kit.stem, kit, "CC0")))
     assert [one.name for one in made] == ["Small kit", "Small kit, close", "Small kit, room"]
     assert set(made[0].loaders) == {"snare", "kick"}
     soft, hard = made[0].layers("snare")
@@ -90,7 +91,7 @@ def test_strokes_drawn_by_chance_are_turns(tmp_path: Path) -> None:
     path.write_text(
         "<group> key=36 <region> sample=1.flac lorand=0 hirand=0.5 <region> sample=2.flac lorand=0.5 hirand=1\n"
     )
-    (layer,) = next(kits._sfz(instruments.Instrument(path.stem, path, "CC0"))).layers("kick")
+    (layer,) = next(kits_of(instruments.Instrument(path.stem, path, "CC0"))).layers("kick")
     assert [float(np.abs(one).max()) for one in layer.strokes] == pytest.approx([0.5, 1.0], rel=0.01)  # never their sum
 
 
@@ -98,7 +99,7 @@ def test_a_file_may_have_a_second_pair_of_hand_drums(tmp_path: Path) -> None:
     stroke(tmp_path / "a.flac", 0.5)
     path = tmp_path / "Some kit.sfz"
     path.write_text("<region> key=60 sample=a.flac <region> key=61 sample=a.flac <region> key=63 sample=a.flac\n")
-    congas, bongos = kits._sfz(instruments.Instrument(path.stem, path, "CC0"))
+    congas, bongos = kits_of(instruments.Instrument(path.stem, path, "CC0"))
     assert set(congas.loaders) == {"high_conga"}
     assert set(bongos.loaders) == {"high_conga", "low_conga"}
 
@@ -108,7 +109,7 @@ def test_hand_drums_are_known_by_name(tmp_path: Path, name: str) -> None:
     stroke(tmp_path / "a.flac", 0.5)
     path = tmp_path / f"{name}.sfz"
     path.write_text("<region> lokey=36 hikey=57 sample=a.flac\n")
-    made = next(kits._sfz(instruments.Instrument(path.stem, path, "CC0")))
+    made = next(kits_of(instruments.Instrument(path.stem, path, "CC0")))
     assert set(made.loaders) == {"low_conga", "high_conga", "timbale"}
 
 
@@ -148,3 +149,70 @@ def test_a_named_folder_gives_its_kits(
         assert [one.name for one in instruments.find().sfz] == ["Small kit"]
     finally:
         instruments.find.cache_clear()
+
+
+def test_a_hi_hat_opens_with_its_pedal_whichever_way_the_pedal_counts(tmp_path: Path) -> None:
+    for name, seconds in (("closed", 0.05), ("half", 0.1), ("open", 0.2)):
+        stroke(tmp_path / f"{name}.flac", 0.5, seconds)
+    down = tmp_path / "Down kit.sfz"
+    down.write_text(
+        "<control> set_cc4=127\n<master> key=42\n<group> locc4=90 <region> sample=closed.flac\n"
+        "<group> locc4=40 hicc4=89 <region> sample=half.flac\n<group> hicc4=39 <region> sample=open.flac\n"
+    )
+    up = tmp_path / "Up kit.sfz"
+    up.write_text(
+        "<master> key=42\n<group> hicc4=37 <region> sample=closed.flac\n"
+        "<group> locc4=38 hicc4=87 <region> sample=half.flac\n<group> locc4=88 <region> sample=open.flac\n"
+    )
+    for path in (down, up):
+        (made,) = kits_of(instruments.Instrument(path.stem, path, "CC0"))
+        lengths = [made.layers("closed_hat", opening)[0].strokes[0].shape[1] / RATE for opening in (0.0, 0.5, 1.0)]
+        assert lengths == pytest.approx([0.05, 0.1, 0.2], abs=0.01)
+        assert made.layers("closed_hat")[0].strokes[0].shape[1] / RATE == pytest.approx(0.05, abs=0.01)
+
+
+def test_groups_mute_each_other(tmp_path: Path) -> None:
+    stroke(tmp_path / "a.flac", 0.5)
+    path = tmp_path / "Some kit.sfz"
+    path.write_text(
+        "<region> key=49 sample=a.flac group=1 off_by=2 off_mode=normal ampeg_release=0.3\n"
+        "<region> key=52 sample=a.flac group=2\n<region> key=36 sample=a.flac\n"
+        "<region> key=51 sample=a.flac off_by=2 off_time=0.5\n<region> key=46 sample=a.flac\n"
+    )
+    (made,) = kits_of(instruments.Instrument(path.stem, path, "CC0"))
+    assert made.muted_by["crash"] == {"china"}
+    assert made.muted_by["kick"] == frozenset()
+    assert made.muted_by["open_hat"] == {"closed_hat", "pedal_hat"}  # as on any kit
+    assert (made.fade_seconds("crash"), made.fade_seconds("ride"), made.fade_seconds("open_hat")) == (0.3, 0.5, 0.03)
+
+
+def test_delays_and_offsets_follow_the_files_own_curves(tmp_path: Path) -> None:
+    stroke(tmp_path / "a.flac", 0.5)
+    path = tmp_path / "kit.sfz"
+    path.write_text(
+        "<control> set_cc9=127\n<region> key=36 sample=a.flac delay=0.01 delay_oncc9=0.02 delay_curvecc9=20 "
+        "offset_cc9=100 group_volume=-6 master_volume=-6\n<curve> curve_index=20 v000=1 v127=0.5\n"
+    )
+    (region,) = read_regions(path)
+    assert region.delay_seconds == pytest.approx(0.02)  # the curve follows the region that it bends
+    assert region.first_frame == 100
+    assert region.gain == pytest.approx(10 ** (-12 / 20))
+
+
+def test_a_room_is_farther_away_in_its_own_balance(kit: Path) -> None:
+    recorded, _, room = kits_of(instruments.Instrument(kit.stem, kit, "CC0"))
+    assert recorded.microphones == room.microphones == ("AmbL", "OHL", "Top")
+    lengths = [one.layers("snare")[1].strokes[0].shape[1] for one in (recorded, room)]
+    assert lengths[1] - lengths[0] == pytest.approx(0.012 * RATE, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "piece"), [("Salamander Drumkit", 50, None), ("Salamander Drumkit", 47, "cowbell"),
+                               ("SamsSonor", 56, None), ("SamsSonor", 45, "high_tom"), ("Any kit", 50, "high_tom")]
+)  # fmt: skip
+def test_kits_have_keys_of_their_own(tmp_path: Path, name: str, key: int, piece: str | None) -> None:
+    stroke(tmp_path / "a.flac", 0.5)
+    path = tmp_path / f"{name}.sfz"
+    path.write_text(f"<region> key={key} sample=a.flac\n")
+    made = next(kits_of(instruments.Instrument(path.stem, path, "CC0")))
+    assert set(made.loaders) == ({piece} if piece else set())

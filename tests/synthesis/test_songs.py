@@ -1,20 +1,30 @@
 """Synthetic songs as sound, as a stream and as a data set."""
 
 import itertools
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from commands import dssgan
+from synthesis.midi_files import band_song, drum_loop
 
+from dssgan.audio.files import write
 from dssgan.data.augment import Augment
 from dssgan.data.loading import load_dataset
 from dssgan.errors import ConfigError, DataError
 from dssgan.parallel.processes import map_in_processes
+from dssgan.synthesis import band_tracks, instruments, material
 from dssgan.synthesis import synthetic_excerpts as stream_module
 from dssgan.synthesis.compose import compose
+from dssgan.synthesis.drum_tracks import STEMS
+from dssgan.synthesis.material import Material
+from dssgan.synthesis.midi_file import read_midi
+from dssgan.synthesis.performances import strokes_of
 from dssgan.synthesis.render import RenderedSong, render
+from dssgan.synthesis.score import Note, Part
 from dssgan.synthesis.soundfont import SAMPLE_RATE
 from dssgan.synthesis.synthetic_excerpts import SyntheticExcerpts
 from dssgan.synthesis.write import write_dataset
@@ -32,7 +42,7 @@ def test_a_song_sounds_and_adds_up(genre: str) -> None:
         for song in (compose(seed, 6.0, genre) for seed in range(50))
         if len(song.hits) > 20 and len(song.parts) > 1
     )
-    recording = render(song, codec=False)
+    recording = render(song, colour=False)
     assert recording.mix.dtype == np.float32
     assert recording.mix.shape == recording.drums.shape == recording.other.shape == (2, 6 * 44100)
     assert np.array_equal(recording.mix, recording.drums + recording.other)
@@ -64,7 +74,7 @@ def test_the_same_song_again_whatever_was_rendered_between() -> None:
 def test_a_coded_mix_is_the_sum_but_for_the_codec() -> None:
     for seed in range(60):
         recording = render(compose(seed, 2.0))
-        if recording.coded:
+        if recording.coloured:
             break
     else:
         raise AssertionError("one song in ten should have been coded")
@@ -101,12 +111,12 @@ def test_remixed_excerpts_are_sums() -> None:
 
 
 def test_pairs_are_of_one_song_and_remixes_never(monkeypatch: pytest.MonkeyPatch) -> None:
-    def numbered(seed: int, seconds: float) -> int:  # noqa: ARG001
+    def numbered(seed: int, seconds: float, *, material: Material) -> int:  # noqa: ARG001
         return seed
 
     def tell(seed: int) -> RenderedSong:
         ramp = (1 + np.arange(24 * SAMPLE_RATE) + seed % 1000 / 1000)[None].astype(np.float64)
-        return RenderedSong(2 * ramp, ramp, ramp, credits=(), coded=False)  # type: ignore[arg-type]
+        return RenderedSong(2 * ramp, ramp, ramp, credits=(), coloured=False)  # type: ignore[arg-type]
 
     monkeypatch.setattr(stream_module, "compose", numbered)
     monkeypatch.setattr(stream_module, "render", tell)
@@ -123,13 +133,13 @@ def test_pairs_are_of_one_song_and_remixes_never(monkeypatch: pytest.MonkeyPatch
 def test_songs_stay_in_use_from_one_epoch_to_the_next(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     rendered: list[int] = []
 
-    def count(seed: int, seconds: float) -> int:  # noqa: ARG001
+    def count(seed: int, seconds: float, *, material: Material) -> int:  # noqa: ARG001
         rendered.append(seed)
         return seed
 
     def silence(seed: int) -> RenderedSong:  # noqa: ARG001
         audio = np.zeros((2, 24 * SAMPLE_RATE), np.float32)
-        return RenderedSong(audio, audio, audio, credits=(), coded=False)
+        return RenderedSong(audio, audio, audio, credits=(), coloured=False)
 
     monkeypatch.setattr(stream_module, "compose", count)
     monkeypatch.setattr(stream_module, "render", silence)
@@ -198,3 +208,70 @@ def test_an_unknown_genre_lists_its_neighbours(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="rock"):
         write_dataset(tmp_path, num_songs=1, seconds=1.0, seed=0, map_unordered=map, genre="rokc")
     assert not list(tmp_path.iterdir())
+
+
+def test_pieces_sum_to_the_drums_bit_for_bit(tmp_path: Path) -> None:
+    drum_loop(tmp_path / "drummers/a.mid", pedal=True)
+    band_song(tmp_path / "midi/a.mid")
+    folder = tmp_path / "songs"
+    options = ("--songs", "4", "--seconds", "3", "--pieces", "-j", "1", "--valid", "0.25")
+    files = ("--drummers", tmp_path / "drummers", "--midi", tmp_path / "midi")
+    ran = dssgan("data", "synth", folder, *options, *files)
+    assert ran.returncode == 0, ran.stderr
+    assert "pieces.json" in ran.stdout + ran.stderr
+    pieces = load_dataset(folder / "pieces.json")
+    assert pieces.sources == tuple(STEMS)
+    assert len(pieces.train_sup + pieces.valid) >= 3  # a song may have no drums
+    for track in pieces.train_sup + pieces.valid:
+        mix, sources = track.load()
+        np.testing.assert_array_equal(np.rint(mix * 2**15), np.rint(sources.sum(axis=0) * 2**15))
+        number = track.name.split()[0]
+        struck = {hit.piece for hit in strokes_of(read_midi(folder / number / "drums.mid"))}
+        named = {name for name, part in zip(pieces.sources, track.sources, strict=True) if part is not None}
+        assert named == {name for name, inside in STEMS.items() if struck & set(inside)}
+    whole = load_dataset(folder)
+    assert f"{(tmp_path / 'midi').name}: see its files" in whole.credits
+    assert json.loads((folder / "00000" / "song.json").read_text())["pieces"] is True
+
+
+def test_a_file_that_cannot_be_used_is_named_once(tmp_path: Path) -> None:
+    (tmp_path / "midi").mkdir()
+    (tmp_path / "midi/damaged.mid").write_bytes(b"no")
+    options = ("--songs", "3", "--seconds", "1", "--midi", tmp_path / "midi", "--written", "1", "-j", "1")
+    ran = dssgan("data", "synth", tmp_path / "songs", *options)
+    assert ran.returncode == 0, ran.stderr
+    assert (ran.stdout + ran.stderr).count("damaged.mid") == 1
+
+
+def test_the_stream_plays_and_credits_midi_files(tmp_path: Path) -> None:
+    band_song(tmp_path / "a.mid")
+    (tmp_path / "credits.txt").write_text("Songs by a friend: CC0 1.0\n")
+    found = material.find(None, tmp_path, 1.0)
+    stream = excerpts(material=found)
+    assert "Songs by a friend: CC0 1.0" in stream.credits
+    mix, sources = stream[0]
+    torch.testing.assert_close(mix, sources.sum(dim=0), atol=1e-5, rtol=0)
+    plain, _ = excerpts()[0]
+    assert not torch.equal(mix, plain)
+
+
+def test_faders_of_a_part_move_its_sound() -> None:
+    part = Part(
+        "keys", 0, (Note(0.0, 2.0, 60, 0.8),), levels_db=((0.0, -6.0), (1.0, 0.0)), pans=((0.0, -1.0), (1.0, 1.0))
+    )
+    moved = band_tracks._automated(np.ones((2, 2 * SAMPLE_RATE), np.float32), part)
+    left, right = moved[:, SAMPLE_RATE // 2], moved[:, SAMPLE_RATE * 3 // 2]
+    assert left == pytest.approx([np.sqrt(2) * 10 ** (-6 / 20), 0], abs=1e-4)
+    assert right == pytest.approx([0, np.sqrt(2)], abs=1e-4)
+
+
+def test_a_recorded_guitar_stands_in_for_a_distorted_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tone = np.sin(np.arange(2 * SAMPLE_RATE) * 0.05)[None].astype(np.float32)
+    write(tmp_path / "riff - Guitar.wav", tone, SAMPLE_RATE)
+    direct = instruments.Instrument("riffs", tmp_path / "riff - Guitar.wav", "MIT")
+    found = replace(instruments.find(), direct=(direct,))
+    monkeypatch.setattr(instruments, "find", lambda: found)
+    notes = tuple(Note(beat / 2, 0.4, 40, 0.8) for beat in range(6))
+    song = replace(compose(0, 3.0, "metal"), parts=(Part("guitar", 30, notes),))
+    heard = [band_tracks.record(song, np.random.default_rng(seed))[1] for seed in range(30)]
+    assert 1 <= sum("riffs: MIT" in credits_ for credits_ in heard) <= 15

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from needs import need
 
 from dssgan.errors import DataError
-from dssgan.synthesis import instruments, kits, mixing, voices
+from dssgan.synthesis import bus, instruments, kits, mixing, voices
 from dssgan.synthesis.score import Note
 from dssgan.synthesis.soundfont import SAMPLE_RATE, SoundfontSynthesizer
 
@@ -31,6 +31,20 @@ def test_a_tone_has_its_pitch_and_place(played: instruments.Instruments) -> None
     harmonic = pitch_of(held) / 440
     assert harmonic == pytest.approx(round(harmonic), rel=0.02)
     assert round(harmonic) >= 1
+
+
+def test_tones_are_bent_and_the_next_part_is_not(played: instruments.Instruments) -> None:
+    font = played.soundfonts[0].path
+    ocarina, notes = 79, [Note(0.0, 2.0, 69, 0.8)]  # hardly any harmonics
+    with SoundfontSynthesizer() as player:
+        bent = player.play(font, notes, ocarina, 2.0, bends=((0.0, 0.0), (1.0, 7.0)))
+        plain = player.play(font, notes, ocarina, 2.0)
+    low, high, after = (
+        pitch_of(audio.mean(axis=0)[round(start * SAMPLE_RATE) :][: SAMPLE_RATE // 2])
+        for audio, start in ((bent, 0.4), (bent, 1.4), (plain, 1.4))
+    )
+    assert high / low == pytest.approx(2 ** (7 / 12), rel=0.01)
+    assert after == pytest.approx(low, rel=0.01)
 
 
 def test_what_was_played_before_leaves_no_trace(played: instruments.Instruments) -> None:
@@ -132,7 +146,7 @@ def test_real_singing_comes_where_the_melody_is() -> None:
 def test_a_limited_mix_stays_below_full_scale(seed: int, drive: float) -> None:
     generator = np.random.default_rng(seed)
     mix = (generator.standard_normal((2, 20000)) * generator.random((1, 20000)) ** 4 * drive).astype(np.float32)
-    gain = mixing.limit(mix)
+    gain = bus.limit(mix)
     assert gain.shape == (20000,)
     assert np.abs(mix * gain).max() <= 0.981
     assert gain.max() <= 1
@@ -155,7 +169,7 @@ def test_levels_by_hand() -> None:
 
 def test_a_pumped_signal_ducks_at_the_kick_and_recovers() -> None:
     steady = np.ones((2, SAMPLE_RATE), np.float32)
-    ducked = mixing.pump(steady, [0.25], 12.0, 0.2)
+    ducked = bus.pump(steady, [0.25], 12.0, 0.2)
     assert ducked[0, : SAMPLE_RATE // 4].min() == 1
     assert 20 * np.log10(ducked[0, SAMPLE_RATE // 4]) == pytest.approx(-12, abs=0.1)
     assert ducked[0, round(0.46 * SAMPLE_RATE) :].min() == pytest.approx(1)

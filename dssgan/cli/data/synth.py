@@ -16,6 +16,30 @@ from dssgan.cli.options import quiet_option
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Random seed of the songs.")
 @click.option("--genre", help="Genre of all songs; all genres by default.")
 @click.option(
+    "--drummers",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="MIDI files of drummers, which the drummers of the songs play, such as the Groove MIDI Dataset.",
+)
+@click.option(
+    "--midi",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="MIDI files of whole songs; half of the songs are made of them.",
+)
+@click.option(
+    "--written",
+    default=0.5,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Share of the songs that are made of --midi.",
+)
+@click.option(
+    "--pieces",
+    is_flag=True,
+    help="Also write kick, snare, toms, hihat, ride, crash and percussion, which add up to the drums, and drums.mid.",
+)
+@click.option(
     "--valid", default=0.1, show_default=True, type=click.FloatRange(0, 0.9), help="Share of songs for validation."
 )
 @click.option(
@@ -23,9 +47,10 @@ from dssgan.cli.options import quiet_option
 )
 @quiet_option
 def command(
-    folder: Path, songs: int, seconds: float, seed: int, genre: str | None, valid: float, jobs: int | None, quiet: bool
-) -> None:
-    """Compose songs by rule, play them on this machine's instruments and write them as a data set.
+    folder: Path, songs: int, seconds: float, seed: int, genre: str | None, drummers: Path | None, midi: Path | None,
+    written: float, pieces: bool, valid: float, jobs: int | None, quiet: bool,
+) -> None:  # fmt: skip
+    """Compose songs by rule, or take them from MIDI files, play them on this machine's instruments and write them.
 
     The same seed makes the same songs where the same instruments are installed (`make instruments`). To train on
     synthetic songs without writing any, use `dssgan train synthetic=0.5`.
@@ -35,15 +60,22 @@ def command(
     from dssgan.cli.terminal import Terminal
     from dssgan.data.manifest import FILE_NAME
     from dssgan.parallel.processes import map_in_processes
-    from dssgan.synthesis.write import write_dataset
+    from dssgan.synthesis import material
+    from dssgan.synthesis.write import PIECES_FILE, write_dataset
 
     terminal = Terminal(quiet=quiet)
+    found = material.find(drummers, midi, written)
+    problems: list[str] = []
     with terminal.progress("Making songs") as progress:
         dataset = write_dataset(
-            folder, num_songs=songs, seconds=seconds, seed=seed, genre=genre, valid_share=valid,
+            folder, num_songs=songs, seconds=seconds, seed=seed, genre=genre, material=found, pieces=pieces,
+            valid_share=valid, on_problem=problems.append,
             map_unordered=map_in_processes(jobs or os.cpu_count() or 1), progress=progress.advance_to,
         )  # fmt: skip
+    for problem in problems:
+        terminal.error(problem)
+    also = f", and {folder / PIECES_FILE}, the pieces of their drums" if pieces else ""
     terminal.print(
         f"Wrote {folder / FILE_NAME}: {len(dataset.train_sup)} songs to train on, {len(dataset.valid)} to validate, "
-        f"{songs * seconds / 60:.0f} minutes. Next: dssgan train --data {folder}"
+        f"{songs * seconds / 60:.0f} minutes{also}. Next: dssgan train --data {folder}"
     )
