@@ -1,6 +1,22 @@
 """Who holds the rights in recordings, and on what terms they may be learnt from."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+_SHARE_ALIKE = re.compile(r"CC[ -]BY[ -]SA(?:[ -]\d(?:\.\d)?)?|(?<![A-Za-z])A?GPL(?:[ -]?v?\d(?:\.\d)?)?")
+
+
+def share_alike(lines: Iterable[str]) -> tuple[str, ...]:
+    """Return the licences in lines of credits that ask for the same terms for what is made of their material.
+
+    Args:
+        lines: licences, or credits that state them.
+
+    Returns:
+        Names as the lines have them, such as "CC BY-SA 3.0" and "GPL-3.0", each once, in order.
+    """
+    return tuple(sorted({found for line in lines for found in _SHARE_ALIKE.findall(line)}))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from dssgan.atomic import replacing_folder
 from dssgan.data.dataset import Dataset, Localise, unchanged
 from dssgan.data.guard import guarded
+from dssgan.data.rights import share_alike
 from dssgan.data.seen_recordings import FILE as LEARNT_FROM
 from dssgan.ensembling.stacking import choose, leave_one_out, monitored_source, score_alone
 from dssgan.ensembling.validation_songs import (
@@ -141,6 +142,7 @@ def build_ensemble(
         "data_fingerprint": dataset.fingerprint,
         "licence": dataset.licence,
         "credits": list(dataset.credits),
+        "share_alike": list(share_alike((dataset.licence or "", *dataset.credits))),
         "rights": [asdict(rights) for rights in dataset.rights],
         "validation_usdr_db": {
             **{name: round(single[str(bundle)], 2) for name, bundle in names.items()},

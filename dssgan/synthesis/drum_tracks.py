@@ -165,7 +165,7 @@ def _muted(stroke: Audio, hit: Hit, closings: NDArray[np.float64], fade: int) ->
     ends = [float(closings[index])] if index < len(closings) else []
     if hit.muted_seconds is not None:
         ends.append(hit.muted_seconds)
-    end = round((min(ends) - hit.start_seconds) * SAMPLE_RATE) if ends else stroke.shape[1]
+    end = max(round((min(ends) - hit.start_seconds) * SAMPLE_RATE), 0) if ends else stroke.shape[1]
     if end >= stroke.shape[1]:
         return stroke
     kept = np.array(stroke[:, : end + fade])

@@ -45,6 +45,10 @@ _SFZ = {
     "Salamander-Drumkit": "CC BY-SA 3.0 (Salamander Drumkit by Alexander Holm)",
     "SamsSonor": "CC BY-SA 4.0 (Sam's Sonor by Sam Greene)",
     "GregSullivan.E-Pianos": "CC BY 3.0 (Greg Sullivan)",
+    "fashionbass": "CC0 1.0 (Fashionbass by D. Smolken, Karoryfer)",
+    "war-tuba": "CC0 1.0 (War Tuba by D. Smolken, Karoryfer)",
+    "MTG.SoloSax": "CC BY 4.0 (MTG Solo Saxophones, Music Technology Group, Universitat Pompeu Fabra)",
+    "Ixox.Flute": "CC BY 4.0 (Ixox Flute by Xavier Hosxe)",
     "weresax": "CC0 1.0 (Weresax by D. Smolken, Karoryfer)",
 }
 # captured amplifiers, cabinets and recordings without an amplifier, by a part of the path

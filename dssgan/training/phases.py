@@ -17,6 +17,7 @@ from torch import Tensor
 from dssgan.data.cache import num_samples_of
 from dssgan.data.dataset import Dataset
 from dssgan.data.guard import guarded
+from dssgan.data.rights import share_alike
 from dssgan.errors import ModelError, TrainingInterruptedError
 from dssgan.inference.device import choose_device, keep_freed_memory, make_forks_safe
 from dssgan.runs.agreement import describe_changes, require_same_data
@@ -161,12 +162,14 @@ class _Training:
         self.learnt_from = dataset.learnt_from
         for parent in parents:
             self.learnt_from = self.learnt_from + parent.learnt_from()
+        credits_ = list(dict.fromkeys((*dataset.credits, *self.batches.credits)))
         self.origin: dict[str, Any] = {
             "data": {
                 "name": dataset.name,
                 "fingerprint": dataset.fingerprint,
                 "licence": dataset.licence,
-                "credits": list(dict.fromkeys((*dataset.credits, *self.batches.credits))),
+                "credits": credits_,
+                "share_alike": list(share_alike((dataset.licence or "", *credits_))),
                 "rights": [asdict(rights) for rights in dataset.rights],
             },
             "parents": [data for parent in parents for data in parent.origins()],

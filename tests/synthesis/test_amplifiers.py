@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from dssgan.audio.files import write
 from dssgan.errors import DataError
-from dssgan.synthesis import amplifiers, guitars
+from dssgan.synthesis import amplifiers, guitars, instruments
 from dssgan.synthesis.amplifiers import Capture, load_cabinet, load_capture, through_cabinet
 from dssgan.synthesis.guitars import Rig
 from dssgan.synthesis.instruments import Instrument, Instruments
@@ -149,6 +149,22 @@ def test_rooms_are_no_cabinets_and_names_tell_where_one_is_included(tmp_path: Pa
     assert [one.path.stem for one in amplifiers.cabinets(responses)] == ["0.2"]
     assert amplifiers.has_cabinet(Path("Bug333-Crunch-NoDrive-Cab-ESR0,005.nam"))
     assert not amplifiers.has_cabinet(Path("cabaret_lead.nam"))
+
+
+def test_files_of_folders_are_found_and_credited(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("NAM_models/a.nam", "cabinets/b.wav", "direct/c - Guitar.wav", "elsewhere/d.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    monkeypatch.setenv(instruments.VARIABLE, ":".join(map(str, sorted(tmp_path.iterdir()))))
+    instruments.find.cache_clear()
+    try:
+        found = instruments.find()
+    finally:
+        instruments.find.cache_clear()
+    assert [one.path.name for one in found.captures] == ["a.nam"]
+    assert found.captures[0].credit.startswith("NAM_models: GPL-3.0")
+    assert [one.path.name for one in found.responses] == ["b.wav"]
+    assert [(one.path.name, one.credit) for one in found.direct] == [("c - Guitar.wav", "direct: see its file")]
 
 
 def machine(**found: Any) -> Instruments:

@@ -73,6 +73,12 @@ def test_what_mutes_a_stroke_and_how_fast() -> None:
     assert sounds_until(struck(strokes, slow, "crash")) == pytest.approx(0.5, abs=0.002)
 
 
+def test_a_stroke_that_is_muted_before_it_begins_is_a_short_one() -> None:
+    kit = Kit("kit", "", False, {"crash": lambda: ringing(0.5)})
+    track = struck([Hit(0.3, "crash", 1.0, muted_seconds=0.25)], kit, "crash")
+    assert sounds_until(track) == pytest.approx(0.33, abs=0.002)
+
+
 def test_a_half_open_hi_hat_is_closed_by_a_closed_one() -> None:
     kit = Kit("kit", "", False, {"closed_hat": lambda: ringing(0.5)}, hats=((1.0, lambda: ringing(0.5)),))
     strokes = [Hit(0.0, "closed_hat", 1.0, opening=0.3), Hit(0.2, "closed_hat", 1.0, opening=0.0)]

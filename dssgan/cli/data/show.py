@@ -1,8 +1,12 @@
 """`dssgan data show`: print what is in a data set."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from dssgan.cli.terminal import Terminal
 
 
 @click.command()
@@ -33,7 +37,17 @@ def command(dataset: Path | None) -> None:
     terminal.table(f"{loaded.name} ({loaded.licence or 'licence unknown'})", ["partition", "files", "seconds"], rows)
     for credit in loaded.credits:
         terminal.print(credit)
+    _print_share_alike(terminal, [loaded.licence or "", *loaded.credits], "")
     terminal.print(f"fingerprint of what a model may learn from: {loaded.fingerprint}")
+
+
+def _print_share_alike(terminal: "Terminal", lines: list[str], indent: str) -> None:
+    from dssgan.data.rights import share_alike
+
+    if licences := share_alike(lines):
+        terminal.print(
+            f"{indent}share alike: some of it is under {', '.join(licences)}; keep their terms when passing it on"
+        )
 
 
 def _is_model(path: Path) -> bool:
@@ -57,4 +71,5 @@ def _show_model(path: Path) -> None:
         for rights in data.get("rights", []):
             tracks = ", ".join(rights["tracks"])
             terminal.print(f"  {tracks}: {rights['licence']}, {rights['holder']}, {rights['source']}")
+        _print_share_alike(terminal, [data.get("licence") or "", *data.get("credits", [])], "  ")
         terminal.print(f"  fingerprint: {data['fingerprint']}")
