@@ -1,7 +1,7 @@
 """Draw docs/synthetic.png: `python tools/draw_synthetic.py SONGS --valid MANIFEST`.
 
-SONGS is a data set of `dssgan data synth`, of which the first 50 songs are taken; the validation songs of MANIFEST
-stand beside them. Prints how they differ, by genre.
+SONGS is a data set of `dssgan data synth`, of which the first 50 songs are drawn; the validation songs of MANIFEST
+stand beside them. Prints how all of them differ, by genre.
 """
 
 import argparse
@@ -55,9 +55,9 @@ def main() -> None:
     parser.add_argument("--valid", type=Path, required=True)
     parser.add_argument("-o", "--output", type=Path, default=Path("docs/synthetic.png"))
     arguments = parser.parse_args()
-    made = [song for track in load_dataset(arguments.songs).train_sup[:SONGS] if (song := look(track, None))]
+    made = [song for track in load_dataset(arguments.songs).train_sup if (song := look(track, None))]
     real = [song for track in load_dataset(arguments.valid).valid if (song := look(track, "real"))]
-    draw(made, real, arguments.output)
+    draw(made[:SONGS], real, arguments.output)
     tell(made, real)
 
 
@@ -103,16 +103,19 @@ def draw(made: list[Song], real: list[Song], path: Path) -> None:
         axis.set_title(f"{source}: median and quartiles of the third octaves", fontsize=9)
         axis.set_ylabel("dB of the whole")
         axis.legend(fontsize=8)
-    for kind in sorted({song.kind for song in made}):
+    kinds = sorted({song.kind for song in made})
+    for kind, colour in zip(kinds, plt.colormaps["tab20"].colors, strict=False):
         some = [song for song in made if song.kind == kind]
-        axes[2].scatter([song.balance for song in some], [song.loudness for song in some], s=18, label=kind)
+        axes[2].scatter(
+            [song.balance for song in some], [song.loudness for song in some], s=18, color=colour, label=kind
+        )
     axes[2].scatter(
         [song.balance for song in real], [song.loudness for song in real], s=60, marker="*", color="black", label="real"
     )
     axes[2].set_xlabel("drums against the rest, dB")
     axes[2].set_ylabel("loudness of the mix, dB of full scale (RMS)")
     axes[2].set_title("levels", fontsize=9)
-    axes[2].legend(fontsize=6, ncol=2)
+    axes[2].legend(fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
     figure.tight_layout()
     figure.savefig(path, dpi=90)
 

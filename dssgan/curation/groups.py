@@ -28,6 +28,11 @@ def album_of(track: Track) -> str | None:
     return None if album is None else f"{_tag(track, 'albumartist') or _tag(track, 'artist') or ''}: {album}"
 
 
+def record_of(track: Track) -> str | None:
+    """Name the record that a song is from: its album by its files' tags, or else its artist; None where neither is."""
+    return album_of(track) or artist_of(track)
+
+
 def folder_of(track: Track) -> str:
     """Return the parent folder of a song's folder, or the folder of its one file."""
     paths = {file.path for recording in track.recordings for file in recording.files}

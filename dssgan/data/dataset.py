@@ -112,7 +112,9 @@ class Dataset:
 
         def track(old: Track) -> Track:
             mix = None if old.mix is None else recording(old.mix)
-            return Track(old.name, mix, tuple(None if part is None else recording(part) for part in old.sources))
+            return Track(
+                old.name, mix, tuple(None if part is None else recording(part) for part in old.sources), old.group
+            )
 
         unpaired = self.train_unsup
         sources = tuple(tuple(map(recording, samples)) for samples in unpaired.sources)

@@ -62,6 +62,7 @@ class TrackEntry(_Strict):
     """One song; a source without a recording is silent."""
 
     name: str = Field(min_length=1)
+    group: str | None = Field(default=None, min_length=1)
     mix: _RecordingEntry | None = None
     sources: dict[str, _RecordingEntry | None]
 
@@ -158,7 +159,8 @@ def _tracks(path: Path, names: list[str], tracks: list[TrackEntry]) -> tuple[Tra
         _check_names(path, names, track.sources, f"track {track.name}")
         files_of = [track.sources.get(name) for name in names]
         sources = tuple(None if file is None else _recording(path, file) for file in files_of)
-        built.append(Track(track.name, None if track.mix is None else _recording(path, track.mix), sources))
+        mix = None if track.mix is None else _recording(path, track.mix)
+        built.append(Track(track.name, mix, sources, track.group))
     return tuple(built)
 
 
@@ -242,6 +244,7 @@ def describe(dataset: Dataset, folder: Path) -> Manifest:
         return [
             TrackEntry(
                 name=track.name,
+                group=track.group,
                 mix=None if track.mix is None else described(track.mix),
                 sources={
                     name: None if recording is None else described(recording)

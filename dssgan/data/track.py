@@ -37,11 +37,14 @@ class Track:
         name: what reports call it.
         mix: the mixture; None where it is the sum of the sources, exactly.
         sources: a recording of each source, in the order of the data set's `sources`; None is silence.
+        group: what songs of one record, or excerpts of one song, have in common; None where the song stands alone.
+            Songs of a group are one sample where scores are compared.
     """
 
     name: str
     mix: Recording | None
     sources: tuple[Recording | None, ...]
+    group: str | None = None
 
     def __post_init__(self) -> None:
         check_name("track", self.name)
@@ -51,6 +54,11 @@ class Track:
         if max(lengths.values()) - min(lengths.values()) > LENGTH_TOLERANCE_SECONDS:
             listed = ", ".join(f"{path} {seconds:.3f} s" for path, seconds in lengths.items())
             raise DataError(f"track {self.name}: its files differ in length ({listed}); cut them to the same length")
+
+    @property
+    def sample(self) -> str:
+        """Name of the group, or of the song where it stands alone."""
+        return self.group or self.name
 
     @property
     def recordings(self) -> tuple[Recording, ...]:

@@ -135,7 +135,8 @@ def run_campaign(
                   "sources": list(sources)},
         data=RecordedData(dataset_name),
         details={"methods": {name: repr(method) for name, method in methods.items()}, "mix": mix, "bounds": bounds,
-                 "tracks": {track.name: sorted(track.fingerprints) for track in tracks}},
+                 "tracks": {track.name: sorted(track.fingerprints) for track in tracks},
+                 "groups": {track.name: track.sample for track in tracks}},
     )  # fmt: skip
     write_record(FolderStore(folder), record)
     report(len(results), len(jobs))

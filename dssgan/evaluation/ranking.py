@@ -1,7 +1,7 @@
-"""Which method is better, by how much, and whether that can be chance: tracks are the sample."""
+"""Which method is better, by how much, and whether that can be chance: groups of tracks are the sample."""
 
 import gc
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import combinations
 
@@ -21,6 +21,7 @@ PAIR_COLUMNS = (
     "num_tracks", "num_dropped",
 )  # fmt: skip
 SIGNIFICANT = 0.05
+FEWEST_SONGS = 6  # the signed-rank test of fewer never comes below that
 NORMALISED = {"SDR": "NSDR", "SIR": "NSIR", "snr": "nsnr"}
 
 
@@ -29,7 +30,9 @@ def more_is_better(metric: str) -> bool:
     return metric not in METRICS or METRICS[metric].more_is_better
 
 
-def track_scores(frame: pd.DataFrame, whole_track: pd.DataFrame, mix: str | None = None) -> pd.DataFrame:
+def track_scores(
+    frame: pd.DataFrame, whole_track: pd.DataFrame, mix: str | None = None, groups: Mapping[str, str] | None = None
+) -> pd.DataFrame:
     """Reduce everything that was measured to one number a track.
 
     Args:
@@ -37,33 +40,54 @@ def track_scores(frame: pd.DataFrame, whole_track: pd.DataFrame, mix: str | None
         whole_track: as `EvaluationResult.whole_track`.
         mix: name of the method that gives the mix as every estimate. Where it is there, SDR, SIR and SNR are also given
             as what a method gains over it (NSDR, NSIR and NSNR, as MIREX has them).
+        groups: group of each track; a track that is not among them stands alone.
 
     Returns:
-        Columns method, track, target, metric, score.
+        Columns method, track, target, metric, score and group.
     """
     keys = ["method", "track", "target", "metric"]
     medians = frame.groupby(keys, sort=False)["score"].median().reset_index()
     scores = pd.concat([medians, whole_track[[*keys, "score"]]], ignore_index=True)
+    scores["group"] = scores["track"].map(lambda track: (groups or {}).get(track, track))
     if mix is None:
         return scores
     chosen = scores[scores["metric"].isin(list(NORMALISED))]
-    of_mix = chosen[chosen["method"] == mix].drop(columns="method")
+    of_mix = chosen[chosen["method"] == mix].drop(columns=["method", "group"])
     gained = chosen.merge(of_mix, on=["track", "target", "metric"], suffixes=("", "_of_mix"))
     gained["score"] -= gained.pop("score_of_mix")
     gained["metric"] = gained["metric"].map(NORMALISED)
     return pd.concat([scores, gained[scores.columns]], ignore_index=True)
 
 
+def by_group(scores: pd.DataFrame) -> pd.DataFrame:
+    """Give each group of tracks one number for every method, target and metric: the mean over its tracks.
+
+    Songs of one record, and excerpts of one song, are alike: counted as many, they would pass for more music.
+
+    Args:
+        scores: as `track_scores` gives; without groups, tracks stand alone.
+
+    Returns:
+        Columns method, target, metric, track, which is the group, and score.
+    """
+    if "group" not in scores.columns:
+        return scores
+    keys = ["method", "target", "metric", "group"]
+    means = scores.replace([np.inf, -np.inf], np.nan).groupby(keys, sort=False)["score"].mean()
+    return means.reset_index().rename(columns={"group": "track"})
+
+
 def summarise(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return every method's mean and median over tracks, each with a 95 % bootstrap interval.
+    """Return every method's mean and median over groups of tracks, each with a 95 % bootstrap interval.
 
     Args:
         scores: as `track_scores` gives.
 
     Returns:
-        Columns `SUMMARY_COLUMNS`. Tracks without a score are left out and counted; intervals of fewer than two tracks
+        Columns `SUMMARY_COLUMNS`. Groups without a score are left out and counted; intervals of fewer than two groups
         are NaN.
     """
+    scores = by_group(scores)
     table = scores.pivot(index=["method", "target", "metric"], columns="track", values="score")
     table = table.loc[pd.MultiIndex.from_frame(scores[["method", "target", "metric"]].drop_duplicates())]
     values = table.to_numpy(np.float64)
@@ -75,7 +99,7 @@ def summarise(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def compare_all(scores: pd.DataFrame) -> pd.DataFrame:
-    """Compare every two methods on the tracks that all have a score on.
+    """Compare every two methods on the groups of tracks that all have a score on.
 
     Args:
         scores: as `track_scores` gives.
@@ -88,6 +112,7 @@ def compare_all(scores: pd.DataFrame) -> pd.DataFrame:
     """
     import scikit_posthocs  # takes two seconds to import
 
+    scores = by_group(scores)
     rows = []
     for (target, metric), group in scores.groupby(["target", "metric"], sort=False):
         table = group.pivot(index="track", columns="method", values="score")

@@ -40,7 +40,13 @@ class EvaluationResult:
     @property
     def scores(self) -> pd.DataFrame:
         """One number a track for every method, target and metric; see `ranking.track_scores`."""
-        return ranking.track_scores(self.frame, self.whole_track, self.mix)
+        return ranking.track_scores(self.frame, self.whole_track, self.mix, self.groups)
+
+    @property
+    def groups(self) -> dict[str, str]:
+        """The group of each track: songs of one record, or excerpts of one song, are one sample."""
+        groups: dict[str, str] = self.record.details.get("groups", {})  # an evaluation of an earlier version has none
+        return groups
 
     @property
     def summary(self) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dssgan.evaluation.ranking import compare_all, more_is_better, summarise, verdict
+from dssgan.evaluation.ranking import FEWEST_SONGS, compare_all, more_is_better, summarise, verdict
 from dssgan.evaluation.results import EvaluationResult, load_results
 from dssgan.metrics.bss_eval import METRICS as BSS_METRICS
 from dssgan.metrics.catalogue import METRICS
@@ -71,7 +71,10 @@ def _verdict(result: EvaluationResult, target: str) -> list[str]:
             f"(arXiv 2507.06917): {verdict(scores, target, OF_LISTENERS, leave_out=result.bounds)}"
         )
     tracks = list(record.details["tracks"])
-    songs = f"{len(tracks)} song{'' if len(tracks) == 1 else 's'}"
+    num_songs = len({result.groups.get(track, track) for track in tracks})
+    songs = f"{num_songs} song{'' if num_songs == 1 else 's'}"
+    if num_songs < len(tracks):
+        songs = f"{len(tracks)} recordings of {songs} or records, which count as so many,"
     text = (
         f"Measured on {songs} of {record.data.name}, partition {record.settings['partition']}, at "
         f"{record.settings['sample_rate']} Hz with BSS Eval {record.settings['bss']}: {', '.join(tracks[:12])}"
@@ -82,7 +85,7 @@ def _verdict(result: EvaluationResult, target: str) -> list[str]:
         f" {count} of them {'has' if count == 1 else 'have'} no score for {of}, which is silent there."
         for of, count in missing.items()
     )
-    if len(tracks) < 10:
+    if num_songs < 10:
         text += " So few songs are no evidence about other music."
     return [*sentences, text]
 
@@ -175,8 +178,11 @@ def _heatmaps(scores: pd.DataFrame, target: str, names: Mapping[str, str]) -> Pl
     return PlotMenu(f"{target}, song by song", "Metric", plots) if plots else None
 
 
-def _significance(scores: pd.DataFrame, target: str, names: Mapping[str, str]) -> PlotMenu | None:
-    plots = {}
+def _significance(scores: pd.DataFrame, target: str, names: Mapping[str, str]) -> PlotMenu | Table | None:
+    title, plots = "Which methods differ by more than chance", {}
+    num_songs = scores["group"].nunique()
+    if len(names) > 1 and num_songs < FEWEST_SONGS:
+        return Table(title, [f"too few songs: {num_songs}, where {FEWEST_SONGS} are the fewest that can show it"], [])
     for metric in (DECISIVE, OF_LISTENERS):
         chosen = scores[(scores["target"] == target) & (scores["metric"] == metric)]
         pairs = compare_all(chosen) if not chosen.empty else chosen
@@ -214,7 +220,7 @@ def _significance(scores: pd.DataFrame, target: str, names: Mapping[str, str]) -
         )
         plots[title_of(metric)] = make_plot(f"Which differ, by {target} {title_of(metric)}", caption, figure,
                                             130 + 40 * len(methods))  # fmt: skip
-    return PlotMenu("Which methods differ by more than chance", "Metric", plots) if plots else None
+    return PlotMenu(title, "Metric", plots) if plots else None
 
 
 def _shown_p(p: float) -> str:

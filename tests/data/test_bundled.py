@@ -1,5 +1,7 @@
 """The bundled songs are what their README says."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -53,7 +55,11 @@ def test_manifest_is_what_the_folder_holds(bundled: Dataset) -> None:
     again, _ = import_dataset(
         "folders", bundled_songs.FOLDER, name=bundled.name, licence=bundled.licence, credits=bundled.credits
     )
-    assert again == bundled
+    of_one_record = {
+        partition: tuple(replace(track, group="Everything is Free") for track in again.partition(partition))
+        for partition in ("train_sup", "valid", "test")
+    }
+    assert replace(again, **of_one_record) == bundled  # files without tags do not tell their record
     assert bundled.licence == "CC0 1.0"
 
 

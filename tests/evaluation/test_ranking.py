@@ -66,6 +66,22 @@ def test_pairs_by_hand(scores: pd.DataFrame) -> None:
     assert (lines["conover_p"] < 0.05).all()
 
 
+def test_songs_of_a_group_are_one_sample(scores: pd.DataFrame) -> None:
+    record = dict.fromkeys(TRACKS[:4], "a record")
+    grouped = scores.assign(group=scores["track"].map(lambda track: record.get(track, track)))
+    lines = summarise(grouped)
+    assert lines["num_tracks"].tolist() == [3, 3, 3]
+    assert lines["mean"].tolist() == pytest.approx([(6.5 + 9 + 10) / 3, (5.75 + 8 + 9.5) / 3, (2 + 5 + 6) / 3])
+    first = compare_all(grouped).iloc[0]
+    assert first["num_tracks"] == 3
+    assert first["wilcoxon_p"] == pytest.approx(2 / 8)
+    assert first["mean_difference"] == pytest.approx((0.75 + 1 + 0.5) / 3)
+    assert verdict(grouped, "drums").startswith("good: drums uSDR 8.50 dB over 3 songs")
+    one = verdict(scores.assign(group="a record"), "drums")
+    assert "over 1 song," in one
+    assert one.endswith("one song cannot say whether by chance")
+
+
 def test_noise_is_not_significant() -> None:
     generator = np.random.default_rng(0)
     rows = [(f"m{method}", track, "drums", "usdr", generator.normal()) for method in range(4) for track in range(20)]
@@ -106,6 +122,8 @@ def test_gains_over_the_mix_are_taken_track_by_track() -> None:
     assert scores["mix", "NSDR"] == 0
     assert ("net", "NSAR") not in scores.index
     assert "NSDR" not in set(track_scores(frame, whole)["metric"])
+    assert set(track_scores(frame, whole, "mix", {"A": "a record"})["group"]) == {"a record"}
+    assert set(track_scores(frame, whole)["group"]) == {"A"}
 
 
 def test_direction_of_every_metric() -> None:

@@ -149,7 +149,8 @@ class _Merging:
 
     def _add(self, one: Unpacked, given: Track) -> Track | None:
         parts = _parts(one, given)
-        track = Track(given.name, parts.get(MIX), tuple(parts.get(source) for source in self.dataset.sources))
+        sources = tuple(parts.get(source) for source in self.dataset.sources)
+        track = Track(given.name, parts.get(MIX), sources, given.group)
         if same := self.known.find(track):
             self.duplicates.append((track.name, same))
             return None
@@ -164,7 +165,7 @@ class _Merging:
         target = self.folder / one.sha256[:16] / track.name
         _move_into(one, parts, target)
         there = {part: replace(file, path=target / f"{part}.flac") for part, file in parts.items()}
-        placed = Track(name, there.get(MIX), tuple(there.get(source) for source in self.dataset.sources))
+        placed = Track(name, there.get(MIX), tuple(there.get(source) for source in self.dataset.sources), given.group)
         self.known.add(placed)
         return placed
 

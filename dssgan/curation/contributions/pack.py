@@ -148,7 +148,7 @@ def _encode(track: Track, sources: Sequence[str], index: int, folder: Path) -> T
         most = 1.0 if subtype == "pcm24" else 1.0 - 2.0**-15
         _write(parts, paths, subtype, most / peak)
     written = {name: AudioFile.of(path, with_fingerprint=True) for name, path in paths.items()}
-    return Track(track.name, written.get(MIX), tuple(written.get(source) for source in sources))
+    return Track(track.name, written.get(MIX), tuple(written.get(source) for source in sources), track.group)
 
 
 def _write(parts: dict[str, Recording], paths: dict[str, Path], subtype: str, gain: float) -> float:

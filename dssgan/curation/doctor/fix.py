@@ -111,7 +111,7 @@ def _write(track: Track, sources: tuple[str, ...], folder: Path) -> Track:
         for name in (*sources, "mix")
         if (folder / f"{name}.wav").exists()
     }
-    return Track(track.name, there.get("mix"), tuple(there.get(source) for source in sources))
+    return Track(track.name, there.get("mix"), tuple(there.get(source) for source in sources), track.group)
 
 
 def _centred(audio: Audio) -> Audio:

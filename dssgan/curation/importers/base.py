@@ -8,13 +8,14 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from dssgan.audio import files
+from dssgan.curation.groups import record_of
 from dssgan.data.audio_file import AudioFile, Recording, Sum
 from dssgan.data.dataset import Dataset, Track, Unpaired
 from dssgan.data.track import LENGTH_TOLERANCE_SECONDS
@@ -275,7 +276,8 @@ def make_track(
         parts[OTHER] = Sum(((mixture, 1.0), *((file, -1.0) for file in rest)))
     whole = max((part for part in (mixture, *parts.values()) if part is not None), key=lambda part: part.duration)
     sources = tuple(_as_long_as(whole, parts[source]) for source in options.sources)
-    return Track(name, _as_long_as(whole, mixture), sources)
+    track = Track(name, _as_long_as(whole, mixture), sources)
+    return replace(track, group=record_of(track))
 
 
 def _as_long_as(whole: Recording, part: Recording | None) -> Recording | None:

@@ -203,6 +203,10 @@ def test_what_belongs_together_stays_on_one_side(tmp_path: Path, song: Song, by:
     assert sum(map(len, partitions)) == 12
     assert sum(map(bool, groups)) >= 2
     assert sum(map(len, groups)) == len(set.union(*groups))  # none on two sides
+    records = {"artist 0: 0", "artist 2: 0", "artist 1: 1", "artist 3: 1"}
+    assert {track.group for tracks in partitions for track in tracks} == records
+    save_manifest(dataset, tmp_path / "dataset.json")
+    assert load_dataset(tmp_path / "dataset.json").valid == dataset.valid
     with pytest.raises(ConfigError, match="kind of group"):
         import_dataset("csv", table, group_by="label")
 
@@ -215,7 +219,9 @@ def test_an_artist_is_known_by_tags_or_by_the_songs_name(root: Path) -> None:
         ("A B \u2013 C", "a b"),
         ("- x", None),
     ):
-        assert artist_of(make_track(name, None, [("drums", drums)], Options())) == artist
+        track = make_track(name, None, [("drums", drums)], Options())
+        assert artist_of(track) == track.group == artist
+        assert track.sample == (artist or name)
 
 
 def test_stems_can_be_told_which_is_drums(tmp_path: Path, song: Song) -> None:
