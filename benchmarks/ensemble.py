@@ -16,8 +16,8 @@ import torch
 from machine import describe
 
 from dssgan.data.loading import load_dataset
+from dssgan.ensembling.fitting import BEST, FittingSongs, decide, make
 from dssgan.ensembling.products import song_products
-from dssgan.ensembling.stacking import average_weights, choose_members, fit_weights
 from dssgan.ensembling.validation_songs import EDGES_HZ
 from dssgan.separators import build_separator
 
@@ -57,16 +57,13 @@ def main() -> None:
     separating = time.perf_counter() - begun
 
     begun = time.perf_counter()
-    picks, score = choose_members(songs, max_members=10, min_members=2)
-    choosing = time.perf_counter() - begun
-    chosen = list(dict.fromkeys(picks))
-    of_members = [song.of(chosen) for song in songs]
+    groups = [f"song {number}" for number in range(len(songs))]
+    fitting_songs = FittingSongs(songs, groups)
+    best = make(fitting_songs, BEST)
+    preparing = time.perf_counter() - begun
     begun = time.perf_counter()
-    fit_weights(of_members, average_weights([chosen.index(pick) for pick in picks], of_members[0]))
-    fitting = time.perf_counter() - begun
-    begun = time.perf_counter()
-    fit_weights(songs, average_weights(range(len(candidates)), songs[0]))
-    fitting_all = time.perf_counter() - begun
+    decision = decide(songs, groups, max_members=3)
+    deciding = time.perf_counter() - begun
 
     estimates = len(candidates) * len(songs) * reference.nbytes / 2**30
     audio = len(candidates) * len(songs) * given.seconds
@@ -81,9 +78,8 @@ def main() -> None:
     print(f"| memory, most | {peak_gib():.2f} GiB |")
     print(f"| all estimates of all songs | {estimates:.1f} GiB |")
     print(f"| separating, and the products | {separating:.0f} s ({audio / separating:.0f} times real time) |")
-    print(f"| choosing up to 10 members ({len(chosen)} chosen, {score:.1f} dB) | {choosing:.2f} s |")
-    print(f"| fitting the chosen ones' weights | {fitting:.2f} s |")
-    print(f"| fitting the weights of all candidates | {fitting_all:.2f} s |")
+    print(f"| preparing a choice, {np.count_nonzero(best[0, :, 0])} best candidate | {preparing:.2f} s |")
+    print(f"| choosing up to 3 members, each group left out ({decision.steps[-1].kind}) | {deciding:.2f} s |")
 
 
 if __name__ == "__main__":

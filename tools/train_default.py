@@ -146,7 +146,7 @@ def main() -> None:
     if arguments.only is not None:
         return
     built = build_ensemble(list(members.values()), dataset, arguments.output, max_members=len(members))
-    print(f"validation: {built.candidates}, average {built.average:.2f}, ensemble {built.fitted:.2f} dB")
+    print(f"validation: {built.candidates}, ensemble {built.fitted:.2f} dB: {built.verdict}")
     (place,) = (place for place, bundle in built.members.items() if bundle == members[FAST])
     fast = write_alone(arguments.output, place, built.candidates[str(members[FAST])])
     for model in (*members.values(), arguments.output, fast):

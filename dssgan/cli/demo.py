@@ -38,7 +38,6 @@ def command(settings: tuple[str, ...], data: Path | None, output: Path, trials: 
     from dssgan.errors import ModelError
     from dssgan.evaluation.api import evaluate
     from dssgan.report.build import write_report
-    from dssgan.separators.ensemble import Recipe, save_recipe
     from dssgan.training.settings import parse_overrides
     from dssgan.tuning.search.options import SearchOptions
     from dssgan.tuning.search.space import find_space
@@ -56,19 +55,16 @@ def command(settings: tuple[str, ...], data: Path | None, output: Path, trials: 
     if not bundles:
         raise ModelError(f"{folder}: no trial gave a separator; see {folder / 'sweep' / 'trials.csv'}")
 
-    terminal.heading("2 of 5  Combine: members, weights per band and bleed gate, fitted on the validation song")
+    terminal.heading("2 of 5  Combine: what the validation songs say is better than the best separator alone")
     with terminal.progress("Separating the validation song") as progress:
         built = build_ensemble(bundles, dataset, folder / "ensemble.yaml", progress=progress.advance_to)
-    members = [f"ensemble/{name}" for name in built.members]
-    average = folder / "average.yaml"
-    save_recipe(average, Recipe.model_validate({"members": members, "postprocess": [{"name": "mixture_consistency"}]}))
+    terminal.print(built.verdict[0].upper() + built.verdict[1:] + ".")
 
     terminal.heading("3 of 5  Test: the test song, opened once, with BSS Eval v4")
     methods = [
         "mix",
         *(f"{name.replace('_', ' ')}={folder / 'ensemble' / name}" for name in built.members),
-        f"plain average={average}",
-        f"fitted ensemble={built.path}",
+        f"ensemble={built.path}",
     ]
     with terminal.progress("Scoring") as progress:
         result = evaluate(

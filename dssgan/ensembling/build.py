@@ -1,9 +1,11 @@
 """Making an ensemble's file from trained separators."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
 from dssgan.atomic import replacing_folder
@@ -11,7 +13,9 @@ from dssgan.data.dataset import Dataset, Localise, unchanged
 from dssgan.data.guard import guarded
 from dssgan.data.rights import share_alike
 from dssgan.data.seen_recordings import FILE as LEARNT_FROM
-from dssgan.ensembling.stacking import choose, leave_one_out, monitored_source, score_alone
+from dssgan.ensembling.fitting import FEWEST_GROUPS, TOLERANCE_DB, Decision, FittingSongs, Plan, decide, make
+from dssgan.ensembling.product_scores import monitored_source, score_alone
+from dssgan.ensembling.products import SongProducts
 from dssgan.ensembling.validation_songs import (
     EDGES_HZ,
     ValidationSongs,
@@ -30,34 +34,53 @@ from dssgan.separators.loading import StoredEnsemble, StoredExternal, find_model
 from dssgan.separators.postprocess import BleedGate, MixtureConsistency
 from dssgan.types import Progress
 
-MIN_MEMBERS = 2  # one is no ensemble
-GATE_THRESHOLDS_DB = (-30.0, -24.0, -20.0, -16.0, -12.0)
 # A gate changes every quiet passage, so it must improve the score clearly.
 SMALLEST_GAIN_DB = 0.01
+GATE_THRESHOLDS_DB = (-30.0, -24.0, -20.0, -16.0, -12.0)
 
 
 @dataclass(frozen=True)
 class EnsembleReport:
     """An ensemble's file and how its parts scored on validation, uSDR in dB of the first source that has any sound.
 
+    Scores are means over groups of songs.
+
     Args:
         path: the YAML file.
         members: the chosen candidates, by their names in the file.
         candidates: score of every candidate by its path, as `dssgan separate` runs it.
-        average: score of the members' average, likewise.
-        fitted: score of the ensemble as written, likewise; its weights were fitted on these very songs.
-        left_out: its score where each song is left out in turn from all that is chosen and fitted; None where there are
-            fewer than two songs.
+        best: score of the best candidate alone, likewise.
+        fitted: score of the ensemble as written, likewise; what was chosen and fitted was on these very songs.
+        left_out: score of the ensemble and of the best candidate where each group is left out in turn from all that is
+            chosen and fitted; None where there are too few groups to fit on.
+        num_groups: groups of songs in which the source sounds.
+        plan: what was made: the best candidate, an average, or fitted weights.
         gate_threshold_db: threshold of the bleed gate; None where none helped.
     """
 
     path: Path
     members: dict[str, str | Path]
     candidates: dict[str, float]
-    average: float
+    best: float
     fitted: float
-    left_out: float | None
+    left_out: tuple[float, float] | None
+    num_groups: int
+    plan: Plan
     gate_threshold_db: float | None
+
+    @property
+    def verdict(self) -> str:
+        """A sentence on what was made of the candidates, and why."""
+        made = {
+            "best": "the best candidate alone", "average": f"the average of {len(self.members)} members",
+            "fitted": f"fitted weights of {len(self.members)} members",
+        }[self.plan.kind]  # fmt: skip
+        gate = "" if self.gate_threshold_db is None else f", with a gate at {self.gate_threshold_db:.0f} dB"
+        if self.left_out is None:
+            groups = f"{self.num_groups} song{'' if self.num_groups == 1 else 's or records'}"
+            return f"{made}: {groups} to fit on, where {FEWEST_GROUPS} are the fewest; so it is the best or the average"
+        gain = self.left_out[0] - self.left_out[1]
+        return f"{made}{gate}: {gain:+.2f} dB against the best candidate on songs left out, of {self.num_groups} groups"
 
 
 def build_ensemble(
@@ -119,21 +142,25 @@ def build_ensemble(
     report = count_two_passes(progress, len(dataset.valid))
     validation = ValidationSongs(validation_alone(dataset), localise, choose_device(device), settings)
     songs = products_of(bundles, validation, map_unordered, report)
+    groups = [track.sample for track in dataset.valid]
     source = monitored_source(songs)
-    single = {str(bundle): score_alone(songs, index, source) for index, bundle in enumerate(bundles)}
-    choice = choose(songs, max_members, min_members=MIN_MEMBERS)
-    chosen = list(choice.members)
+    single = {str(bundle): _alone(songs, groups, index, source) for index, bundle in enumerate(bundles)}
+    decision = _plain_average(songs, groups, max_members) if plain else decide(songs, groups, max_members)
+    chosen = _members_of(decision)
     members = in_step([validation.load_model(bundles[index]) for index in chosen])
-    left_out = leave_one_out(songs, max_members, min_members=MIN_MEMBERS)
-    # fitted weights must be better on songs that they were not fitted on
-    fits = not plain and (left_out is None or left_out[1] > left_out[0])
     variants = _variants(
-        members, choice.average[:, chosen].float(), choice.fitted[:, chosen].float() if fits else None, gates=not plain
+        members, [weights[:, chosen].float() for weights in decision.weights], gates=_may_gate(decision, plain)
     )
-    scores = score([variant.ensemble for variant in variants], validation, source, map_unordered, report)
-    means = scores.mean(dim=0).tolist()
-    best, gate_gain = _best(variants, scores)
-    honest = None if left_out is None else left_out[fits] + gate_gain
+    numbers, scores = score([variant.ensemble for variant in variants], validation, source, map_unordered, report)
+    of_groups = {name: _by_group(values, [groups[number] for number in numbers]) for name, values in scores.items()}
+    best, gate_gain = _choose_variant(variants, of_groups)
+    means = of_groups["usdr"].mean(dim=0).tolist()
+    step = variants[best].step
+    honest = None
+    if decision.left_out is not None:
+        left_out = decision.left_out.mean(axis=1)
+        honest = float(left_out[step]) + gate_gain, float(left_out[0])
+    chosen, variant = _without_idle(chosen, variants[best])
 
     names = {f"member_{number}": bundles[index] for number, index in enumerate(chosen, 1)}
     stored = {name: find_model(bundle) for name, bundle in names.items()}
@@ -146,9 +173,9 @@ def build_ensemble(
         "rights": [asdict(rights) for rights in dataset.rights],
         "validation_usdr_db": {
             **{name: round(single[str(bundle)], 2) for name, bundle in names.items()},
-            "average": round(means[0], 2),
+            "best candidate": round(means[0], 2),
             "ensemble": round(means[best], 2),
-            **({} if honest is None else {"each song left out": round(honest, 2)}),
+            **({} if honest is None else {"each group left out": round(honest[0], 2)}),
         },
     }
     third_party = {name: one.origins()[0] for name, one in stored.items() if isinstance(one, StoredExternal)}
@@ -158,12 +185,14 @@ def build_ensemble(
         members_at = [one.keep(temporary / name, f"{folder.name}/{name}") for name, one in stored.items()]
         # what it was fitted on; what the members learnt from is recorded in their own folders
         guarded(validation.dataset).learnt_from.save(temporary)
-    recipe = _recipe(variants[best], members_at)
+    recipe = _recipe(variant, members_at)
     recipe.origin = origin
     save_recipe(output, recipe)
     StoredEnsemble(output).load()  # what was written must load
-    threshold_db = variants[best].gate_threshold_db
-    return EnsembleReport(output, names, single, means[0], means[best], honest, threshold_db)
+    return EnsembleReport(
+        output, names, single, means[0], means[best], honest, decision.num_groups, decision.steps[step],
+        variant.gate_threshold_db,
+    )  # fmt: skip
 
 
 def _members_folder(output: Path) -> Path:
@@ -189,60 +218,115 @@ def _is_ours(path: Path) -> bool:
     return path.name == LEARNT_FROM or (path.name.startswith("member_") and is_kept(path))
 
 
+def _alone(songs: Sequence[SongProducts], groups: Sequence[str], candidate: int, source: int) -> float:
+    """Return a candidate's score, mean over the groups in which the source sounds."""
+    of_groups: dict[str, list[SongProducts]] = {}
+    for song, group in zip(songs, groups, strict=True):
+        if song.energy[source] > 0:
+            of_groups.setdefault(group, []).append(song)
+    return float(np.mean([score_alone(of_group, candidate, source) for of_group in of_groups.values()]))
+
+
+def _plain_average(songs: Sequence[SongProducts], groups: Sequence[str], max_members: int) -> Decision:
+    """Return the average of the candidates that average best, at least two of them, whatever it gains."""
+    fitting = FittingSongs(songs, groups)
+    plan = Plan("average", min(max_members, fitting.num_candidates))
+    weights = make(fitting, plan)
+    if np.count_nonzero(weights[0, :, 0]) < 2 <= plan.num_members:
+        pair = max(range(fitting.num_candidates), key=lambda other: fitting.score_pair(other))
+        weights = fitting.average([fitting.best_candidate(), pair])
+    return Decision((plan,), (torch.from_numpy(weights),), None, len(fitting.groups))
+
+
+def _members_of(decision: Decision) -> list[int]:
+    """Return the candidates that have a weight in any step, the first step's first."""
+    used = [step.abs().sum(dim=(0, 2)) > 0 for step in decision.weights]
+    return list(dict.fromkeys(int(index) for step in used for index in step.nonzero().flatten()))
+
+
+def _may_gate(decision: Decision, plain: bool) -> bool:
+    return not plain and decision.num_groups >= FEWEST_GROUPS
+
+
+def _by_group(scores: Tensor, groups: Sequence[str]) -> Tensor:
+    """Return the means over the songs of each group, (groups, variants)."""
+    names = list(dict.fromkeys(groups))
+    return torch.stack([
+        scores[[index for index, group in enumerate(groups) if group == name]].nanmean(dim=0) for name in names
+    ])  # fmt: skip
+
+
 @dataclass(frozen=True)
 class _Variant:
     """One of the ensembles to choose from.
 
     Args:
         ensemble: the ensemble.
+        step: number of the decision's step.
         gate_threshold_db: threshold of its bleed gate; None where it has none.
     """
 
     ensemble: Ensemble
+    step: int
     gate_threshold_db: float | None = None
 
 
-def _variants(
-    members: Sequence[SeparatorModel], average: Tensor, fitted: Tensor | None, *, gates: bool
-) -> list[_Variant]:
-    """Make the ensembles to choose from: the average, the fitted weights if any, and the last of these with gates."""
+def _variants(members: Sequence[SeparatorModel], steps: Sequence[Tensor], *, gates: bool) -> list[_Variant]:
+    """Make the ensembles to choose from: of each step, and of each with gates."""
 
-    def ensemble(edges_hz: tuple[float, ...], weights: Tensor, *gates: nn.Module) -> Ensemble:
+    def ensemble(weights: Tensor, *gates: nn.Module) -> Ensemble:
+        even = bool((weights == weights[..., :1]).all())
+        edges_hz, weights = ((0.0,), weights[..., :1]) if even else (EDGES_HZ, weights)
         return Ensemble(members, edges_hz=edges_hz, weights=weights, steps=[*gates, MixtureConsistency()])
 
-    weightings: list[tuple[tuple[float, ...], Tensor]] = [((0.0,), average[..., :1])]
-    if fitted is not None:
-        weightings.append((EDGES_HZ, fitted))
-    variants = [_Variant(ensemble(*weighting)) for weighting in weightings]
+    variants = [_Variant(ensemble(weights), step) for step, weights in enumerate(steps)]
     for threshold_db in GATE_THRESHOLDS_DB if gates else ():
         gate = BleedGate(threshold_db=threshold_db, sample_rate=members[0].sample_rate)
-        variants.append(_Variant(ensemble(*weightings[-1], gate), threshold_db))
+        variants += [_Variant(ensemble(weights, gate), step, threshold_db) for step, weights in enumerate(steps)]
     return variants
 
 
-def _best(variants: Sequence[_Variant], scores: Tensor) -> tuple[int, float]:
-    """Choose the last variant without a gate, or the gate that helps most, if gates chosen on other songs help.
+def _choose_variant(variants: Sequence[_Variant], scores: Mapping[str, Tensor]) -> tuple[int, float]:
+    """Choose the last step that costs no more than is allowed, and a gate if gates chosen on other groups help.
 
     Args:
         variants: as `_variants` makes them.
-        scores: (songs, variants), dB.
+        scores: of `JUDGED`, (groups, variants), dB.
 
     Returns:
-        Index of a variant, and the gain by its gate on songs that did not choose it, dB.
+        Index of a variant, and the gain by its gate on groups that did not choose it, dB.
     """
-    gated = [index for index, variant in enumerate(variants) if variant.gate_threshold_db is not None]
-    plain = len(variants) - len(gated) - 1
-    if not gated:
-        return plain, 0.0
-    gains = scores[:, gated] - scores[:, [plain]]  # (songs, gates)
+    plain = [index for index, variant in enumerate(variants) if variant.gate_threshold_db is None]
+    chosen = next((index for index in reversed(plain) if _is_harmless(scores, index, plain[0])), plain[0])
+    step = variants[chosen].step
+    gated = [index for index, one in enumerate(variants) if one.gate_threshold_db is not None and one.step == step]
+    if not gated or len(scores["usdr"]) < 2:
+        return chosen, 0.0
+    gains = scores["usdr"][:, gated] - scores["usdr"][:, [chosen]]  # (groups, gates)
     gate = int(gains.mean(dim=0).argmax())
-    gain = float(gains[:, gate].mean())
-    if len(gains) > 1:
-        others = (gains.sum(dim=0) - gains) / (len(gains) - 1)  # the mean without each song
-        gain = float(gains.gather(1, others.argmax(dim=1, keepdim=True)).mean())
-    if min(gain, float(gains[:, gate].mean())) > SMALLEST_GAIN_DB:
-        return gated[gate], gain
-    return plain, 0.0
+    others = (gains.sum(dim=0) - gains) / (len(gains) - 1)  # the mean without each group
+    gained = gains.gather(1, others.argmax(dim=1, keepdim=True)).flatten()
+    error = float(gained.std()) / len(gained) ** 0.5
+    if float(gained.mean()) > max(error, SMALLEST_GAIN_DB) and _is_harmless(scores, gated[gate], chosen):
+        return gated[gate], float(gained.mean())
+    return chosen, 0.0
+
+
+def _is_harmless(scores: Mapping[str, Tensor], index: int, before: int) -> bool:
+    """Whether a variant costs no more than is allowed of any other score."""
+    costs = {name: (values[:, before] - values[:, index]).nanmean() for name, values in scores.items()}
+    costs["attack_error"] = -costs["attack_error"]  # less of it is better
+    return not any(float(costs[name]) > limit for name, limit in TOLERANCE_DB.items())  # NaN where none has a score
+
+
+def _without_idle(chosen: Sequence[int], variant: _Variant) -> tuple[list[int], _Variant]:
+    """Leave out members that have no weight in what was chosen."""
+    ensemble = variant.ensemble
+    used = [index for index in range(len(chosen)) if bool(ensemble.weights[:, index].any())]
+    steps = list(ensemble.steps)
+    members = [ensemble.members[index] for index in used]
+    smaller = Ensemble(members, edges_hz=ensemble.edges_hz, weights=ensemble.weights[:, used], steps=steps)  # type: ignore[arg-type]
+    return [chosen[index] for index in used], replace(variant, ensemble=smaller)
 
 
 def _recipe(variant: _Variant, members: list[str]) -> Recipe:

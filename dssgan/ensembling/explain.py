@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dssgan.data.dataset import Dataset, unchanged
 from dssgan.data.guard import guarded
-from dssgan.ensembling.stacking import band_sdr_of, monitored_source, score_alone, usdr_of
+from dssgan.ensembling.product_scores import band_sdr_of, monitored_source, score_alone, usdr_of
 from dssgan.ensembling.validation_songs import ValidationSongs, count_two_passes, products_of, score, validation_alone
 from dssgan.errors import DataError, ModelError
 from dssgan.inference.device import choose_device
@@ -97,7 +97,7 @@ def explain_ensemble(
     source = monitored_source(products)
     weights = ensemble.weights.double()
     stages = _stages(ensemble)
-    by_song = score(list(stages.values()), validation, source, map, report)
+    by_song = score(list(stages.values()), validation, source, map, report)[1]["usdr"]
     alone = tuple(score_alone(products, index, source) for index in range(len(bundles)))
     singles = [band_sdr_of(products, _only(weights, index), source) for index in range(len(bundles))]
     best = max(range(len(bundles)), key=lambda index: alone[index])

@@ -16,14 +16,20 @@ from dssgan.data.track import Track, Unpaired
 from dssgan.ensembling.products import ProductsCache, SongProducts, song_products
 from dssgan.inference.level import measure_level
 from dssgan.inference.overlap_add import SeparationSettings, separate_blocks
+from dssgan.metrics.catalogue import EstimatedSong
+from dssgan.metrics.scale_invariant import scale_invariant
 from dssgan.metrics.silence import without_noise
 from dssgan.parallel.processes import MapUnordered
 from dssgan.separators import SeparatorModel
 from dssgan.separators.base import Starts
 from dssgan.separators.ensemble import Ensemble, in_step
 from dssgan.separators.loading import find_model
-from dssgan.types import Audio, Progress
+from dssgan.types import DRUMS, Audio, Progress
 from dssgan.user_cache import cache_folder
+
+JUDGED = ("usdr", "si_sar", "onset_sdr", "attack_error")  # the last two of drums alone
+
+_STRETCH_SECONDS = 20
 
 # Kick, snare body, snare and tom attack, presence, cymbals.
 EDGES_HZ: tuple[float, ...] = (0.0, 150.0, 500.0, 2000.0, 6000.0)
@@ -156,7 +162,7 @@ def score(
     source: int,
     map_unordered: MapUnordered,
     report: Callable[[], None],
-) -> Tensor:
+) -> tuple[list[int], dict[str, Tensor]]:
     """Separate every song with every ensemble at once.
 
     Args:
@@ -167,7 +173,8 @@ def score(
         report: called with each song that is done.
 
     Returns:
-        uSDR, (songs, ensembles), dB; songs in which the source is silent are left out.
+        Numbers of the songs in which the source sounds, and for each of `JUDGED` the scores, (songs, ensembles), dB;
+        NaN where a song has none.
     """
     scores: dict[int, Tensor] = {}
     work = partial(_scores_of_song, SideBySide(ensembles).to(validation.device), validation, source)
@@ -175,13 +182,18 @@ def score(
         if of_song is not None:
             scores[number] = of_song
         report()
-    return torch.stack([scores[number] for number in sorted(scores)])
+    numbers = sorted(scores)
+    stacked = torch.stack([scores[number] for number in numbers])  # (songs, metrics, ensembles)
+    return numbers, dict(zip(JUDGED, stacked.unbind(1), strict=True))
 
 
 def _scores_of_song(
     separator: SideBySide, validation: ValidationSongs, source: int, number: int
 ) -> tuple[int, Tensor | None]:
-    """Return the uSDR of each ensemble on a song, (ensembles,), dB; None where the source is silent."""
+    """Return the scores of each ensemble on a song, (metrics, ensembles), dB; None where the source is silent.
+
+    uSDR is the whole song's; the others are means over stretches of it, of which one is in memory at a time.
+    """
     mix, reference = _at_ordinary_level(*validation.load(number, separator), separator.ensembles)
     wanted = torch.from_numpy(reference[source])
     energy = wanted.double().square().sum()
@@ -189,14 +201,37 @@ def _scores_of_song(
         return number, None
     num_ensembles = len(separator.ensembles)
     error = torch.zeros(num_ensembles, dtype=torch.float64)
+    of_stretches: list[Tensor] = []
     position = 0
     of_song = separator.for_song(validation.dataset.valid[number].name)
+    waiting: list[Audio] = []
     for block in separate_blocks(of_song, [mix], validation.settings):
         part = slice(position, position + block.shape[-1])
         position = part.stop
-        estimates = torch.from_numpy(block).unflatten(0, (num_ensembles, -1))[:, source]
-        error += (estimates - wanted[:, part]).double().square().sum(dim=(-2, -1))
-    return number, 10 * torch.log10(energy / error)
+        estimates = block.reshape(num_ensembles, -1, *block.shape[1:])
+        error += (torch.from_numpy(estimates[:, source]) - wanted[:, part]).double().square().sum(dim=(-2, -1))
+        waiting.append(estimates)
+        length = sum(one.shape[-1] for one in waiting)
+        if length >= _STRETCH_SECONDS * separator.sample_rate or position == wanted.shape[-1]:
+            stretch = slice(position - length, position)
+            whole = np.concatenate(waiting, axis=-1)
+            of_stretches.append(_judge(whole, reference[..., stretch], mix[..., stretch], source, separator))
+            waiting = []
+    others = torch.stack(of_stretches).nanmean(dim=0)
+    return number, torch.cat([10 * torch.log10(energy / error)[None], others])
+
+
+def _judge(estimates: Audio, reference: Audio, mix: Audio, source: int, separator: SideBySide) -> Tensor:
+    """Return the scores but uSDR of ensembles, (metrics, ensembles), on a stretch of a song."""
+    names = separator.ensembles[0].sources
+    scores = []
+    for one in estimates:
+        song = EstimatedSong(one, reference, mix, separator.sample_rate, names)  # type: ignore[arg-type]
+        of_song = [float(scale_invariant(one, reference)["si_sar"][source])]
+        drums = names[source] == DRUMS  # type: ignore[index]
+        of_song += [song.drum_scores.onset_sdr_db, song.drum_scores.attack_error_db] if drums else [np.nan, np.nan]
+        scores.append(of_song)
+    return torch.tensor(scores, dtype=torch.float64).T
 
 
 def count_two_passes(progress: Progress | None, num_songs: int) -> Callable[[], None]:

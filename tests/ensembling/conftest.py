@@ -24,7 +24,7 @@ def bundled(bundled: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Datas
             path = folder / track.name / f"{source}.wav"
             files.write(path, sample.read(6.0, _SECONDS), sample.sample_rate, "float32")
             parts.append(AudioFile.of(path, with_fingerprint=True))
-        return Track(track.name, None, tuple(parts))
+        return Track(track.name, None, tuple(parts), track.group)
 
     partitions = {name: tuple(map(cut, getattr(bundled, name))) for name in ("train_sup", "valid", "test")}
     return replace(bundled, **partitions)

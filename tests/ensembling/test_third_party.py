@@ -79,7 +79,7 @@ def test_a_local_checkpoint_is_copied_and_replaced_by_the_next_ensemble(dataset:
     path = write_demucs(tmp_path / "checkpoints", "net", htdemucs())
     other = write_demucs(tmp_path / "checkpoints", "other", htdemucs(1))
     for _ in range(2):  # the second time over the first
-        build_ensemble([f"demucs:{path}", f"demucs:{other}"], dataset, tmp_path / "best.yaml")
+        build_ensemble([f"demucs:{path}", f"demucs:{other}"], dataset, tmp_path / "best.yaml", plain=True)
     assert sorted(yaml.safe_load((tmp_path / "best.yaml").read_text())["members"]) == [
         f"demucs:best/member_{number}/{file.name}"
         for number, file in zip((1, 2), sorted((tmp_path / "best").rglob("*.th")), strict=True)

@@ -79,8 +79,10 @@ def command(
             settings=SeparationSettings(precision=precision), progress=progress.advance_to,
         )  # fmt: skip
     rows = [[name, str(bundle), f"{built.candidates[str(bundle)]:.2f}"] for name, bundle in built.members.items()]
-    rows += [["plain average", "", f"{built.average:.2f}"], ["ensemble", str(built.path), f"{built.fitted:.2f}"]]
+    rows.append(["ensemble", str(built.path), f"{built.fitted:.2f}"])
     if built.left_out is not None:
-        rows.append(["each song left out in turn", "", f"{built.left_out:.2f}"])
+        rows.append(["on songs left out in turn", "", f"{built.left_out[0]:.2f}"])
+        rows.append(["and the best candidate", "", f"{built.left_out[1]:.2f}"])
     terminal.table("Validation", ["", "from", "drums uSDR [dB]"], rows)
+    terminal.print(built.verdict[0].upper() + built.verdict[1:] + ".")
     terminal.print(f"Wrote {built.path}. Next: dssgan separate SONG -m {built.path}")
