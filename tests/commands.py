@@ -10,7 +10,7 @@ from pathlib import Path
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 # none that imports Ray, which reads how to authenticate from its environment once, when it is imported
-_PACKAGES = ("cli", "training.phases", "tuning.search.storage", "ensembling.stacking", "evaluation.campaign")
+_PACKAGES = ("cli", "training.phases", "tuning.search.storage", "ensembling.fitting", "evaluation.campaign")
 _CONTEXT.set_forkserver_preload([f"dssgan.{name}" for name in _PACKAGES])
 
 

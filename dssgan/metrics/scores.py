@@ -1,4 +1,4 @@
-"""One set of numbers for a separator on many tracks: what validation, tuning and stacking go by."""
+"""One set of numbers for a separator on many tracks: what validation, tuning and ensembles go by."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
