@@ -21,7 +21,7 @@ from dssgan.inference.separator import Separator
 from dssgan.types import Audio
 
 EXCERPTS, SECONDS = 6, 10.0
-MOST_DRUMS_DB = -24.0  # of the whole
+MOST_DRUMS_DB = -28.0  # of the whole
 MOST_STRIKES = 0.4  # a second, above 4 kHz
 STRIKE_RATIO = 6.0  # how much louder than before, in power
 RATE = 44100

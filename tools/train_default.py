@@ -124,6 +124,8 @@ def main() -> None:
                         help="data set of synthetic songs; may be given again")  # fmt: skip
     parser.add_argument("--long", action="store_true", help="train one large separator without end")
     parser.add_argument("--guitars", type=Path, help="folder of the guitars named below, to be remixed with drums")
+    parser.add_argument("--drumless", type=Path, action="append", default=[],
+                        help="data set of music without drums, to be remixed; may be given again")  # fmt: skip
     parser.add_argument("--validation", type=Path, required=True, help="folder of songs to validate on")
     parser.add_argument("--data", type=Path, help="write the data set here and stop")
     parser.add_argument("-o", "--output", type=Path, default=Path("ensembles/default.yaml"))
@@ -131,7 +133,9 @@ def main() -> None:
     parser.add_argument("--only", choices=MEMBERS, help="train this one alone and stop")
     parser.add_argument("settings", nargs="*", help="KEY=VALUE for all trainings")
     arguments = parser.parse_intermixed_args()
-    dataset = read_songs(arguments.songs, arguments.synthetic, arguments.guitars, arguments.validation)
+    dataset = read_songs(
+        arguments.songs, arguments.synthetic, arguments.guitars, arguments.validation, arguments.drumless
+    )
     if arguments.data is not None:
         save_manifest(dataset, arguments.data)
         return
@@ -223,7 +227,9 @@ def is_synthetic(name: str) -> bool:
     return name.startswith(SYNTHETIC)
 
 
-def read_songs(root: Path, synthetic: Sequence[Path], guitars: Path | None, validation: Path) -> Dataset:
+def read_songs(
+    root: Path, synthetic: Sequence[Path], guitars: Path | None, validation: Path, drumless: Sequence[Path] = ()
+) -> Dataset:
     """Lay the songs out in partitions."""
 
     def read(folder: Path) -> Track:
@@ -242,6 +248,8 @@ def read_songs(root: Path, synthetic: Sequence[Path], guitars: Path | None, vali
         Track(" ".join(("guitar", *path.parts[-3:-1])), None, (None, AudioFile.of(path, with_fingerprint=True)))
         for path in recordings
     ]
+    quiet = [load_dataset(path) for path in drumless]
+    without_drums += [track for songs in quiet for track in songs.train_sup]
     seconds = [sum(track.duration for track in tracks) for tracks in (labelled, synthesized)]
     # excerpts are drawn by length, so a song that stands there more often is heard more often
     repeats = max(1, round(REAL_SHARE / (1 - REAL_SHARE) * seconds[1] / seconds[0]))
@@ -257,9 +265,12 @@ def read_songs(root: Path, synthetic: Sequence[Path], guitars: Path | None, vali
         ),
         test=tuple(read(root / name) for name in TEST),
         name="default",
-        licence=f"{LICENCE}; {GUITARS_LICENCE}" if guitars else LICENCE,
+        licence="; ".join([
+            LICENCE, *([GUITARS_LICENCE] if guitars else []), *(songs.licence or "" for songs in quiet),
+        ]),
         credits=tuple(dict.fromkeys((
-            *CREDITS, *(GUITARS_CREDITS if guitars else ()), *(line for songs in made for line in songs.credits),
+            *CREDITS, *(GUITARS_CREDITS if guitars else ()),
+            *(line for songs in (*made, *quiet) for line in songs.credits),
         ))),
     )  # fmt: skip
 
