@@ -6,22 +6,30 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 from synthesis.midi_files import band_song
 
+from dssgan.audio.files import write
+from dssgan.data.dataset import Dataset
+from dssgan.inference.separator import Separator
 from dssgan.synthesis import material
 
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.fixture(scope="module")
-def mutants() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("mutants", ROOT / "tools" / "mutants.py")
+def tool(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
-    module = sys.modules["mutants"] = importlib.util.module_from_spec(spec)
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def mutants() -> ModuleType:
+    return tool("mutants")
 
 
 def test_what_is_mutated_and_what_tests_it_are_there(mutants: ModuleType) -> None:
@@ -65,3 +73,26 @@ def test_material_is_laid_out_and_what_is_missing_is_named(tmp_path: Path) -> No
         [ROOT / "tools/material.sh", tmp_path / "nowhere", tmp_path], capture_output=True, check=False
     )
     assert again.returncode == 2
+
+
+def test_music_without_drums_is_told_from_music_with(tmp_path: Path, bundled: Dataset) -> None:
+    find_drumless = tool("find_drumless")
+    drums, other = (part.read(6.0, 5.0) for part in bundled.valid[1].sources if part is not None)
+    assert find_drumless.count_strikes(drums) > 5
+    held = 0.2 * np.sin(np.arange(5 * 44100) * 0.03)[None].repeat(2, axis=0).astype(np.float32)
+    assert find_drumless.count_strikes(held) == 0
+    separator = Separator.load("fast")
+    for name, audio, expected in (("held", held, True), ("song", drums + other, False)):
+        write(tmp_path / f"{name}.wav", audio, 44100)
+        assert find_drumless.examine(tmp_path / f"{name}.wav", separator).is_drumless == expected
+
+
+def test_songs_are_measured_beside_others(bundled: Dataset) -> None:
+    draw_synthetic = tool("draw_synthetic")
+    song = draw_synthetic.look(bundled.valid[1], None)
+    assert song.kind == bundled.valid[1].name.partition(" ")[2]
+    assert -60 < song.loudness < 0
+    tone = np.sin(np.arange(10 * 44100) * 2 * np.pi * 1000 / 44100)[None].repeat(2, axis=0).astype(np.float32)
+    shares = draw_synthetic.spectrum(tone)
+    assert draw_synthetic.CENTRES[shares.argmax()] == pytest.approx(1000)
+    assert shares.max() == pytest.approx(0, abs=0.1)
