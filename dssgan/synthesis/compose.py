@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,9 +28,14 @@ OnProblem = Callable[[str], None]
 _T = TypeVar("_T")
 
 
+@cache
+def _warn_once(line: str) -> None:
+    _LOGGER.warning(line)
+
+
 def compose(
     seed: int, seconds: float, genre: str | None = None, material: Material = NO_MATERIAL,
-    on_problem: OnProblem = _LOGGER.warning,
+    on_problem: OnProblem = _warn_once,
 ) -> Song:  # fmt: skip
     """Compose a song, the same for the same arguments on every machine.
 

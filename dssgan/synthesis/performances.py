@@ -66,7 +66,7 @@ def styles_of(folder: Path) -> dict[Path, str]:
 
     Args:
         folder: MIDI files in any depth. A table `info.csv` as the Groove MIDI Dataset has it tells the styles, and
-            which files are fills of a bar, which are left out.
+            which files are fills or shorter than two bars, which are left out.
 
     Raises:
         DataError: the table is not readable.
@@ -81,11 +81,16 @@ def styles_of(folder: Path) -> dict[Path, str]:
                 path = folder / row["midi_filename"]
                 if path in styles:
                     styles[path] = row["style"].partition("/")[0]
-                    if row["beat_type"] != "beat":
+                    if row["beat_type"] != "beat" or _num_bars(row) < _SHORTEST_BARS:
                         del styles[path]
-    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, ZeroDivisionError) as error:
         raise DataError(f"{table}: not the table of the Groove MIDI Dataset ({error}); take it away") from error
     return styles
+
+
+def _num_bars(row: Mapping[str, str]) -> int:
+    beats, value = map(int, row["time_signature"].split("-"))
+    return Performance(float(row["bpm"]), (beats, value), float(row["duration"]), ()).num_bars
 
 
 def is_groove(folder: Path) -> bool:

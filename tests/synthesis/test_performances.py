@@ -44,13 +44,14 @@ def test_a_hi_hat_is_open_as_far_as_its_pedal_and_closed_by_it(tmp_path: Path) -
 
 
 def test_a_table_tells_styles_and_leaves_fills_out(tmp_path: Path) -> None:
-    for name in ("drummer1/a.mid", "drummer1/b.mid", "c.mid"):
+    for name in ("drummer1/a.mid", "drummer1/b.mid", "c.mid", "short.mid"):
         drum_loop(tmp_path / name)
     (tmp_path / "info.csv").write_text(
-        "style,beat_type,midi_filename\nfunk/groove1,beat,drummer1/a.mid\nrock,fill,drummer1/b.mid\nx,beat,gone.mid\n"
+        "style,beat_type,midi_filename,bpm,time_signature,duration\nfunk/groove1,beat,drummer1/a.mid,120,4-4,8\n"
+        "rock,fill,drummer1/b.mid,120,4-4,8\nx,beat,gone.mid,120,4-4,8\nrock,beat,short.mid,120,4-4,2.1\n"
     )
     assert styles_of(tmp_path) == {tmp_path / "c.mid": "", tmp_path / "drummer1/a.mid": "funk"}
-    (tmp_path / "info.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "info.csv").write_text("midi_filename,b\nc.mid,2\n")
     with pytest.raises(DataError, match=r"info\.csv: not the table"):
         styles_of(tmp_path)
 
