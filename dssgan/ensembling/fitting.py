@@ -86,12 +86,13 @@ class FittingSongs:
         self.num_bands = len(songs[0].gram)
         self._songs = [_Song(one, group, self.source) for one, group in zip(songs, groups, strict=True)]
         self.groups = tuple(dict.fromkeys(song.group for song in self._songs if song.sounds))
+        self._known: dict[tuple[int, ...], list[tuple[Array, Array]]] = {}
 
     def subset(self, groups: Iterable[str]) -> "FittingSongs":
         """Return the songs of some groups alone."""
         kept = set(groups)
         part = object.__new__(FittingSongs)
-        part.__dict__.update(self.__dict__, groups=tuple(group for group in self.groups if group in kept))
+        part.__dict__.update(self.__dict__, groups=tuple(group for group in self.groups if group in kept), _known={})
         part._songs = [song for song in self._songs if song.group in kept]
         return part
 
@@ -118,10 +119,18 @@ class FittingSongs:
             for group in self.groups
         ])  # fmt: skip
 
-    def shares(self) -> list[float]:
-        """Return what each song counts, so that groups count alike."""
-        sizes = Counter(song.group for song in self._songs)
-        return [1 / sizes[song.group] for song in self._songs]
+    def _equations(self, columns: tuple[int, ...]) -> list[tuple[Array, Array]]:
+        """Return A and c of w A w - 2 c w, the sum over songs, for each band; each group counts as one."""
+        if columns not in self._known:
+            sizes = Counter(song.group for song in self._songs)
+            shares = np.array([1 / sizes[song.group] for song in self._songs])
+            rows, across = np.ix_(columns, columns)
+            matrices = np.einsum(
+                "s,sbij->bij", shares, np.stack([song.normal[:, rows, across] for song in self._songs])
+            )
+            targets = -np.einsum("s,sbi->bi", shares, np.stack([song.pull[:, columns] for song in self._songs]))
+            self._known[columns] = list(zip(matrices, targets, strict=True))
+        return self._known[columns]
 
     def best_candidate(self) -> int:
         """Return the candidate that scores best alone, mean over groups."""
@@ -192,11 +201,7 @@ class FittingSongs:
         columns = [member * self.num_sources + source for member in members for source in range(self.num_sources)]
         weights = np.zeros((self.num_bands, self.num_candidates * self.num_sources))
         before = prior.transpose(2, 1, 0).reshape(self.num_bands, -1)
-        for band in range(self.num_bands):
-            matrix, target = np.zeros((len(columns), len(columns))), np.zeros(len(columns))
-            for song, share in zip(self._songs, self.shares(), strict=True):
-                matrix += share * song.normal[band][np.ix_(columns, columns)]
-                target -= share * song.pull[band][columns]
+        for band, (matrix, target) in enumerate(self._equations(tuple(columns))):
             scale = np.trace(matrix) / len(columns)
             if scale <= 0:
                 weights[band] = before[band]  # this band is silent
