@@ -86,12 +86,13 @@ def _best_trials(status: Status, scored: Sequence[TrialResult]) -> Table | None:
     keys = list(dict.fromkeys(key for trial in scored for key in trial.params))
     further = list(dict.fromkeys(name for trial in scored for name in trial.further))
     header = ["trial", "state", status.result.score_title, *(FURTHER_OBJECTIVES[name].title for name in further),
-              *keys, "seconds"]  # fmt: skip
+              "phase two", *keys, "seconds"]  # fmt: skip
     rows = [
         [
             str(trial.number), trial.state, f"{_score(trial):.2f}",
             *(_shown(trial.further[name]) if name in trial.further else "" for name in further),
-            *(_shown(trial.params[key]) if key in trial.params else "" for key in keys), f"{trial.seconds:.0f}",
+            trial.phase_two, *(_shown(trial.params[key]) if key in trial.params else "" for key in keys),
+            f"{trial.seconds:.0f}",
         ]
         for trial in sorted(scored, key=_score, reverse=True)[:_TOP]
     ]  # fmt: skip

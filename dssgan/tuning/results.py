@@ -1,5 +1,6 @@
 """The trials of a sweep, as its study records them."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ class TrialResult:
         error: what went wrong, or None.
         left_out: which limit its separator misses, so that it was not trained, or None.
         bundle: its best separator, or None; in a bucket's sweep always None, see `dssgan.tuning.candidates`.
+        phase_two: "improved" where its best separator is phase two's, "did not improve" where that is still phase one's,
+            "" where it has not been validated in phase two.
     """
 
     number: int
@@ -44,6 +47,7 @@ class TrialResult:
     error: str | None
     left_out: str | None
     bundle: Path | None
+    phase_two: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,5 +132,11 @@ def _trial_result(store: Store, trial: FrozenTrial) -> TrialResult:
     return TrialResult(
         trial.number, state, dict(trial.params), score if usable else None,
         {name: known[name] for name in FURTHER_OBJECTIVES if name in known}, max(trial.intermediate_values, default=0),
-        progress.get("seconds", 0.0), trial.user_attrs.get(ERROR), left_out, bundle,
+        progress.get("seconds", 0.0), trial.user_attrs.get(ERROR), left_out, bundle, _phase_two(progress),
     )  # fmt: skip
+
+
+def _phase_two(progress: Mapping[str, Any]) -> str:
+    if progress.get("phase") != 2:
+        return ""
+    return "improved" if progress["best_phase"] == 2 else "did not improve"

@@ -1,6 +1,7 @@
 """Settings: what is accepted, what is refused and how."""
 
 import math
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,10 +10,11 @@ import small_training as small
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from synthesis.midi_files import band_song
 
 from dssgan.data.augment import Augment
 from dssgan.data.dataset import Dataset
-from dssgan.errors import ConfigError
+from dssgan.errors import ConfigError, DataError
 from dssgan.training.checkpoint import read_checkpoint
 from dssgan.training.config import SECTIONS, PhaseTwo, TrainConfig, phase_one_key
 from dssgan.training.settings import SHORT_NAMES, lay_out, make_config, merge, parse_overrides, read_config
@@ -107,6 +109,21 @@ def test_phase_one_key_knows_what_rounds_and_what_plays(monkeypatch: pytest.Monk
     assert len(keys) == 2
     monkeypatch.setattr("torch.__version__", "9.9")
     assert phase_one_key(fixed, "data") != same
+
+
+def test_phase_one_key_knows_midi_files_wherever_they_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("dssgan.synthesis.synthetic_excerpts.instruments_fingerprint", lambda: "instruments")
+
+    def key(folder: str) -> str:
+        return phase_one_key(make_config({"synthetic": 0.5, "synthetic_midi": str(tmp_path / folder)}), "data")
+
+    band_song(tmp_path / "one/a.mid")
+    shutil.copytree(tmp_path / "one", tmp_path / "moved")
+    assert key("one") == key("moved")
+    band_song(tmp_path / "moved/b.mid")
+    assert key("one") != key("moved")
+    with pytest.raises(DataError, match="no such folder"):
+        key("gone")
 
 
 def test_phase_one_key_knows_the_number_of_processes() -> None:

@@ -23,8 +23,11 @@ AXIS_OF_ALL = ["key", 100, 8, 2]  # 100 steps an epoch, 8 and 2 epochs
 
 
 def trial(state: TrialState, alpha: float, *, score: float | None = None, epoch: int = 0, seconds: float = 0.0,
-          reused: float = 0.0, **attributes: Any) -> FrozenTrial:  # fmt: skip
-    progress = {"epoch": epoch, "best_score": score, "seconds": seconds, "reused_seconds": reused}
+          reused: float = 0.0, phases: tuple[int, int] = (1, 1), **attributes: Any) -> FrozenTrial:  # fmt: skip
+    progress = {
+        "epoch": epoch, "best_score": score, "seconds": seconds, "reused_seconds": reused,
+        "phase": phases[0], "best_phase": phases[1],
+    }  # fmt: skip
     return create_trial(
         state=state, value=score if state == TrialState.COMPLETE else None, params={"alpha": alpha},
         distributions={"alpha": FloatDistribution(0, 1)},
@@ -38,9 +41,9 @@ def sweep(tmp_path: Path) -> Path:
     folder.mkdir(parents=True)
     study = optuna.create_study(storage=default_url(folder), study_name="mine", direction="maximize")
     study.add_trials([
-        trial(TrialState.COMPLETE, 0.1, score=3.0, epoch=10, seconds=3600),
+        trial(TrialState.COMPLETE, 0.1, score=3.0, epoch=10, seconds=3600, phases=(2, 1)),
         trial(TrialState.PRUNED, 0.9, score=1.0, epoch=4, seconds=1200),  # 400 of 1000 steps
-        trial(TrialState.COMPLETE, 0.2, score=4.0, epoch=10, seconds=1200, reused=2400),
+        trial(TrialState.COMPLETE, 0.2, score=4.0, epoch=10, seconds=1200, reused=2400, phases=(2, 2)),
         trial(TrialState.FAIL, 0.5, epoch=1, seconds=0, **{ERROR: "diverged; lower learning_rate"}),
         trial(TrialState.PRUNED, 0.6, **{LEFT_OUT: "8 x real time, --min-speed asks for 12"}),
         trial(TrialState.RUNNING, 0.3, score=2.0, epoch=5, seconds=600, **{MACHINE: "node-7, 1 CPU, 0.5 GPU (GPU 0)"}),
@@ -59,6 +62,7 @@ def test_status_by_hand(sweep: Path) -> None:
     assert [found.state for found in status.result.trials] == [
         "complete", "pruned", "complete", "fail", "left out", "running", "running",
     ]  # fmt: skip
+    assert [found.phase_two for found in status.result.trials] == ["did not improve", "", "improved", "", "", "", ""]
     # two workers on half a GPU each: one GPU-hour an hour; 3600 + 1200 + 1200 + 600 s of their own
     assert status.costs.unit == "GPU-hours"
     assert status.costs.spent == pytest.approx(6600 / 3600)
@@ -98,7 +102,8 @@ def test_the_command_shows_it(sweep: Path) -> None:
     assert done.exit_code == 0, done.output
     shown = done.output
     assert "2 complete, 1 pruned, 1 fail, 1 left out, 2 running, of 9; about 35 min left" in shown
-    for words in ("node-7, 1 CPU, 0.5 GPU (GPU 0)", "500 of 1000", "diverged; lower learning_rate", "8 x real time",
+    for words in ("did not improve", "improved", "node-7, 1 CPU, 0.5 GPU (GPU 0)", "500 of 1000",
+                  "diverged; lower learning_rate", "8 x real time",
                   "GPU-hours"):  # fmt: skip
         assert words in shown
     assert shown.index("4.00") < shown.index("3.00") < shown.index("1.00")

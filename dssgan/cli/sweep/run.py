@@ -235,13 +235,15 @@ def show_trials(terminal: "Terminal", result: "SweepResult", num: int | None = N
     ranked = sorted(result.trials, key=lambda trial: -trial.score if trial.score is not None else float("inf"))
     keys = list(dict.fromkeys(key for trial in result.trials for key in trial.params))[:SHOWN_SETTINGS]
     further = [name for name in FURTHER_OBJECTIVES if any(name in trial.further for trial in result.trials)]
+    two = any(trial.phase_two for trial in result.trials)
     rows = []
     for trial in ranked[:num]:
         values = [_short(trial.params.get(key)) for key in keys]
         score = "" if trial.score is None else f"{trial.score:.2f}"
         also = [_short(trial.further.get(name)) for name in further]
-        rows.append([str(trial.number), trial.state, score, *also, *values])
+        rows.append([str(trial.number), trial.state, score, *also, *([trial.phase_two] if two else []), *values])
     columns = ["trial", "state", result.score_title, *(FURTHER_OBJECTIVES[name].title for name in further)]
+    columns += ["phase two"] if two else []
     terminal.table(title, [*columns, *(key.removeprefix("separator.") for key in keys)], rows)
 
 

@@ -263,7 +263,7 @@ class StudySearch(Searcher):  # type: ignore[misc]
         axis = self._axes[number]
         if validated.epoch >= axis.supervised_epochs:
             self._trained.add(axis.phase_one)
-        kept = ("epoch", "best_score", "seconds", "reused_seconds", "separator_steps")
+        kept = ("epoch", "phase", "best_phase", "best_score", "seconds", "reused_seconds", "separator_steps")
         progress = {key: metrics[key] for key in kept if key in metrics}
 
         def report() -> None:
