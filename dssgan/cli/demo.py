@@ -1,6 +1,7 @@
 """`dssgan demo`: the whole chain on the bundled songs."""
 
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
 import click
@@ -8,8 +9,11 @@ import click
 from dssgan.cli.options import data_option, quiet_option, settings_argument
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dssgan.cli.terminal import Terminal
     from dssgan.data.dataset import Track
+    from dssgan.evaluation.results import EvaluationResult
     from dssgan.inference.separator import SeparatedFile
 
 
@@ -83,9 +87,26 @@ def command(settings: tuple[str, ...], data: Path | None, output: Path, trials: 
     for name, bundle in built.members.items():
         terminal.print(f"{name.replace('_', ' ')} is {Path(bundle).parent.name} of the sweep")
     show_scores(terminal, result.table(dataset.sources[0]), f"{dataset.name}, test song")
+    terminal.print(outcome([trial.score for trial in sweep.trials], result, dataset.sources[0]))
     terminal.print(f"Stems: {', '.join(str(path) for path in song.paths.values())}")
     terminal.print(f"Report: {report}")
     terminal.print(f"Results: {folder}")
+
+
+def outcome(trials: "Sequence[float | None]", result: "EvaluationResult", source: str) -> str:
+    """Return what came out, in sentences: what the search gained, and what the ensemble gained over its best member.
+
+    Args:
+        trials: the trials' scores on validation, dB; None for those without one.
+        result: scores of the members and of the ensemble on the test songs.
+        source: the source that they are about.
+    """
+    from dssgan.evaluation.ranking import verdict
+
+    scored = sorted(score for score in trials if score is not None)
+    gained = scored[-1] - median(scored)
+    searched = f"The search's best trial has {scored[-1]:.2f} dB on validation, {gained:.2f} dB above the median one."
+    return f"{searched} On the test songs, {verdict(result.scores, source, leave_out=result.bounds)}."
 
 
 def unused(folder: Path) -> Path:

@@ -33,8 +33,8 @@ class TrialResult:
         error: what went wrong, or None.
         left_out: which limit its separator misses, so that it was not trained, or None.
         bundle: its best separator, or None; in a bucket's sweep always None, see `dssgan.tuning.candidates`.
-        phase_two: "improved" where its best separator is phase two's, "did not improve" where that is still phase one's,
-            "" where it has not been validated in phase two.
+        phase_two: "improved" where its best separator is phase two's, "did not improve" where that is still phase
+            one's, "" where it has not been validated in phase two.
     """
 
     number: int

@@ -45,6 +45,10 @@ def test_every_stage_leaves_what_it_says(tmp_path: Path, bundled: Dataset) -> No
     for method in ("mix", "member 1", "ensemble"):
         assert method in done.stderr
 
+    said = " ".join(done.stderr.split())
+    assert "The search's best trial has" in said
+    assert "On the test songs," in said
+    assert "too few" in said or "to fit on, where 3 are the fewest" in said
     assert "is opened for the 1st time" in " ".join(done.stderr.split())
 
     demo = tmp_path / "demo"
