@@ -59,6 +59,7 @@ def test_both_phases_run_and_leave_a_bundle(tmp_path: Path, bundled: Dataset) ->
         "fingerprint": bundled.fingerprint,
         "licence": bundled.licence,
         "credits": list(bundled.credits),
+        "share_alike": [],
         "rights": [{**asdict(given), "tracks": ["lithium-1"]}],
     }
     assert description["validation"]["score"] == outcome.score
@@ -91,6 +92,7 @@ def test_a_training_on_synthetic_songs_resumes_and_credits_their_instruments(tmp
     described = json.loads((outcome.bundle / "model.json").read_text())["data"]
     assert set(bundled.credits) < set(described["credits"])
     assert any("timgm6mb-soundfont" in line for line in described["credits"])
+    assert "GPL-2" in described["share_alike"]
     run(tmp_path / "parts", bundled, settings, stop_at=1)
     assert list((tmp_path / "parts" / "songs").glob("*/*.npy"))
     run(tmp_path / "parts", bundled, settings, resume=True)
