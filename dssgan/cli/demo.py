@@ -68,7 +68,8 @@ def command(settings: tuple[str, ...], data: Path | None, output: Path, trials: 
     methods = [
         "mix",
         *(f"{name.replace('_', ' ')}={folder / 'ensemble' / name}" for name in built.members),
-        f"ensemble={built.path}",
+        # one member alone is listed already
+        *([] if built.plan.kind == "best" and built.gate_threshold_db is None else [f"ensemble={built.path}"]),
     ]
     with terminal.progress("Scoring") as progress:
         result = evaluate(
