@@ -4,7 +4,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_SHARE_ALIKE = re.compile(r"CC[ -]BY[ -]SA(?:[ -]\d(?:\.\d)?)?|(?<![A-Za-z])A?GPL(?:[ -]?v?\d(?:\.\d)?)?")
+_SHARE_ALIKE = re.compile(
+    r"Attribution-Share-?Alike(?: \d(?:\.\d)?)?|CC[ -]BY[ -]SA(?:[ -]\d(?:\.\d)?)?"
+    r"|(?<![A-Za-z])A?GPL(?:[ -]?v?\d(?:\.\d)?)?"
+)
 
 
 def share_alike(lines: Iterable[str]) -> tuple[str, ...]:
