@@ -17,6 +17,7 @@ from machine import describe
 from numpy.typing import NDArray
 
 from dssgan.data.loading import load_dataset
+from dssgan.data.track import Track
 from dssgan.ensembling.fitting import BEST, FittingSongs, Plan, decide, make
 from dssgan.ensembling.product_scores import usdr_of
 from dssgan.ensembling.products import SongProducts, products_of_estimates
@@ -82,10 +83,10 @@ def main() -> None:
             print(f"| {size} | {name} | {' | '.join(cells)} | {told} |", flush=True)
 
 
-def products(separators: Sequence[Separator], track: object) -> tuple[SongProducts, SongProducts]:
+def products(separators: Sequence[Separator], track: Track) -> tuple[SongProducts, SongProducts]:
     """Return the products of a song's middle, and of the moments around the onsets of its drums alone."""
     rate, channels = separators[0].sample_rate, separators[0].channels
-    mix, sources = track.load(rate, channels)  # type: ignore[attr-defined]
+    mix, sources = track.load(rate, channels)
     start = max((mix.shape[1] - round(SECONDS * rate)) // 2, 0)
     part = slice(start, start + round(SECONDS * rate))
     mix, reference = mix[:, part], without_noise(sources)[..., part]
@@ -94,7 +95,7 @@ def products(separators: Sequence[Separator], track: object) -> tuple[SongProduc
     mask = np.zeros(mix.shape[1], np.float32)
     for onset in onset_times(reference[0], rate):
         mask[round(onset * rate) : round((onset + ONSET_SECONDS) * rate)] = 1
-    print(track.name, flush=True)  # type: ignore[attr-defined]
+    print(track.name, flush=True)
     return (
         products_of_estimates(estimates, mix, reference, EDGES_HZ, rate),
         products_of_estimates(estimates * mask, mix * mask, reference * mask, EDGES_HZ, rate),

@@ -27,6 +27,7 @@ from dssgan.ensembling.validation_songs import (
 from dssgan.errors import DataError, ModelError, WriteError
 from dssgan.inference.device import choose_device
 from dssgan.inference.overlap_add import DEFAULT_SETTINGS, SeparationSettings
+from dssgan.metrics.catalogue import Monitored
 from dssgan.parallel.processes import MapUnordered
 from dssgan.separators import SeparatorModel
 from dssgan.separators.ensemble import Ensemble, Recipe, in_step, save_recipe
@@ -144,17 +145,19 @@ def build_ensemble(
     songs = products_of(bundles, validation, map_unordered, report)
     groups = [track.sample for track in dataset.valid]
     source = monitored_source(songs)
-    single = {str(bundle): _alone(songs, groups, index, source) for index, bundle in enumerate(bundles)}
+    sounding = [number for number, song in enumerate(songs) if song.energy[source] > 0]
+    alone = [[score_alone([songs[number]], index, source) for index in range(len(bundles))] for number in sounding]
+    of_groups = _by_group(torch.tensor(alone, dtype=torch.float64), [groups[number] for number in sounding])
+    single = dict(zip(map(str, bundles), of_groups.mean(dim=0).tolist(), strict=True))
     decision = _plain_average(songs, groups, max_members) if plain else decide(songs, groups, max_members)
     chosen = _members_of(decision)
     members = in_step([validation.load_model(bundles[index]) for index in chosen])
-    variants = _variants(
-        members, [weights[:, chosen].float() for weights in decision.weights], gates=_may_gate(decision, plain)
-    )
+    gates = not plain and decision.num_groups >= FEWEST_GROUPS
+    variants = _variants(members, [weights[:, chosen].float() for weights in decision.weights], gates=gates)
     numbers, scores = score([variant.ensemble for variant in variants], validation, source, map_unordered, report)
-    of_groups = {name: _by_group(values, [groups[number] for number in numbers]) for name, values in scores.items()}
-    best, gate_gain = _choose_variant(variants, of_groups)
-    means = of_groups["usdr"].mean(dim=0).tolist()
+    judged = {name: _by_group(values, [groups[number] for number in numbers]) for name, values in scores.items()}
+    best, gate_gain = _choose_variant(variants, judged)
+    means = judged["usdr"].mean(dim=0).tolist()
     step = variants[best].step
     honest = None
     if decision.left_out is not None:
@@ -218,23 +221,13 @@ def _is_ours(path: Path) -> bool:
     return path.name == LEARNT_FROM or (path.name.startswith("member_") and is_kept(path))
 
 
-def _alone(songs: Sequence[SongProducts], groups: Sequence[str], candidate: int, source: int) -> float:
-    """Return a candidate's score, mean over the groups in which the source sounds."""
-    of_groups: dict[str, list[SongProducts]] = {}
-    for song, group in zip(songs, groups, strict=True):
-        if song.energy[source] > 0:
-            of_groups.setdefault(group, []).append(song)
-    return float(np.mean([score_alone(of_group, candidate, source) for of_group in of_groups.values()]))
-
-
 def _plain_average(songs: Sequence[SongProducts], groups: Sequence[str], max_members: int) -> Decision:
     """Return the average of the candidates that average best, at least two of them, whatever it gains."""
     fitting = FittingSongs(songs, groups)
     plan = Plan("average", min(max_members, fitting.num_candidates))
     weights = make(fitting, plan)
     if np.count_nonzero(weights[0, :, 0]) < 2 <= plan.num_members:
-        pair = max(range(fitting.num_candidates), key=lambda other: fitting.score_pair(other))
-        weights = fitting.average([fitting.best_candidate(), pair])
+        weights = fitting.average(fitting.best_pair())
     return Decision((plan,), (torch.from_numpy(weights),), None, len(fitting.groups))
 
 
@@ -242,10 +235,6 @@ def _members_of(decision: Decision) -> list[int]:
     """Return the candidates that have a weight in any step, the first step's first."""
     used = [step.abs().sum(dim=(0, 2)) > 0 for step in decision.weights]
     return list(dict.fromkeys(int(index) for step in used for index in step.nonzero().flatten()))
-
-
-def _may_gate(decision: Decision, plain: bool) -> bool:
-    return not plain and decision.num_groups >= FEWEST_GROUPS
 
 
 def _by_group(scores: Tensor, groups: Sequence[str]) -> Tensor:
@@ -314,9 +303,11 @@ def _choose_variant(variants: Sequence[_Variant], scores: Mapping[str, Tensor]) 
 
 def _is_harmless(scores: Mapping[str, Tensor], index: int, before: int) -> bool:
     """Whether a variant costs no more than is allowed of any other score."""
-    costs = {name: (values[:, before] - values[:, index]).nanmean() for name, values in scores.items()}
-    costs["attack_error"] = -costs["attack_error"]  # less of it is better
-    return not any(float(costs[name]) > limit for name, limit in TOLERANCE_DB.items())  # NaN where none has a score
+    costs = {
+        name: Monitored(name).sign * float((scores[name][:, before] - scores[name][:, index]).nanmean())
+        for name in TOLERANCE_DB
+    }
+    return not any(costs[name] > limit for name, limit in TOLERANCE_DB.items())  # NaN where none has a score
 
 
 def _without_idle(chosen: Sequence[int], variant: _Variant) -> tuple[list[int], _Variant]:

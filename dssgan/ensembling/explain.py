@@ -97,7 +97,7 @@ def explain_ensemble(
     source = monitored_source(products)
     weights = ensemble.weights.double()
     stages = _stages(ensemble)
-    by_song = score(list(stages.values()), validation, source, map, report)[1]["usdr"]
+    by_song = score(list(stages.values()), validation, source, map, report, ("usdr",))[1]["usdr"]
     alone = tuple(score_alone(products, index, source) for index in range(len(bundles)))
     singles = [band_sdr_of(products, _only(weights, index), source) for index in range(len(bundles))]
     best = max(range(len(bundles)), key=lambda index: alone[index])

@@ -58,8 +58,8 @@ class Decision:
     Attributes:
         steps: the plans that were taken one after the other; the first is `BEST`.
         weights: of each of them, fitted on all songs: (sources, candidates, bands).
-        left_out: uSDR of each of them on groups left out in turn, (steps, groups), dB; None where there are fewer than
-            two groups.
+        left_out: uSDR of each of them on groups left out in turn, (steps, groups), dB; None where there are too few
+            groups to fit on, or nothing was asked of them.
         num_groups: groups of songs in which the monitored source sounds.
     """
 
@@ -132,18 +132,21 @@ class FittingSongs:
             self._known[columns] = list(zip(matrices, targets, strict=True))
         return self._known[columns]
 
+    def _average_usdr(self, shares: Array) -> Array:
+        """Return the uSDR of averages, (averages, candidates) of shares, mean over groups, (averages,), dB."""
+        means: Array = self._by_group([song.average_usdr(shares) for song in self._songs if song.sounds]).mean(axis=0)
+        return means
+
     def best_candidate(self) -> int:
         """Return the candidate that scores best alone, mean over groups."""
-        alone = np.stack([song.average_usdr(np.eye(self.num_candidates)) for song in self._songs if song.sounds])
-        return int(self._by_group(list(alone)).mean(axis=0).argmax())
+        return int(self._average_usdr(np.eye(self.num_candidates)).argmax())
 
-    def score_pair(self, other: int) -> float:
-        """Score the average of the best candidate and another one, mean over groups; below all for itself."""
-        best = self.best_candidate()
-        if other == best:
-            return -np.inf
-        shares = (np.eye(self.num_candidates)[[best]] + np.eye(self.num_candidates)[[other]]) / 2
-        return float(self._by_group([song.average_usdr(shares) for song in self._songs if song.sounds]).mean())
+    def best_pair(self) -> tuple[int, int]:
+        """Return the best candidate and the one that averages best with it, of two candidates at least."""
+        each, best = np.eye(self.num_candidates), self.best_candidate()
+        scores = self._average_usdr((each + each[best]) / 2)
+        scores[best] = -np.inf
+        return best, int(scores.argmax())
 
     def greedy(self, num_members: int) -> list[int]:
         """Pick candidates greedily: each time the one whose addition raises the average's score most.
@@ -164,7 +167,7 @@ class FittingSongs:
             full = len(set(picks)) >= num_members
             allowed = np.array([not full or index in picks for index in range(self.num_candidates)])
             tried = (counts + np.eye(self.num_candidates)) / (len(picks) + 1)
-            means = self._by_group([song.average_usdr(tried) for song in self._songs if song.sounds]).mean(axis=0)
+            means = self._average_usdr(tried)
             means[~allowed] = -np.inf
             index = int(means.argmax())
             if means[index] <= best:

@@ -16,8 +16,7 @@ from dssgan.data.track import Track, Unpaired
 from dssgan.ensembling.products import ProductsCache, SongProducts, song_products
 from dssgan.inference.level import measure_level
 from dssgan.inference.overlap_add import SeparationSettings, separate_blocks
-from dssgan.metrics.catalogue import EstimatedSong
-from dssgan.metrics.scale_invariant import scale_invariant
+from dssgan.metrics.catalogue import METRICS, EstimatedSong
 from dssgan.metrics.silence import without_noise
 from dssgan.parallel.processes import MapUnordered
 from dssgan.separators import SeparatorModel
@@ -55,6 +54,11 @@ class ValidationSongs:
     localise: Localise
     device: torch.device
     settings: SeparationSettings
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the songs' sources."""
+        return self.dataset.sources
 
     def load_model(self, bundle: str | Path) -> SeparatorModel:
         """Load a separator to where it runs."""
@@ -162,6 +166,7 @@ def score(
     source: int,
     map_unordered: MapUnordered,
     report: Callable[[], None],
+    metrics: Sequence[str] = JUDGED,
 ) -> tuple[list[int], dict[str, Tensor]]:
     """Separate every song with every ensemble at once.
 
@@ -171,26 +176,27 @@ def score(
         source: number of the source that is scored.
         map_unordered: how to work on the songs.
         report: called with each song that is done.
+        metrics: what is scored, uSDR first.
 
     Returns:
-        Numbers of the songs in which the source sounds, and for each of `JUDGED` the scores, (songs, ensembles), dB;
-        NaN where a song has none.
+        Numbers of the songs in which the source sounds, and for each metric the scores, (songs, ensembles), dB; NaN
+        where a song has none.
     """
     scores: dict[int, Tensor] = {}
-    work = partial(_scores_of_song, SideBySide(ensembles).to(validation.device), validation, source)
+    work = partial(_scores_of_song, SideBySide(ensembles).to(validation.device), validation, source, metrics[1:])
     for number, of_song in map_unordered(work, range(len(validation.dataset.valid))):
         if of_song is not None:
             scores[number] = of_song
         report()
     numbers = sorted(scores)
     stacked = torch.stack([scores[number] for number in numbers])  # (songs, metrics, ensembles)
-    return numbers, dict(zip(JUDGED, stacked.unbind(1), strict=True))
+    return numbers, dict(zip(metrics, stacked.unbind(1), strict=True))
 
 
 def _scores_of_song(
-    separator: SideBySide, validation: ValidationSongs, source: int, number: int
+    separator: SideBySide, validation: ValidationSongs, source: int, metrics: Sequence[str], number: int
 ) -> tuple[int, Tensor | None]:
-    """Return the scores of each ensemble on a song, (metrics, ensembles), dB; None where the source is silent.
+    """Return uSDR and other scores of each ensemble on a song, (metrics, ensembles), dB; None where it is silent.
 
     uSDR is the whole song's; the others are means over stretches of it, of which one is in memory at a time.
     """
@@ -210,28 +216,30 @@ def _scores_of_song(
         position = part.stop
         estimates = block.reshape(num_ensembles, -1, *block.shape[1:])
         error += (torch.from_numpy(estimates[:, source]) - wanted[:, part]).double().square().sum(dim=(-2, -1))
+        if not metrics:
+            continue
         waiting.append(estimates)
         length = sum(one.shape[-1] for one in waiting)
         if length >= _STRETCH_SECONDS * separator.sample_rate or position == wanted.shape[-1]:
             stretch = slice(position - length, position)
             whole = np.concatenate(waiting, axis=-1)
-            of_stretches.append(_judge(whole, reference[..., stretch], mix[..., stretch], source, separator))
+            songs = [
+                EstimatedSong(
+                    one, reference[..., stretch], mix[..., stretch], separator.sample_rate, validation.sources
+                )
+                for one in whole
+            ]
+            judged = [[_judge(name, song, source) for song in songs] for name in metrics]
+            of_stretches.append(torch.tensor(judged, dtype=torch.float64))
             waiting = []
-    others = torch.stack(of_stretches).nanmean(dim=0)
-    return number, torch.cat([10 * torch.log10(energy / error)[None], others])
+    usdr = 10 * torch.log10(energy / error)[None]
+    return number, torch.cat([usdr, torch.stack(of_stretches).nanmean(dim=0)]) if metrics else usdr
 
 
-def _judge(estimates: Audio, reference: Audio, mix: Audio, source: int, separator: SideBySide) -> Tensor:
-    """Return the scores but uSDR of ensembles, (metrics, ensembles), on a stretch of a song."""
-    names = separator.ensembles[0].sources
-    scores = []
-    for one in estimates:
-        song = EstimatedSong(one, reference, mix, separator.sample_rate, names)  # type: ignore[arg-type]
-        of_song = [float(scale_invariant(one, reference)["si_sar"][source])]
-        drums = names[source] == DRUMS  # type: ignore[index]
-        of_song += [song.drum_scores.onset_sdr_db, song.drum_scores.attack_error_db] if drums else [np.nan, np.nan]
-        scores.append(of_song)
-    return torch.tensor(scores, dtype=torch.float64).T
+def _judge(metric: str, song: EstimatedSong, source: int) -> float:
+    """Return a score of a source; NaN where only drums have it and the source is another."""
+    name = song.sources[source]
+    return METRICS[metric].compute(song)[name] if name == DRUMS or not METRICS[metric].of_drums else float("nan")
 
 
 def count_two_passes(progress: Progress | None, num_songs: int) -> Callable[[], None]:

@@ -6,9 +6,9 @@ list. Others of the format's architectures are refused.
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -196,13 +196,23 @@ def draw_capture(captures: Sequence[Instrument], generator: np.random.Generator)
 
 
 @lru_cache(maxsize=_MAX_CACHED)
+def load_channel(path: Path) -> Audio:
+    """Read the first channel of a recording, (1, samples) at 44.1 kHz.
+
+    Raises:
+        AudioError: it cannot be read.
+    """
+    return resample(read(path)[:1], probe(path).sample_rate, SAMPLE_RATE)
+
+
+@lru_cache(maxsize=_MAX_CACHED)
 def load_cabinet(path: Path) -> NDArray[np.float32]:
     """Read a cabinet's impulse response, (samples,) at 44.1 kHz, of a power of 1.
 
     Raises:
         DataError: it cannot be read or is silent.
     """
-    response = resample(read(path)[:1], probe(path).sample_rate, SAMPLE_RATE)[0]
+    response = load_channel(path)[0]
     power = float(np.square(response).sum(dtype=np.float64))
     if power == 0:
         raise DataError(f"{path}: is silent, so no cabinet; take it away")
@@ -210,11 +220,10 @@ def load_cabinet(path: Path) -> NDArray[np.float32]:
     return normal
 
 
-def cabinets(responses: Sequence[Instrument]) -> Iterator[Instrument]:
-    """Yield the impulse responses that are short enough for a cabinet."""
-    for response in responses:
-        if probe(response.path).seconds <= _CABINET_SECONDS:
-            yield response
+@cache
+def cabinets(responses: tuple[Instrument, ...]) -> tuple[Instrument, ...]:
+    """Return the impulse responses that are short enough for a cabinet."""
+    return tuple(one for one in responses if probe(one.path).seconds <= _CABINET_SECONDS)
 
 
 def through_cabinet(audio: Audio, path: Path) -> Audio:

@@ -19,8 +19,6 @@ from dssgan.synthesis.written import song_of
 
 _LOGGER = logging.getLogger(__name__)
 _STREAM = 0x636F6D70  # keeps these draws apart from those of the renderer
-
-
 _DRUMMED_MACHINES = 0.3  # share of the songs of drum machines that a drummer plays, where there are any
 _SWUNG = ("jazz", "blues")
 

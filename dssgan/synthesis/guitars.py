@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dssgan.audio.files import probe, read
-from dssgan.audio.resample import resample
 from dssgan.synthesis import amplifiers, mixing, noises
 from dssgan.synthesis.instruments import Instrument, Instruments
 from dssgan.synthesis.score import Note
@@ -47,13 +45,13 @@ class Rig:
 
 def draw_rig(found: Instruments, generator: np.random.Generator) -> Rig:
     """Draw an amplifier among those of this machine; one of filters where there are no captures, or at times."""
-    rooms = list(amplifiers.cabinets(found.responses))
     if not found.captures or generator.random() > _CAPTURED:
         return Rig()
     capture = amplifiers.draw_capture(found.captures, generator)
-    if amplifiers.has_cabinet(capture.path) or not rooms:
+    cabinets = amplifiers.cabinets(found.responses)
+    if amplifiers.has_cabinet(capture.path) or not cabinets:
         return Rig(capture)
-    return Rig(capture, rooms[int(generator.integers(len(rooms)))])
+    return Rig(capture, cabinets[int(generator.integers(len(cabinets)))])
 
 
 def record(notes: Sequence[Note], seconds: float, play: Play, rig: Rig, generator: np.random.Generator) -> Audio:
@@ -97,7 +95,7 @@ def riff(recording: Instrument, seconds: float, rig: Rig, generator: np.random.G
     Raises:
         AudioError: the file cannot be read.
     """
-    dry = resample(read(recording.path)[:1], probe(recording.path).sample_rate, SAMPLE_RATE)
+    dry = amplifiers.load_channel(recording.path)
     num_samples = round(seconds * SAMPLE_RATE)
     start = int(generator.integers(dry.shape[1]))
     repeated = np.take(dry, np.arange(start, start + num_samples), axis=1, mode="wrap")
@@ -121,8 +119,8 @@ def _dry(notes: Sequence[Note], seconds: float, play: Play, fed_back: bool) -> A
     """Return what comes from the pickups, (1, samples)."""
     import pedalboard
 
+    ringing = [note for note in notes if note.seconds >= _MUTED_SECONDS or note.pitch >= _MUTED_PITCH]
     muted = [note for note in notes if note.seconds < _MUTED_SECONDS and note.pitch < _MUTED_PITCH]
-    ringing = [note for note in notes if not (note.seconds < _MUTED_SECONDS and note.pitch < _MUTED_PITCH)]
     dry = np.zeros((1, round(seconds * SAMPLE_RATE)), np.float32)
     if ringing:
         dry += play(ringing).mean(axis=0, keepdims=True)

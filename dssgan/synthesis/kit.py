@@ -1,5 +1,6 @@
 """A drum kit: recorded strokes by piece, strength and, of a hi-hat, how far it is open."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +12,7 @@ from dssgan.types import Audio
 
 MAX_SECONDS = 4.0  # of a stroke
 
+_ELECTRONIC = re.compile(r"808|electr|vari|rumpf", re.IGNORECASE)
 _TAIL_DB = -66.0
 _HATS = ("closed_hat", "open_hat")
 _CLOSING = ("closed_hat", "pedal_hat")
@@ -89,6 +91,11 @@ class Kit:
             scaled = tuple(Layer(layer.most, tuple(stroke / peak for stroke in layer.strokes)) for layer in layers)
             self._loaded[piece, number] = scaled
         return self._loaded[piece, number]
+
+
+def is_electronic(name: str) -> bool:
+    """Whether a kit's name says that machines made it."""
+    return bool(_ELECTRONIC.search(name))
 
 
 def trimmed(stroke: Audio) -> Audio:

@@ -10,7 +10,7 @@ from dssgan.audio.resample import resample, to_channels
 from dssgan.errors import DssganError
 from dssgan.synthesis import instruments, sampler, sfz_kits
 from dssgan.synthesis.gm import BONGO_KEYS, DRUM_KEYS, Keys
-from dssgan.synthesis.kit import MAX_SECONDS, Kit, Layer, trimmed
+from dssgan.synthesis.kit import MAX_SECONDS, Kit, Layer, is_electronic, trimmed
 from dssgan.synthesis.score import Note
 from dssgan.synthesis.soundfont import SAMPLE_RATE, SoundfontSynthesizer
 from dssgan.types import Audio
@@ -48,7 +48,6 @@ _WORDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("low_tom", r"tom ?(lo|3|floor)|floor|low tom"), ("mid_tom", r"tom"),
     )
 )  # fmt: skip
-_ELECTRONIC = re.compile(r"808|electr|vari|rumpf", re.IGNORECASE)
 
 
 @cache
@@ -95,7 +94,7 @@ def _hydrogen(instrument: instruments.Instrument) -> Kit:
     facts = {_tag(child): " ".join((child.text or "").split()) for child in (root if root is not None else ())}
     stated = [facts[key] for key in ("author", "license") if facts.get(key)]
     credit = f"{instrument.name}: {', '.join(stated)}" if stated else instrument.credit
-    return Kit(instrument.name, credit, bool(_ELECTRONIC.search(instrument.name)), loaders)
+    return Kit(instrument.name, credit, is_electronic(instrument.name), loaders)
 
 
 def _tag(element: object) -> str:

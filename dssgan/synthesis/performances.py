@@ -206,10 +206,8 @@ def play(
             hit for hit in strokes if begin - _EARLY_SECONDS <= hit.start_seconds < begin + length - _EARLY_SECONDS
         ]
         shifted = [
-            replace(
-                hit, start_seconds=max(hit.start_seconds + shift, 0.0),
-                muted_seconds=None if hit.muted_seconds is None else hit.muted_seconds + shift,
-            ) for hit in inside if bar.drums
+            hit.moved(lambda seconds, shift=shift: max(seconds + shift, 0.0))  # type: ignore[misc]
+            for hit in inside if bar.drums
         ]  # fmt: skip
         hits += shifted
         kicks.append(sorted({

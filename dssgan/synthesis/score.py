@@ -1,6 +1,7 @@
 """A synthetic song before it sounds: hits and notes in time. Composing writes it, rendering reads it."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 Curve = tuple[tuple[float, float], ...]  # times, seconds, and the values from then on
 
@@ -32,6 +33,15 @@ class Hit:
     velocity: float
     opening: float | None = None
     muted_seconds: float | None = None
+
+    def moved(self, time: Callable[[float], float]) -> "Hit":
+        """Return the stroke at another time, and muted at another.
+
+        Args:
+            time: gives the new time of an old one, seconds.
+        """
+        muted = None if self.muted_seconds is None else time(self.muted_seconds)
+        return replace(self, start_seconds=time(self.start_seconds), muted_seconds=muted)
 
 
 @dataclass(frozen=True)

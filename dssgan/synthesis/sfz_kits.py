@@ -12,7 +12,7 @@ from dssgan.audio.resample import resample, to_channels
 from dssgan.synthesis import mixing
 from dssgan.synthesis.gm import BONGO_KEYS, DRUM_KEYS, Keys
 from dssgan.synthesis.instruments import Instrument
-from dssgan.synthesis.kit import Kit, Layer, Loader, trimmed
+from dssgan.synthesis.kit import Kit, Layer, Loader, is_electronic, trimmed
 from dssgan.synthesis.sfz import Region, read_regions
 from dssgan.synthesis.soundfont import SAMPLE_RATE
 from dssgan.types import Audio
@@ -47,7 +47,6 @@ _HALF_OPEN_KEYS = {"SamsSonor": ((0.6, 56),)}
 
 _ROOM, _OVERHEAD = (re.compile(words, re.IGNORECASE) for words in (r"amb|room|far", r"^oh|over"))
 _MAX_LAYERS, _MAX_TURNS = 6, 4  # of the strokes of a piece that are decoded; large kits have fifty
-_ELECTRONIC = re.compile(r"808|electr|vari|rumpf", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def kits_of(instrument: Instrument) -> Iterator[Kit]:
     if not keys and (bongos := _struck(regions, BONGO_KEYS)):
         made.append((", bongos", bongos, _Balance()))
     microphones = tuple(sorted({region.microphone for region in regions})) if several else ()
-    electronic = bool(_ELECTRONIC.search(instrument.name))
+    electronic = is_electronic(instrument.name)
     for name, struck, balance in made:
         closed, hats = _hats(regions, struck, instrument.name, balance)
         loaders = {piece: partial(_read_regions, closed.get(piece, hits), balance) for piece, hits in struck.items()}

@@ -1,7 +1,7 @@
 """Songs that people wrote: MIDI files as songs to be rendered."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -116,12 +116,7 @@ class _Window:
         return inside
 
     def hits(self, hits: Iterable[Hit], offset: float) -> list[Hit]:
-        moved = [
-            replace(
-                hit, start_seconds=self.time(hit.start_seconds, offset),
-                muted_seconds=None if hit.muted_seconds is None else self.time(hit.muted_seconds, offset),
-            ) for hit in hits
-        ]  # fmt: skip
+        moved = [hit.moved(lambda seconds: self.time(seconds, offset)) for hit in hits]
         return [hit for hit in moved if 0 <= hit.start_seconds < self.seconds]
 
     def curve(self, points: Sequence[tuple[float, float]], repeats: Sequence[float]) -> Curve:

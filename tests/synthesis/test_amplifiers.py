@@ -145,7 +145,7 @@ def test_a_cabinet_is_its_impulse_response_with_a_power_of_one(tmp_path: Path) -
 
 
 def test_rooms_are_no_cabinets_and_names_tell_where_one_is_included(tmp_path: Path) -> None:
-    responses = [Instrument("x", impulse(tmp_path / f"{seconds}.wav", seconds), "") for seconds in (0.2, 1.5)]
+    responses = tuple(Instrument("x", impulse(tmp_path / f"{seconds}.wav", seconds), "") for seconds in (0.2, 1.5))
     assert [one.path.stem for one in amplifiers.cabinets(responses)] == ["0.2"]
     assert amplifiers.has_cabinet(Path("Bug333-Crunch-NoDrive-Cab-ESR0,005.nam"))
     assert not amplifiers.has_cabinet(Path("cabaret_lead.nam"))
