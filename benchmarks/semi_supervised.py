@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -29,11 +29,14 @@ from dssgan.evaluation import statistics
 from dssgan.inference.separator import Separator
 from dssgan.metrics.drums import score_drums
 from dssgan.metrics.sdr import csdr, usdr
-from dssgan.training.checkpoint import has_checkpoint
+from dssgan.separators.bundle import load_bundle
+from dssgan.training.checkpoint import has_checkpoint, read_checkpoint
 from dssgan.training.config import TrainConfig
 from dssgan.training.phases import train
 from dssgan.training.settings import make_config, parse_overrides
 from dssgan.training.shared_phases import SharedPhases
+
+Scored = Literal["best", "last"]
 
 PAPER = {"alpha": 0.001, "critic_augment": {"loudness": False, "augment": False, "silence_db": -400.0}}
 BALANCED = {"alpha": 0.5, "alpha_mode": "gradient_ratio"}
@@ -82,38 +85,49 @@ def main() -> None:
         tracks.extend(load_dataset(path).test)
     arms = [arm for arm in ARMS if arm in (arguments.only or ARMS)]
     # arm by arm, so that no training waits for a supervised phase that another one is at
-    tasks = [
-        (arm, seed, dataset, tracks, arguments.output, arguments.settings, arguments.jobs)
+    configs = {
+        (arm, seed): make_config(SETTINGS, parse_overrides(arguments.settings), ARMS[arm], {"seed": seed})
         for arm in arms
         for seed in range(arguments.seeds)
-    ]
-    with ProcessPoolExecutor(arguments.jobs, multiprocessing.get_context("spawn")) as pool:
-        found = list(pool.map(score_arm, tasks))
-    results: dict[str, list[dict[str, Any]]] = {arm: [] for arm in arms}
-    for (arm, *_), result in zip(tasks, found, strict=True):
-        results[arm].append(result)
+    }
+    results = score_arms(configs, dataset, tracks, arguments.output, arguments.jobs)
     print(f"\nsemi-supervised training, {arguments.seeds} seeds, {len(tracks)} songs, {describe()}\n")
     print_scores(results)
     print_differences(results, {arm: BASELINES.get(arm, "continued") for arm in results})
 
 
-def score_arm(task: tuple[str, int, Dataset, list[Track], Path, list[str], int]) -> dict[str, Any]:
-    """Train one arm with one seed unless that was done, and score it on every track."""
-    arm, seed, dataset, tracks, output, settings, jobs = task
+def score_arms(
+    configs: Mapping[tuple[str, int], TrainConfig], dataset: Dataset, tracks: list[Track], output: Path, jobs: int,
+    scored: Scored = "best",
+) -> dict[str, list[dict[str, Any]]]:  # fmt: skip
+    """Train every arm with every seed, unless that was done, and score them: results by arm, one for each seed."""
+    tasks = [(arm, seed, config, dataset, tracks, output, jobs, scored) for (arm, seed), config in configs.items()]
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        found = list(pool.map(_score_arm, tasks))
+    results: dict[str, list[dict[str, Any]]] = {}
+    for (arm, _), result in zip(configs, found, strict=True):
+        results.setdefault(arm, []).append(result)
+    return results
+
+
+def _score_arm(task: tuple[str, int, TrainConfig, Dataset, list[Track], Path, int, Scored]) -> dict[str, Any]:
+    arm, seed, config, dataset, tracks, output, jobs, scored = task
     if jobs > 1:
         torch.set_num_threads(1)
-    config = make_config(SETTINGS, parse_overrides(settings), ARMS[arm], {"seed": seed})
     return train_and_score(
-        f"{arm} {seed}", config, dataset, tracks, output / f"{arm}-{seed}", SharedPhases.in_folder(output)
+        f"{arm} {seed}", config, dataset, tracks, output / f"{arm}-{seed}", SharedPhases.in_folder(output), scored
     )
 
 
 def train_and_score(
     name: str, config: TrainConfig, dataset: Dataset, tracks: Sequence[Track], folder: Path,
-    shared_phases: SharedPhases | None = None,
+    shared_phases: SharedPhases | None = None, scored: Scored = "best",
 ) -> dict[str, Any]:  # fmt: skip
-    """Train unless that was done, going on with what was begun, and score the result on every track."""
-    record = folder / "scores.json"
+    """Train unless that was done, going on with what was begun, and score the result on every track.
+
+    What is scored is the best epoch by validation, or the last one, which no validation chose.
+    """
+    record = folder / {"best": "scores.json", "last": "scores-last.json"}[scored]
     if record.exists():
         loaded: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
         return loaded
@@ -125,7 +139,12 @@ def train_and_score(
 
     begun = folder if has_checkpoint(folder) else None
     outcome = train(config, dataset, folder, report=report, shared_phases=shared_phases, resume_from=begun)
-    separator = Separator.load(outcome.bundle)
+    model = load_bundle(outcome.bundle)
+    if scored == "last":
+        average, prefix = read_checkpoint(folder)[0]["average"], "module."
+        weights = {name.removeprefix(prefix): each for name, each in average.items() if name.startswith(prefix)}
+        model.load_state_dict(weights)
+    separator = Separator(model, name)
     result = {
         "steps": outcome.separator_steps,
         "minutes": outcome.seconds / 60,

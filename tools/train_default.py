@@ -51,9 +51,8 @@ LABELLED = (
 SYNTHETIC = "synthetic"  # begins the names of such songs
 REAL_SHARE = 0.25  # of the excerpts
 VALIDATION = (
-    "lmms-esoxlb-cpu",
-    "lmms-strictproduction-dearjondoe",
-)  # beside the bundled ones and those of people playing
+    "hydrogen", "lmms-esoxlb-cpu", "lmms-strictproduction-dearjondoe",
+)  # fmt: skip  # beside those of people playing
 TEST = (
     "francium", "lmms-alf42red-mauiwowi", "lmms-saber-finalstep", "lmms-skiessi-onion", "lmms-socceroos-progress",
     "lmms-momo64-esp", "lmms-crunk-demo",
@@ -236,7 +235,7 @@ def read_songs(
         sources = (AudioFile.of(folder / f"{source}.ogg", with_fingerprint=True) for source in ("drums", "other"))
         return Track(folder.name, None, tuple(sources))
 
-    bundled, made = load_dataset(), [load_dataset(folder) for folder in synthetic]
+    made = [load_dataset(folder) for folder in synthetic]
     synthesized = [
         replace(track, name=f"{SYNTHETIC} {number} {track.name}")
         for number, songs in enumerate(made)
@@ -260,7 +259,7 @@ def read_songs(
             *synthesized, *without_drums,
         ),
         valid=(
-            *bundled.valid, *(read(root / name) for name in VALIDATION),
+            *(read(root / name) for name in VALIDATION),
             *(read(folder) for folder in sorted(validation.iterdir()) if folder.is_dir()),
         ),
         test=tuple(read(root / name) for name in TEST),

@@ -149,6 +149,11 @@ class PhaseTwo(SettingsGroup):
         ge=0,
         description="weight of mixture invariant training on unlabelled mixes",
     )
+    consistency: float = Field(
+        default=0.0,
+        ge=0,
+        description="weight of the supervised loss on remixed estimates of unlabelled mixes by the averaged weights",
+    )
 
     critic: NamedComponent = NamedComponent(name="strided", preset="tiny")
     adversarial_loss: NamedComponent = NamedComponent(name="wgan_gp")
@@ -162,9 +167,14 @@ class PhaseTwo(SettingsGroup):
     )
 
     @property
-    def learns_from_mixes(self) -> bool:
-        """Whether a loss on unlabelled mixes is in its steps."""
+    def judges_mixes(self) -> bool:
+        """Whether a loss is taken of what the separator gives for unlabelled mixes, or for two of them."""
         return self.alpha > 0 or self.beta > 0 or self.mixit > 0
+
+    @property
+    def learns_from_mixes(self) -> bool:
+        """Whether unlabelled mixes are in its steps."""
+        return self.judges_mixes or self.consistency > 0
 
     @property
     def uses_unpaired(self) -> bool:

@@ -16,6 +16,7 @@ from dssgan.losses.mixit import mixit_loss
 from dssgan.separators import SeparatorModel
 from dssgan.training.config import TrainConfig
 from dssgan.training.micro_batches import Backward, MicroBatches
+from dssgan.training.remixing import remix_estimates
 from dssgan.training.schedules import learning_rate_factor
 from dssgan.training.world import World
 
@@ -168,8 +169,9 @@ class GAN:
         *,
         alpha: float | None = None,
     ) -> dict[str, float]:
-        """Take a step of the separator on pairs, and on unpaired mixes against its critics or on mixtures of two.
+        """Take a step of the separator on pairs and on unpaired mixes.
 
+        These are heard by its critics, added up by twos, or separated by its average and remixed to further pairs.
         Source: Stoller, Ewert, Dixon 2017, equation 6, arXiv 1711.00048. Where alpha is a ratio of gradients, see
         `dssgan.adversarial.balance`.
 
@@ -190,48 +192,67 @@ class GAN:
         alpha = self.phase_two.alpha if alpha is None else alpha
         augment, (batch, num_sources) = self.critics.critic_augment, sources.shape[:2]
         params = [augment.sample_params(batch, num_sources, self.device) for _ in range(2)]
-        mixit = self.phase_two.mixit
+        mixit, consistency = self.phase_two.mixit, self.phase_two.consistency
         neighbour = unpaired_mix.roll(1, dims=0)
         mixtures = unpaired_mix + neighbour if mixit > 0 else unpaired_mix  # mixtures of two mixes, or one
+        remixed = self._remixed(unpaired_mix) if consistency > 0 else None
 
         def backward(part: slice) -> dict[str, Tensor]:
-            # one forward for both batches: data-parallel training allows one a step
-            both = self._estimate(torch.cat([mix[part], mixtures[part]]), apart=mixit > 0)
-            estimates = both.detach().requires_grad_(True)
-            in_slots = estimates if mixit > 0 else estimates.unsqueeze(2)
-            paired, fake = in_slots.sum(dim=2).chunk(2)
-            loss = self.supervised_loss(paired, sources[part])
+            # one forward for all batches: data-parallel training allows one a step
+            heard = {"pairs": mix[part]}
+            if self.phase_two.judges_mixes:
+                heard["mixes"] = mixtures[part]
+            if remixed is not None:
+                heard["remixed"] = remixed[0][part]
+            outputs = self._estimate(torch.cat(list(heard.values())), apart=mixit > 0)
+            leaf = outputs.detach().requires_grad_(True)
+            in_slots = (leaf if mixit > 0 else leaf.unsqueeze(2)).chunk(len(heard))
+            taken_apart = dict(zip(heard, in_slots, strict=True))
+            estimates = {name: slots.sum(dim=2) for name, slots in taken_apart.items()}
+            loss = self.supervised_loss(estimates["pairs"], sources[part])
             losses = {"supervised": loss}
             if self.phase_two.beta > 0:
-                losses["additivity"] = self.additivity_loss(fake, mixtures[part])
+                losses["additivity"] = self.additivity_loss(estimates["mixes"], mixtures[part])
                 loss = loss + self.phase_two.beta * losses["additivity"]
             if mixit > 0:
-                taken_apart = in_slots.chunk(2)[1].flatten(1, 2)
-                losses["mixit"] = mixit_loss(taken_apart, unpaired_mix[part], neighbour[part])
+                slots = taken_apart["mixes"].flatten(1, 2)
+                losses["mixit"] = mixit_loss(slots, unpaired_mix[part], neighbour[part])
                 loss = loss + mixit * losses["mixit"]
+            if remixed is not None:
+                losses["consistency"] = self.supervised_loss(estimates["remixed"], remixed[1][part])
+                loss = loss + consistency * losses["consistency"]
             _require_finite(loss, "separator's")
-            (gradient,) = torch.autograd.grad(loss, estimates)
+            (gradient,) = torch.autograd.grad(loss, leaf)
             if alpha > 0:
                 with _frozen(self.critics):
                     adversarial = losses["adversarial"] = self.critics.separator_loss(
-                        fake, None if real is None else real[part], _part(params[0], part)
+                        estimates["mixes"], None if real is None else real[part], _part(params[0], part)
                     )
                     if self.phase_two.feature_matching > 0:
                         losses["feature_matching"] = self.critics.matching_loss(
-                            paired, sources[part], _part(params[1], part)
+                            estimates["pairs"], sources[part], _part(params[1], part)
                         )
                         adversarial = adversarial + self.phase_two.feature_matching * losses["feature_matching"]
                     _require_finite(adversarial, "adversarial")
-                    (adversarial_grad,) = torch.autograd.grad(adversarial, estimates)
+                    (adversarial_grad,) = torch.autograd.grad(adversarial, leaf)
                 losses["gradient_ratio"] = adversarial_grad.norm() / gradient.norm().clamp(min=1e-12)  # unscaled
                 if self.phase_two.alpha_mode == "gradient_ratio":
                     step = int(self.average.n_averaged) if part.start == 0 else None
-                    adversarial_grad = self.balancer.scale(adversarial_grad, gradient, both, step=step)
+                    adversarial_grad = self.balancer.scale(adversarial_grad, gradient, outputs, step=step)
                 gradient = gradient + alpha * adversarial_grad
-            both.backward(gradient * _share(part, mix))
+            outputs.backward(gradient * _share(part, mix))
             return {name: value.detach() for name, value in losses.items()}
 
         return self._step_separator(backward, len(mix))
+
+    @torch.no_grad()
+    def _remixed(self, unpaired_mix: Tensor) -> tuple[Tensor, Tensor]:
+        """Separate unpaired mixes with the averaged weights, and remix the estimates."""
+        # in as many parts as the step itself
+        parts = unpaired_mix.chunk(self._memory.num_parts)
+        with self._autocast():
+            estimates = [self.averaged_separator(part) for part in parts]
+        return remix_estimates(torch.cat(estimates))
 
     def _estimate(self, mix: Tensor, *, apart: bool = False) -> Tensor:
         with self._autocast():

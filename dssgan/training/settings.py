@@ -163,6 +163,10 @@ def make_config(*layers: Mapping[str, Any]) -> TrainConfig:
     first = config.phase_one
     if first.accumulate > first.batch_size:
         raise ConfigError(f"accumulate={first.accumulate}: a batch of {first.batch_size} has no more parts")
+    if config.phase_two.consistency > 0 and first.batch_size < 2:
+        raise ConfigError(
+            f"consistency={config.phase_two.consistency}: remixes the excerpts of a batch; set batch_size=2 or more"
+        )
     if config.phase_two.mixit > 0:
         _check_mixit(config, separator)
     if described is not None and not _is_described(first.separator.name, separator, described):

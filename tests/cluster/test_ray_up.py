@@ -166,7 +166,7 @@ def test_a_sweep_on_two_hosts_from_ray_up_to_ray_down(tmp_path: Path, two_hosts:
         )
         assert "1 complete" in on_head(f"dssgan sweep status pair -o {sweeps}")
     with step("dssgan ensemble, evaluate and separate"):
-        ensemble, song = tmp_path / "two.yaml", ROOT / "dssgan/data/bundled/valid/hydrogen-1/drums.ogg"
+        ensemble, song = tmp_path / "two.yaml", ROOT / "dssgan/data/bundled/valid/cpu/drums.ogg"
         on_head(f"dssgan ensemble {sweeps}/two {sweeps}/pair -o {ensemble} --address auto -q")
         on_head(f"dssgan evaluate {ensemble} -o {tmp_path}/results --address auto")
         on_head(f"dssgan separate {song} -m {ensemble} -o {tmp_path}/separated --address auto -q")

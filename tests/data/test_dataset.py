@@ -121,9 +121,9 @@ def test_silent_stems_have_nothing_in_common(track: Track, tmp_path: Path) -> No
 
 def test_forbid_test_says_what_for(bundled: Dataset) -> None:
     bundled.forbid_test([*bundled.valid, *bundled.train_sup, *bundled.train_unsup.recordings], "early stopping")
-    with pytest.raises(DataError, match=r"francium-2: .* must not reach the early stopping"):
+    with pytest.raises(DataError, match=r"e1m1: .* must not reach the early stopping"):
         bundled.forbid_test([bundled.valid[0], bundled.test[1]], "early stopping")
-    with pytest.raises(DataError, match=r"drums\.ogg: is the same audio as test track francium-1"):
+    with pytest.raises(DataError, match=r"drums\.ogg: is the same audio as test track crunk"):
         bundled.forbid_test(bundled.test[0].recordings, "sweep")
 
 

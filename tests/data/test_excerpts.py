@@ -205,11 +205,11 @@ def test_the_cache_changes_nothing_but_time(bundled: Dataset, share: float, leng
 
 def test_the_cache_stays_within_its_room(bundled: Dataset) -> None:
     samples = [sample for track in bundled.valid for sample in track.recordings]
-    room = 2 * 20 * RATE * 2 * 4 + 1000  # two of four
+    room = 2 * 14 * RATE * 2 * 4 + 1000  # two of six
     cache = AudioCache(RATE, 2, room)
     for sample in samples:
         assert cache.excerpt(sample, 1000, 500, sample.num_frames).shape == (2, 500)
-    assert cache.num_bytes == 2 * 20 * RATE * 2 * 4
+    assert cache.num_bytes == 2 * 14 * RATE * 2 * 4
 
 
 def test_other_rates_and_channels(bundled: Dataset) -> None:

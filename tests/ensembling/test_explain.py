@@ -36,7 +36,7 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def songs(bundled: Dataset) -> Dataset:
     """Two excerpts of real songs to validate on."""
-    return Dataset(bundled.sources, valid=bundled.valid[:2], name="short")
+    return Dataset(bundled.sources, valid=(bundled.valid[2], bundled.train_sup[3]), name="short")
 
 
 def scores(model: str | Path, dataset: Dataset) -> list[float]:

@@ -75,7 +75,7 @@ def test_scores_by_hand(result, methods, tracks):
     assert list(table.index) == list(methods)
     assert list(table.columns) == ["drums SDR", "drums ISR", "drums SIR", "drums SAR", "drums uSDR", "other SDR"]
     # an error of a tenth of the source is 20 dB, in every frame and over the whole
-    assert table.loc["nearly", ["drums SDR", "drums uSDR", "other SDR"]].tolist() == pytest.approx([20] * 3, abs=1e-4)
+    assert table.loc["nearly", ["drums SDR", "drums uSDR", "other SDR"]].tolist() == pytest.approx([20] * 3, abs=5e-4)
     # the mix errs by the other source, so its two uSDRs are opposite in sign
     mix = result.usdr[result.usdr["method"] == "mix"].set_index(["track", "target"])["score"]
     for track in tracks:

@@ -1,5 +1,6 @@
 """What each step learns from, with recordings that can be told apart, and which weights are kept."""
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from dssgan.metrics.sdr import usdr
 from dssgan.separators.bundle import load_bundle
 from dssgan.training.checkpoint import read_checkpoint
 from dssgan.training.gan import GAN
+from dssgan.training.remixing import remix_estimates
 from dssgan.training.settings import make_config
 from dssgan.training.validation import Validation
 from dssgan.training.world import World
@@ -216,6 +218,57 @@ def test_mixtures_of_two_mixes_teach_without_sources() -> None:
 def test_what_mixit_needs_is_named(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         make_config(SETTINGS, SLOTS, changes)
+
+
+def test_consistency_is_with_the_averaged_weights_on_remixed_estimates(monkeypatch: pytest.MonkeyPatch) -> None:
+    gan = make_gan(alpha=0.0, beta=0.0, consistency=0.5, learning_rate=3e-3)
+    mix, sources, unpaired, _ = batch()
+    for _ in range(3):
+        gan.supervised_step(mix, sources)  # from here on the averaged weights are others than the separator's
+    student = copy.deepcopy(gan.separator)
+    with torch.no_grad():
+        labels = gan.averaged_separator(unpaired)
+    assert not torch.allclose(labels, student(unpaired), atol=1e-4)
+    remixed: list[tuple[Tensor, Tensor]] = []
+
+    def watched(estimates: Tensor) -> tuple[Tensor, Tensor]:
+        torch.testing.assert_close(estimates, labels)
+        remixed.append(remix_estimates(estimates))
+        return remixed[-1]
+
+    monkeypatch.setattr("dssgan.training.gan.remix_estimates", watched)
+    losses = gan.semi_supervised_step(mix, sources, unpaired)
+    ((new_mix, new_sources),) = remixed
+    with torch.no_grad():
+        of_remixed, of_pairs = student(new_mix), student(mix)
+    assert losses["consistency"] == pytest.approx(float(gan.supervised_loss(of_remixed, new_sources)), rel=1e-3)
+    assert losses["supervised"] == pytest.approx(float(gan.supervised_loss(of_pairs, sources)), rel=1e-3)
+
+
+def test_consistency_weighs_its_loss() -> None:
+    found = []
+    for weight in (0.5, 1.0, 1.5):
+        gan = make_gan(alpha=0.0, beta=0.0, consistency=weight, gradient_clip=float("inf"))
+        torch.manual_seed(0)
+        gan.semi_supervised_step(*batch()[:3])
+        found.append(torch.cat([parameter.grad.flatten() for parameter in gan.separator.parameters()]))  # type: ignore[union-attr]
+    torch.testing.assert_close(found[2] - found[0], 2 * (found[1] - found[0]), rtol=1e-3, atol=1e-6)
+    assert (found[1] - found[0]).norm() > 1e-4
+
+
+def test_consistency_in_parts_is_that_of_the_whole_batch() -> None:
+    found = []
+    for parts in (1, 2):
+        gan = make_gan(alpha=0.0, beta=0.0, consistency=1.0, accumulate=parts, supervised_loss={"name": "wave_stft"})
+        torch.manual_seed(0)
+        gan.semi_supervised_step(*batch()[:3])
+        found.append(torch.cat([parameter.grad.flatten() for parameter in gan.separator.parameters()]))  # type: ignore[union-attr]
+    torch.testing.assert_close(*found, rtol=1e-3, atol=1e-6)
+
+
+def test_consistency_needs_two_excerpts() -> None:
+    with pytest.raises(ConfigError, match="batch_size=2"):
+        make_config(SETTINGS, {"consistency": 0.5, "batch_size": 1})
 
 
 def test_the_average_follows_closely_at_first() -> None:

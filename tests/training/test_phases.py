@@ -289,10 +289,16 @@ def test_no_flipped_byte_changes_a_checkpoint(tmp_path: Path) -> None:
         assert all(torch.equal(state[name], value) for name, value in written.items())
 
 
-def test_the_best_of_both_phases_is_kept(tmp_path: Path, bundled: Dataset) -> None:
+@pytest.fixture
+def soft_drums(bundled: Dataset) -> Dataset:
+    """The bundled songs, validated on one where nothing is won by calling everything drums."""
+    return replace(bundled, valid=tuple(track for track in bundled.valid if track.name == "the-long-road"))
+
+
+def test_the_best_of_both_phases_is_kept(tmp_path: Path, soft_drums: Dataset) -> None:
     # phase two only spoils what phase one found
     settings = config(adversarial_learning_rate=0.1, alpha=0.0, beta=0.0, ema_decay=0.0)
-    outcome, reports = run(tmp_path, bundled, settings)
+    outcome, reports = run(tmp_path, soft_drums, settings)
     assert outcome is not None
     first = [metrics for metrics in reports if metrics["phase"] == 1]
     second = [metrics for metrics in reports if metrics["phase"] == 2]
@@ -300,14 +306,14 @@ def test_the_best_of_both_phases_is_kept(tmp_path: Path, bundled: Dataset) -> No
     assert outcome.score == outcome.phase_one_score == max(metrics["score"] for metrics in first)
     assert outcome.best_phase == 1
     assert [metrics["best_score"] for metrics in second] == [outcome.score] * 2
-    run(tmp_path / "alone", bundled, replace_config(settings, adversarial_epochs=0))
+    run(tmp_path / "alone", soft_drums, replace_config(settings, adversarial_epochs=0))
     both, alone = (load_bundle(folder / "bundle").state_dict() for folder in (tmp_path, tmp_path / "alone"))
     for name, value in alone.items():
         assert torch.equal(value, both[name]), name
 
 
-def test_a_better_phase_two_wins(tmp_path: Path, bundled: Dataset) -> None:
-    outcome, reports = run(tmp_path, bundled, config(learning_rate=1e-7, adversarial_learning_rate=3e-3))
+def test_a_better_phase_two_wins(tmp_path: Path, soft_drums: Dataset) -> None:
+    outcome, reports = run(tmp_path, soft_drums, config(learning_rate=1e-7, adversarial_learning_rate=3e-3))
     assert outcome is not None
     assert outcome.best_phase == 2
     assert outcome.score == max(metrics["score"] for metrics in reports) > outcome.phase_one_score
@@ -349,12 +355,13 @@ def test_a_bundle_is_trained_on(tmp_path: Path, bundled: Dataset) -> None:
 
 
 def test_a_fine_tuning_gives_nothing_worse_than_what_it_started_from(tmp_path: Path, bundled: Dataset) -> None:
-    run(tmp_path / "first", bundled, config(supervised_epochs=1, adversarial_epochs=0))
+    songs = replace(bundled, valid=bundled.valid[:1])
+    run(tmp_path / "first", songs, config(supervised_epochs=1, adversarial_epochs=0))
     bundle = tmp_path / "first" / "bundle"
     # a rate at which every epoch makes it worse
     changes = {"learning_rate": 0.1, "ema_decay": 0.0, "start_from": str(bundle), "adversarial_epochs": 0}
     settings = make_config({key: value for key, value in SETTINGS.items() if key != "separator"}, changes)
-    outcome, reports = run(tmp_path / "second", bundled, settings)
+    outcome, reports = run(tmp_path / "second", songs, settings)
     assert outcome is not None
     assert [metrics["epoch"] for metrics in reports] == [0, 1, 2]
     assert reports[0]["score"] == outcome.score > max(metrics["score"] for metrics in reports[1:])
@@ -362,8 +369,8 @@ def test_a_fine_tuning_gives_nothing_worse_than_what_it_started_from(tmp_path: P
     assert all(torch.equal(value, after[name]) for name, value in before.items())
     assert json.loads((outcome.bundle / "model.json").read_text())["validation"]["epoch"] == 0
     # one that is interrupted does not begin anew
-    run(tmp_path / "parts", bundled, settings, stop_at=1)
-    _, rest = run(tmp_path / "parts", bundled, settings, resume=True)
+    run(tmp_path / "parts", songs, settings, stop_at=1)
+    _, rest = run(tmp_path / "parts", songs, settings, resume=True)
     assert [metrics["epoch"] for metrics in rest] == [2]
 
 

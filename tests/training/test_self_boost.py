@@ -52,7 +52,7 @@ def test_a_teacher_that_does_not_hear_frames_agrees_with_itself(song: tuple[NDAr
 
 def test_labels_are_pairs_that_sum_to_the_mix(bundled: Dataset, tmp_path: Path) -> None:
     teacher = find_model("default").load().members[0]
-    mixes = bundled.train_unsup.mixes
+    mixes = [mix for mix in bundled.train_unsup.mixes if mix.label.endswith("potassium.ogg")]
     everything = label(teacher, mixes, tmp_path / "all", SelfBoost(min_agreement_db=-100))
     assert len(everything.tracks) == 1
     assert everything.kept_seconds == pytest.approx(45, abs=3)
