@@ -1,7 +1,8 @@
 """Play songs of Freedoom as drums and the rest: python tools/play_songs.py DOOM SONGS.
 
 DOOM holds the files of Debian's freedoom 0.12.1, /usr/share/games/doom. They contain songs as MIDI files, which
-fluidsynth plays on the recorded instruments of Debian's fluid-soundfont-gm (MIT): once the drums alone, once all others. SONGS then holds SONG/{drums,other}.ogg, for `cut_bundled_songs.py`.
+fluidsynth plays on the recorded instruments of Debian's fluid-soundfont-gm (MIT): once the drums alone, once all
+others. SONGS then holds SONG/{drums,other}.ogg, for `cut_bundled_songs.py`.
 """
 
 import struct
@@ -19,8 +20,8 @@ from dssgan.audio import files
 SOUNDFONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
 DRUM_CHANNEL = 9
 PEAK = 0.9
-# song -> the file that has it, its name there, and by how much its drums are raised, dB: the soundfont's are softer than
-# in most mixes. Two songs keep drums below the rest, or a separator that calls everything drums would look good.
+# song -> the file that has it, its name there, and by how much its drums are raised, dB: the soundfont's are softer
+# than in most mixes. Two songs keep drums below the rest, or a separator that calls everything drums would look good.
 SONGS = {
     "realistic-approach": ("freedoom2.wad", "D_ROMERO", 9.0),
     "the-long-road": ("freedoom1.wad", "D_E3M2", 2.0),

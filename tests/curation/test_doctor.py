@@ -90,7 +90,8 @@ def test_a_sound_song_has_no_findings(song: Song, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "bleed", "severity"), [("lithium-1", 0, "error"), ("rubidium-1", 0, "error"), ("rubidium-1", 0.7, "warning")],
+    ("name", "bleed", "severity"),
+    [("lithium-1", 0, "error"), ("rubidium-1", 0, "error"), ("rubidium-1", 0.7, "warning")],
     ids=["soft rest", "percussive rest", "alike"],
 )  # fmt: skip
 def test_swapped_sources_are_found_in_real_songs(name: str, bleed: float, severity: str, bundled: Dataset) -> None:

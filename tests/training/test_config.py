@@ -151,8 +151,8 @@ LEFT_OUT = {
     "init": "scratch", "critic": {"num_initial_filters": 8}, "adversarial_loss": {"name": "hinge"},
     "critic_augment": {"loudness": False}, "additivity_loss": {"domain": "magnitude"}, "adversarial_epochs": 1,
     "critic_steps": 1, "adversarial_learning_rate": 0.1, "critic_learning_rate": 0.1, "self_boost": {"share": 0.5},
-    "mixit": 0.5, "consistency": 0.5, "unpaired_augment": {"gain": [0.2, 1.2]}, "device": "auto", "num_workers": 2, "media": True,
-    "validation_metrics": ["si_sar"], "keep_checkpoints": 3,
+    "mixit": 0.5, "consistency": 0.5, "unpaired_augment": {"gain": [0.2, 1.2]}, "device": "auto", "num_workers": 2,
+    "media": True, "validation_metrics": ["si_sar"], "keep_checkpoints": 3,
 }  # fmt: skip
 
 
