@@ -14,6 +14,7 @@ _SIZES = {
 def space(trial: optuna.Trial) -> dict[str, object]:
     """Draw the whole of a training."""
     trial.suggest_float("alpha", 0.01, 1.0, log=True)  # a ratio, or each critic would need a range of its own
+    trial.suggest_categorical("consistency", [0.0, 0.3, 1.0])
     trial.suggest_categorical("init", ["warm", "scratch"])
     trial.suggest_int("critic_steps", 1, 5)
     trial.suggest_float("learning_rate", 3e-4, 1e-2, log=True)

@@ -17,16 +17,26 @@ def test_shipped_spaces_draw_settings_that_fit(name: str) -> None:
     assert len({config.phase_two.alpha for config in configs}) > 1
 
 
-def test_quick_draws_both_architectures_and_the_paper_only_its_own() -> None:
-    assert {config.phase_one.separator.name for config in find_space("quick").check({})} == {"tdf_unet", "unet"}
+def test_all_that_the_demo_draws_acts() -> None:
+    for config in find_space("quick").check({}):
+        # where the rest is what drums leave of the mix, beta has nothing to act on
+        assert config.build_separator().arguments["heads"] == "independent"
+        assert config.phase_two.beta > 0
+        assert config.phase_two.alpha > 0
+    drawn = find_space("quick").check({})
+    assert len({config.phase_two.consistency for config in drawn}) == 3
+    assert len({config.phase_one.separator.arguments["n_fft"] for config in drawn}) == 2
+
+
+def test_the_paper_has_its_own_rate() -> None:
     assert {config.build_separator().arguments["sample_rate"] for config in find_space("paper").check({})} == {8192}
 
 
 def test_given_settings_win() -> None:
-    configs = find_space("quick").check({"steps_per_epoch": 1, "separator": {"name": "unet"}, "alpha": 0.25})
+    configs = find_space("quick").check({"steps_per_epoch": 1, "separator": {"n_fft": 8192}, "alpha": 0.25})
     assert {config.phase_one.steps_per_epoch for config in configs} == {1}
     assert {config.phase_two.alpha for config in configs} == {0.25}
-    assert {config.phase_one.separator.name for config in configs} == {"unet"}
+    assert {config.phase_one.separator.arguments["n_fft"] for config in configs} == {8192}
 
 
 def test_a_space_survives_pickling() -> None:
