@@ -11,6 +11,7 @@ import click
 from dssgan.cli.options import device_option, quiet_option
 from dssgan.errors import ConfigError, DssganError, printable
 from dssgan.plain_json import to_json
+from dssgan.types import DRUMS
 
 if TYPE_CHECKING:
     from dssgan.cli.terminal import Terminal
@@ -38,6 +39,7 @@ _STANDARD = Path("-")
     type=click.Path(path_type=Path, allow_dash=True),
     help="Folder to write the stems to, or - for standard output.  [default: separated]",
 )
+@click.option("--drums", is_flag=True, help="The recordings are drums already, for a model that takes drums apart.")
 @click.option("--two-stems", metavar="STEM", help="Write this stem and all others together, as no_STEM.")
 @click.option("--stems", metavar="STEM,...", help="Write these stems only.")
 @click.option("--filename", help="Names of the files, of {track}, {stem} and {ext}.  [default: {track}/{stem}.{ext}]")
@@ -98,6 +100,7 @@ def command(
     tracks: tuple[Path, ...],
     model: str,
     out: Path | None,
+    drums: bool,
     two_stems: str | None,
     stems: str | None,
     filename: str | None,
@@ -157,6 +160,7 @@ def command(
     )  # fmt: skip
     if address is not None and precision == "auto":
         precision = "float32"  # the processors of other machines may be slower with bf16
+    _require_input(model, DRUMS if drums else None)
     separator = Separator.load(
         model, device if address is None else "cpu", overlap=overlap, segment_seconds=segment, shifts=shifts,
         channel_swap=channel_swap, polarity=polarity, batch_size=batch_size, precision=precision, engine=engine,
@@ -194,6 +198,19 @@ def command(
 def _refuse_both(one: str, one_given: bool, other: str, other_given: bool) -> None:
     if one_given and other_given:
         raise ConfigError(f"{one} and {other}: choose one of them")
+
+
+def _require_input(model: str, given: str | None) -> None:
+    """Refuse songs for a model that takes a stem of songs apart, and the other way round."""
+    from dssgan.separators.loading import find_model
+
+    takes = find_model(model).takes
+    if takes == given:
+        return
+    if takes is None:
+        raise ConfigError(f"--drums: {model} separates songs; leave --drums out or choose a model that takes drums")
+    alone = "add --drums where the recordings are drums, or " if takes == DRUMS else ""
+    raise ConfigError(f"{model}: separates {takes}, not songs; {alone}name it under then in an ensemble's file")
 
 
 def _keep_new(requests: "list[Request]", terminal: "Terminal", *, skips: bool, replaces: bool) -> "list[Request]":

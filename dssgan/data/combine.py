@@ -32,6 +32,11 @@ def combine_datasets(datasets: Sequence[Dataset], name: str) -> Dataset:
                 f"data set {other.name}: its sources are {', '.join(other.sources)}, but those of {first.name} are "
                 f"{', '.join(first.sources)}; import it again with --sources {','.join(first.sources)}"
             )
+        if other.takes != first.takes:
+            raise DataError(
+                f"data set {other.name}: holds {other.takes or 'songs'}, but {first.name} holds "
+                f"{first.takes or 'songs'}; combine data sets of one kind"
+            )
     counts = {
         part: Counter(track.name for each in datasets for track in each.partition(part)) for part in PAIRED_PARTITIONS
     }
@@ -55,6 +60,7 @@ def combine_datasets(datasets: Sequence[Dataset], name: str) -> Dataset:
         ),
         credits=tuple(dict.fromkeys(line for each in datasets for line in each.credits)),
         rights=tuple(rights for each in alike for rights in each.rights),
+        takes=first.takes,
     )  # fmt: skip
 
 

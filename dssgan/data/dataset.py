@@ -30,6 +30,7 @@ class Dataset:
         licence: licence of its audio, where it is known.
         credits: lines that credit the makers.
         rights: the terms under which its tracks were given, where they are recorded.
+        takes: what its mixes are: None for songs, or the name of a stem of songs, such as "drums".
         path: the manifest that it was loaded from; None for the bundled songs, or songs put together in Python.
 
     Raises:
@@ -45,6 +46,7 @@ class Dataset:
     licence: str | None = None
     credits: tuple[str, ...] = ()
     rights: tuple[Rights, ...] = ()
+    takes: str | None = None
     path: Path | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:

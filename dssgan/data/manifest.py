@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from dssgan import atomic
 from dssgan.audio import files
@@ -90,6 +90,9 @@ class Manifest(_Strict):
     name: str
     licence: str | None = None
     credits: list[str] = []
+    takes: str | None = Field(
+        default=None, min_length=1, validation_alias=AliasChoices("from", "takes"), serialization_alias="from"
+    )
     sources: list[str]
     train_sup: list[TrackEntry] = []
     train_unsup: _Unpaired = _Unpaired()
@@ -135,6 +138,7 @@ def load_manifest(path: Path) -> Dataset:
             name=content.name,
             licence=content.licence,
             credits=tuple(content.credits),
+            takes=content.takes,
             rights=tuple(
                 Rights(
                     tuple(rights.tracks), rights.licence, rights.holder, rights.source, rights.consent, rights.archive
@@ -211,7 +215,8 @@ def save_manifest(dataset: Dataset, path: Path | str) -> None:
 
 def encode_manifest(content: Manifest) -> str:
     """Return the text of a manifest's file."""
-    return content.model_dump_json(indent=1) + "\n"
+    exclude = {"takes"} if content.takes is None else None  # as before there were any
+    return content.model_dump_json(indent=1, by_alias=True, exclude=exclude) + "\n"
 
 
 def describe(dataset: Dataset, folder: Path) -> Manifest:
@@ -260,6 +265,7 @@ def describe(dataset: Dataset, folder: Path) -> Manifest:
         name=dataset.name,
         licence=dataset.licence,
         credits=list(dataset.credits),
+        takes=dataset.takes,
         sources=list(dataset.sources),
         train_sup=tracks("train_sup"),
         train_unsup=_Unpaired(

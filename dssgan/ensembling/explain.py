@@ -88,7 +88,7 @@ def explain_ensemble(
         raise ModelError(f"{reference}: is no ensemble; give its YAML file, or score it: dssgan evaluate {reference}")
     if not dataset.valid:
         raise DataError(f"data set {dataset.name} has no validation tracks (valid) to explain an ensemble on: add some")
-    ensemble = stored.load()
+    ensemble = stored.assemble()
     dataset = guarded(dataset)
     validation = ValidationSongs(validation_alone(dataset), unchanged, choose_device(device), settings)
     report = count_two_passes(progress, len(dataset.valid))

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from dssgan.atomic import write_text
@@ -151,15 +151,21 @@ class Recipe(BaseModel):
         edges_hz: lower edges of the bands, Hz.
         weights: by source, one list of band weights a member; None averages.
         postprocess: steps by name with their settings, in order.
+        then: models that take apart a stem of what comes before, in order; each states which one it takes.
+        takes: what it separates: None for songs, or the name of a stem of songs; `from` in the file.
         origin: what it was made from and how it scored; for people, not for loading.
     """
 
     model_config = ConfigDict(extra="forbid")
 
+    takes: str | None = Field(
+        default=None, min_length=1, validation_alias=AliasChoices("from", "takes"), serialization_alias="from"
+    )
     members: list[str]
     edges_hz: list[float] = [0.0]
     weights: dict[str, list[list[float]]] | None = None
     postprocess: list[_Step] = []
+    then: list[str] = []
     origin: dict[str, Any] = {}
 
     def assemble(self, members: Sequence[SeparatorModel]) -> Ensemble:
@@ -198,4 +204,7 @@ def save_recipe(path: Path, recipe: Recipe) -> None:
     Raises:
         DssganError: the file cannot be written.
     """
-    write_text(path, yaml.safe_dump(recipe.model_dump(exclude_none=True), sort_keys=False, default_flow_style=None))
+    content = recipe.model_dump(exclude_none=True, by_alias=True)
+    if not recipe.then:
+        del content["then"]
+    write_text(path, yaml.safe_dump(content, sort_keys=False, default_flow_style=None))

@@ -20,6 +20,7 @@ from dssgan.plain_json import as_read_back
 from dssgan.plain_yaml import load_yaml
 from dssgan.separators.base import SeparatorModel
 from dssgan.separators.bundle import is_bundle, load_bundle, read_description, read_learnt_from, weights_fingerprint
+from dssgan.separators.cascade import chain
 from dssgan.separators.ensemble import Ensemble, Recipe
 from dssgan.separators.external import EXTERNAL, FAMILIES, Family, parse_reference
 from dssgan.separators.hpss import HPSS
@@ -80,6 +81,15 @@ class StoredModel(ABC):
     def paths(self) -> tuple[Path, ...]:
         """List the files and folders that must exist on the machine that loads it."""
 
+    @property
+    def takes(self) -> str | None:
+        """What it separates: None for songs, or the name of a stem of songs.
+
+        Raises:
+            ModelError: it cannot be read.
+        """
+        return None
+
     def describe(self) -> tuple[str, dict[str, Any]]:
         """Return the architecture's name and its settings, as plain values, for training it further.
 
@@ -128,6 +138,11 @@ class StoredBundle(StoredModel):
     def paths(self) -> tuple[Path, ...]:
         return (self.folder,)
 
+    @property
+    def takes(self) -> str | None:
+        takes = read_description(self.folder).get("from")
+        return None if takes is None else str(takes)
+
     def describe(self) -> tuple[str, dict[str, Any]]:
         description = read_description(self.folder)
         return description["architecture"], description["arguments"]
@@ -153,7 +168,23 @@ class StoredEnsemble(StoredModel):
     def reference(self) -> str:
         return str(self.file.resolve())
 
-    def load(self) -> Ensemble:
+    def load(self) -> SeparatorModel:
+        stages = self.stages()
+        stems = [stage.takes for stage in stages]
+        for stage, stem in zip(stages, stems, strict=True):
+            if stem is None:
+                raise ModelError(f"{self.file}: {stage.reference} separates songs; name models of a stem under then")
+        try:
+            return chain([self.assemble(), *(stage.load() for stage in stages)], [stem for stem in stems if stem])
+        except ModelError as error:
+            raise self._named(error) from error
+
+    def assemble(self) -> Ensemble:
+        """Load the ensemble without what comes after it.
+
+        Raises:
+            ModelError: it cannot be loaded.
+        """
         path = self.file
         try:
             recipe = Recipe.model_validate(load_yaml(path.read_text(encoding="utf-8")))
@@ -164,30 +195,47 @@ class StoredEnsemble(StoredModel):
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise ModelError(f"{path}: cannot be read as YAML ({str(error).splitlines()[0]})") from error
         try:
-            return recipe.assemble([member.load() for member in self.members()])
+            members = self.members()
+            for member in members:
+                if member.takes != self.takes:
+                    raise ModelError(
+                        f"{member.reference} separates {member.takes or 'songs'}, and the others "
+                        f"{self.takes or 'songs'}; combine models of one kind"
+                    )
+            return recipe.assemble([member.load() for member in members])
         except (ConfigError, ModelError) as error:
-            message = str(error)
-            raise ModelError(message if message.startswith(f"{path}: ") else f"{path}: {message}") from error
+            raise self._named(error) from error
+
+    def _named(self, error: Exception) -> ModelError:
+        message = str(error)
+        return ModelError(message if message.startswith(f"{self.file}: ") else f"{self.file}: {message}")
+
+    @property
+    def takes(self) -> str | None:
+        if (stated := self.content.get("from")) is not None:
+            return str(stated)
+        return next((member.takes for member in self.members()), None)
 
     def fingerprint(self) -> str:
         facts = {key: self.content.get(key) for key in ("edges_hz", "weights", "postprocess")}
-        return _hash([facts, [member.fingerprint() for member in self.members()]])
+        stages = [stage.fingerprint() for stage in self.stages()]
+        return _hash([facts, [member.fingerprint() for member in self.members()], *([stages] if stages else [])])
 
     def learnt_from(self) -> SeenRecordings:
         # what it was fitted on is recorded in the folder beside its file
         origin = self.content.get("origin")
         fitted = isinstance(origin, dict) and "data_fingerprint" in origin  # one written by hand was fitted on nothing
         total = SeenRecordings.load(self.file.with_suffix("")) if fitted else SeenRecordings()
-        for member in self.members():
-            total = total + member.learnt_from()
+        for model in (*self.members(), *self.stages()):
+            total = total + model.learnt_from()
         return total
 
     def _origins(self) -> Iterator[dict[str, Any]]:
-        for member in self.members():
-            yield from member._origins()
+        for model in (*self.members(), *self.stages()):
+            yield from model._origins()
 
     def paths(self) -> tuple[Path, ...]:
-        return (self.file, *(path for member in self.members() for path in member.paths()))
+        return (self.file, *(path for model in (*self.members(), *self.stages()) for path in model.paths()))
 
     def keep(self, folder: Path, shown: str) -> str:
         del folder, shown  # an ensemble stays where it is
@@ -199,13 +247,23 @@ class StoredEnsemble(StoredModel):
         Raises:
             ModelError: one is missing, or they lead back to this file.
         """
+        return self._find("members")
+
+    def stages(self) -> list[StoredModel]:
+        """Find the models that take apart a stem of what comes before.
+
+        Raises:
+            ModelError: one is missing, or they lead back to this file.
+        """
+        return self._find("then") if self.content.get("then") else []
+
+    def _find(self, key: str) -> list[StoredModel]:
         path = self.file.resolve()
         if path in self.above:
             raise ModelError(f"{self.file}: its members lead back to itself; take one of them out")
         try:
             return [
-                find_model(member, beside=self.file.parent, above=(*self.above, path))
-                for member in self.content["members"]
+                find_model(model, beside=self.file.parent, above=(*self.above, path)) for model in self.content[key]
             ]
         except (TypeError, KeyError) as error:
             raise ModelError(f"{self.file}: cannot be read as an ensemble ({error})") from error

@@ -9,8 +9,9 @@ from typing import Any
 
 from dssgan.errors import ModelError
 from dssgan.separators.bundle import read_description
+from dssgan.separators.cascade import with_parts
 from dssgan.separators.external import FAMILIES, Family, KnownModel
-from dssgan.separators.loading import BUILT_IN, StoredBundle, StoredEnsemble, origins_in, shipped_ensembles
+from dssgan.separators.loading import BUILT_IN, StoredBundle, StoredEnsemble, StoredModel, origins_in, shipped_ensembles
 from dssgan.types import DRUMS, OTHER
 
 _ABOUT = {"hpss": "harmonic-percussive separation by median filters"}
@@ -78,12 +79,15 @@ def _of_folder(folder: Path) -> Iterator[ListedModel | None]:
 def _ensemble(reference: str, where: str, path: Path) -> ListedModel | None:
     try:
         stored = StoredEnsemble(path)
-        members = stored.members()
-        descriptions = [read_description(member.folder) for member in members if isinstance(member, StoredBundle)]
-    except ModelError:
+        members, stages = stored.members(), stored.stages()
+        bundles = [model for model in (*members, *stages) if isinstance(model, StoredBundle)]
+        descriptions = [read_description(bundle.folder) for bundle in bundles]
+        sources = _sources_of(members[0])
+        for stage in stages:
+            sources = with_parts(sources, stage.takes or "", _sources_of(stage))
+    except (ModelError, IndexError):
         return None  # some other YAML file
-    sources = tuple(descriptions[0]["sources"]) if descriptions else (DRUMS, OTHER)
-    complete = len(descriptions) == len(members)
+    complete = len(descriptions) == len(members) + len(stages)
     data = [origin for one in descriptions for origin in origins_in(one)]
     data += ((stored.content.get("origin") or {}).get("by_others") or {}).values()
     return ListedModel(
@@ -91,6 +95,12 @@ def _ensemble(reference: str, where: str, path: Path) -> ListedModel | None:
         sum(one.get("num_parameters", 0) for one in descriptions) if complete else None,
         _licences(data),
     )  # fmt: skip
+
+
+def _sources_of(model: StoredModel) -> tuple[str, ...]:
+    if isinstance(model, StoredEnsemble):
+        return _sources_of(model.members()[0])
+    return tuple(read_description(model.folder)["sources"]) if isinstance(model, StoredBundle) else (DRUMS, OTHER)
 
 
 def _licences(data: Iterable[dict[str, Any]]) -> str | None:

@@ -25,7 +25,7 @@ from dssgan.synthesis.material import NO_MATERIAL, Material
 from dssgan.synthesis.midi_file import write_drums
 from dssgan.synthesis.render import SOURCES, RenderedSong, render
 from dssgan.synthesis.soundfont import SAMPLE_RATE
-from dssgan.types import Audio
+from dssgan.types import DRUMS, Audio
 
 PIECES_FILE = "pieces.json"  # the manifest of the drums' pieces
 PERFORMANCE = "drums.mid"
@@ -136,7 +136,7 @@ def _pieces(dataset: Dataset, written: list[_Written], num_train: int) -> Datase
         for part in (written[:num_train], written[num_train:])
     )
     return replace(
-        dataset, sources=tuple(STEMS), train_sup=train, train_unsup=Unpaired(), valid=valid,
+        dataset, sources=tuple(STEMS), takes=DRUMS, train_sup=train, train_unsup=Unpaired(), valid=valid,
         name=f"{dataset.name}: pieces of the drums",
     )  # fmt: skip
 

@@ -164,6 +164,7 @@ class _Training:
             self.learnt_from = self.learnt_from + parent.learnt_from()
         credits_ = list(dict.fromkeys((*dataset.credits, *self.batches.credits)))
         self.origin: dict[str, Any] = {
+            "from": dataset.takes,
             "data": {
                 "name": dataset.name,
                 "fingerprint": dataset.fingerprint,

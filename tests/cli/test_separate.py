@@ -444,3 +444,19 @@ def test_a_track_of_a_film_is_chosen(run, song, tmp_path):
     code, _, errors = run(film, "-o", tmp_path / "third", "--audio-track", "3")
     assert code == 2
     assert "has 2 audio streams" in " ".join(errors)
+
+
+def test_drums_into_their_pieces(run, song, tmp_path):
+    torch.manual_seed(0)
+    pieces = build_separator("unet", {"num_layers": 2, "num_initial_filters": 2, "sources": ["kick", "snare", "hihat"]})
+    save_bundle(tmp_path / "kit", "unet", pieces, metadata={"from": "drums"})
+    code, _, errors = run(song, "-m", tmp_path / "kit", "-o", tmp_path / "out")
+    assert code == 2
+    assert "separates drums, not songs; add --drums where the recordings are drums, or name it under then" in errors[-1]
+    assert not (tmp_path / "out").exists()
+    code, *_ = run(song, "-m", tmp_path / "kit", "--drums", "-o", tmp_path / "out", "--float32")
+    assert code == 0
+    stems = [read(tmp_path / "out" / song.stem / f"{name}.wav") for name in ("kick", "snare", "hihat")]
+    np.testing.assert_allclose(sum(stems), read(song), atol=1e-6)
+    code, _, errors = run(song, "--drums", "-o", tmp_path / "other")
+    assert (code, errors[-1].startswith("dssgan: --drums: ")) == (2, True)
