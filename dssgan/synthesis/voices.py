@@ -31,6 +31,7 @@ _FRAME_SECONDS = 0.005
 _KEEP = 10  # frames of a word's consonant that are not stretched
 _REST_SECONDS = 0.1
 _FADE_SAMPLES = 2205
+_SUNG = "Everything is Free"  # the record of the bundled songs with singers
 _TIMEOUT_SECONDS = 20
 
 
@@ -181,11 +182,12 @@ def talk(instrument: Instrument, notes: tuple[Note, ...], seconds: float, genera
 
 @cache
 def _real() -> tuple[tuple[AudioFile, ...], str]:
-    """The accompaniments of the bundled training songs, with singers in them, and their credits."""
+    """The accompaniments of the bundled training songs that are sung, and their credits."""
     bundled = load_dataset()
     other = bundled.sources.index("other")
-    recordings = tuple(part for track in bundled.train_sup if isinstance(part := track.sources[other], AudioFile))
-    return recordings, "; ".join(bundled.credits)
+    sung = (track.sources[other] for track in bundled.train_sup if track.group == _SUNG)
+    recordings = tuple(part for part in sung if isinstance(part, AudioFile))
+    return recordings, "; ".join(line for line in bundled.credits if _SUNG in line)
 
 
 def borrowed_credit() -> str:
@@ -194,7 +196,7 @@ def borrowed_credit() -> str:
 
 
 def borrow(notes: tuple[Note, ...], seconds: float, generator: np.random.Generator) -> tuple[Audio, str]:
-    """Put excerpts of real singing where the melody's phrases are: the bundled training songs without their drums.
+    """Put excerpts of real singing where the melody's phrases are: bundled training songs without their drums.
 
     Args:
         notes: the melody.

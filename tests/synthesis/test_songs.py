@@ -221,6 +221,7 @@ def test_pieces_sum_to_the_drums_bit_for_bit(tmp_path: Path) -> None:
     assert "pieces.json" in ran.stdout + ran.stderr
     pieces = load_dataset(folder / "pieces.json")
     assert pieces.sources == tuple(STEMS)
+    assert (pieces.takes, load_dataset(folder).takes) == ("drums", None)
     assert len(pieces.train_sup + pieces.valid) >= 3  # a song may have no drums
     for track in pieces.train_sup + pieces.valid:
         mix, sources = track.load()

@@ -138,6 +138,7 @@ def test_real_singing_comes_where_the_melody_is() -> None:
     assert not np.any(audio[:, round(1.51 * SAMPLE_RATE) : round(2.49 * SAMPLE_RATE)])
     assert np.any(audio[:, round(0.6 * SAMPLE_RATE) : round(1.4 * SAMPLE_RATE)])
     assert "CC0" in credit
+    assert "Artistic" not in credit  # of the bundled songs only those with singers
     assert np.array_equal(audio, voices.borrow(notes, 4.0, np.random.default_rng(1))[0])
 
 
