@@ -25,7 +25,7 @@ from dssgan.data.audio_file import AudioFile
 from dssgan.data.dataset import Dataset
 from dssgan.data.loading import load_dataset
 from dssgan.data.manifest import save_manifest
-from dssgan.data.track import Track
+from dssgan.data.track import Track, Unpaired
 from dssgan.ensembling.build import build_ensemble
 from dssgan.errors import TrainingInterruptedError
 from dssgan.inference.separator import Separator
@@ -108,6 +108,10 @@ LONG_SETTINGS = SETTINGS | {
         "only_first": 0.05,
     },
 }  # fmt: skip
+# with mixes at hand: from weights that phase one would no longer improve
+LONG_PHASE_TWO = {
+    "phase_one.epochs": 0, "phase_two.epochs": 1000, "phase_two.learning_rate": 1e-3, "consistency": 1.0,
+}  # fmt: skip
 LONG_START = Path("training")  # bundles of what was trained elsewhere
 KEPT_EVERY = 5  # epochs whose averaged weights are kept
 FAST = "large"  # of the members, that ships alone as well
@@ -125,6 +129,8 @@ def main() -> None:
     parser.add_argument("--guitars", type=Path, help="folder of the guitars named below, to be remixed with drums")
     parser.add_argument("--drumless", type=Path, action="append", default=[],
                         help="data set of music without drums, to be remixed; may be given again")  # fmt: skip
+    parser.add_argument("--mixes", type=Path, action="append", default=[],
+                        help="data set of mixes that --long learns from as they are; may be given again")  # fmt: skip
     parser.add_argument("--validation", type=Path, required=True, help="folder of songs to validate on")
     parser.add_argument("--data", type=Path, help="write the data set here and stop")
     parser.add_argument("-o", "--output", type=Path, default=Path("ensembles/default.yaml"))
@@ -133,8 +139,9 @@ def main() -> None:
     parser.add_argument("settings", nargs="*", help="KEY=VALUE for all trainings")
     arguments = parser.parse_intermixed_args()
     dataset = read_songs(
-        arguments.songs, arguments.synthetic, arguments.guitars, arguments.validation, arguments.drumless
-    )
+        arguments.songs, arguments.synthetic, arguments.guitars, arguments.validation, arguments.drumless,
+        arguments.mixes,
+    )  # fmt: skip
     if arguments.data is not None:
         save_manifest(dataset, arguments.data)
         return
@@ -190,7 +197,8 @@ def train_long(dataset: Dataset, runs: Path, settings: Sequence[str]) -> None:
     if has_checkpoint(folder):  # it goes on as it was begun
         begun_from = read_checkpoint(folder)[0]["settings"]["phase_one"]["start_from"]
     begin = {"separator": LONG_SEPARATOR} if begun_from is None else {"start_from": begun_from}
-    config = make_config(LONG_SETTINGS, begin, parse_overrides(settings))
+    second = LONG_PHASE_TWO if dataset.train_unsup.mixes else {}
+    config = make_config(LONG_SETTINGS, second, begin, parse_overrides(settings))
 
     def keep(metrics: dict[str, float], checkpoint: Path) -> None:
         epoch = int(metrics["epoch"])
@@ -227,8 +235,9 @@ def is_synthetic(name: str) -> bool:
 
 
 def read_songs(
-    root: Path, synthetic: Sequence[Path], guitars: Path | None, validation: Path, drumless: Sequence[Path] = ()
-) -> Dataset:
+    root: Path, synthetic: Sequence[Path], guitars: Path | None, validation: Path, drumless: Sequence[Path] = (),
+    mixes: Sequence[Path] = (),
+) -> Dataset:  # fmt: skip
     """Lay the songs out in partitions."""
 
     def read(folder: Path) -> Track:
@@ -247,7 +256,7 @@ def read_songs(
         Track(" ".join(("guitar", *path.parts[-3:-1])), None, (None, AudioFile.of(path, with_fingerprint=True)))
         for path in recordings
     ]
-    quiet = [load_dataset(path) for path in drumless]
+    quiet, unlabelled = ([load_dataset(path) for path in paths] for paths in (drumless, mixes))
     without_drums += [track for songs in quiet for track in songs.train_sup]
     seconds = [sum(track.duration for track in tracks) for tracks in (labelled, synthesized)]
     # excerpts are drawn by length, so a song that stands there more often is heard more often
@@ -263,13 +272,14 @@ def read_songs(
             *(read(folder) for folder in sorted(validation.iterdir()) if folder.is_dir()),
         ),
         test=tuple(read(root / name) for name in TEST),
+        train_unsup=Unpaired(tuple(mix for songs in unlabelled for mix in songs.train_unsup.mixes)),
         name="default",
         licence="; ".join([
-            LICENCE, *([GUITARS_LICENCE] if guitars else []), *(songs.licence or "" for songs in quiet),
+            LICENCE, *([GUITARS_LICENCE] if guitars else []), *(songs.licence or "" for songs in (*quiet, *unlabelled)),
         ]),
         credits=tuple(dict.fromkeys((
             *CREDITS, *(GUITARS_CREDITS if guitars else ()),
-            *(line for songs in (*made, *quiet) for line in songs.credits),
+            *(line for songs in (*made, *quiet, *unlabelled) for line in songs.credits),
         ))),
     )  # fmt: skip
 

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 def command(settings: tuple[str, ...], data: Path | None, output: Path, trials: int, seed: int, quiet: bool) -> None:
     """Run the main job, start to finish: search, combine, test, separate, report.
 
-    A sweep over alpha, beta and the architecture with early stopping; the best separators as one ensemble, fitted on
-    the validation song; the test song opened once and scored; its drums and the rest written as wav files; and all of
-    it as one page to read and to listen to. Takes some minutes on two cores.
+    A sweep over alpha, beta, consistency and the architecture with early stopping; the best separators as one ensemble,
+    fitted on the validation songs; the test songs opened once and scored; the drums and the rest of one of them written
+    as wav files; and all of it as one page to read and to listen to. Takes some minutes on two cores.
     """
     import os
 
@@ -50,7 +50,7 @@ def command(settings: tuple[str, ...], data: Path | None, output: Path, trials: 
     folder = unused(output)
     dataset = load_dataset(data)
 
-    terminal.heading(f"1 of 5  Search: {trials} trials over alpha, beta and the architecture")
+    terminal.heading(f"1 of 5  Search: {trials} trials over alpha, beta, consistency and the architecture")
     sweep = run_and_show(
         terminal, find_space("quick"), dataset, folder / "sweep", settings=parse_overrides(settings),
         options=SearchOptions(trials, seed), name="demo",
@@ -60,11 +60,11 @@ def command(settings: tuple[str, ...], data: Path | None, output: Path, trials: 
         raise ModelError(f"{folder}: no trial gave a separator; see {folder / 'sweep' / 'trials.csv'}")
 
     terminal.heading("2 of 5  Combine: what the validation songs say is better than the best separator alone")
-    with terminal.progress("Separating the validation song") as progress:
+    with terminal.progress("Separating the validation songs") as progress:
         built = build_ensemble(bundles, dataset, folder / "ensemble.yaml", progress=progress.advance_to)
     terminal.print(built.verdict[0].upper() + built.verdict[1:] + ".")
 
-    terminal.heading("3 of 5  Test: the test song, opened once, with BSS Eval v4")
+    terminal.heading("3 of 5  Test: the test songs, opened once, with BSS Eval v4")
     methods = [
         "mix",
         *(f"{name.replace('_', ' ')}={folder / 'ensemble' / name}" for name in built.members),
@@ -87,7 +87,7 @@ def command(settings: tuple[str, ...], data: Path | None, output: Path, trials: 
     terminal.heading("Result")
     for name, bundle in built.members.items():
         terminal.print(f"{name.replace('_', ' ')} is {Path(bundle).parent.name} of the sweep")
-    show_scores(terminal, result.table(dataset.sources[0]), f"{dataset.name}, test song")
+    show_scores(terminal, result.table(dataset.sources[0]), f"{dataset.name}, test songs")
     terminal.print(outcome([trial.score for trial in sweep.trials], result, dataset.sources[0]))
     terminal.print(f"Stems: {', '.join(str(path) for path in song.paths.values())}")
     terminal.print(f"Report: {report}")

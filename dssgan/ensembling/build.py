@@ -80,8 +80,11 @@ class EnsembleReport:
         if self.left_out is None:
             groups = f"{self.num_groups} song{'' if self.num_groups == 1 else 's or records'}"
             return f"{made}: {groups} to fit on, where {FEWEST_GROUPS} are the fewest; so it is the best or the average"
+        groups = f"on songs left out, of {self.num_groups} groups"
+        if self.plan.kind == "best" and not gate:
+            return f"{made}: nothing that was added to it was better {groups}"
         gain = self.left_out[0] - self.left_out[1]
-        return f"{made}{gate}: {gain:+.2f} dB against the best candidate on songs left out, of {self.num_groups} groups"
+        return f"{made}{gate}: {gain:+.2f} dB against the best candidate {groups}"
 
 
 def build_ensemble(

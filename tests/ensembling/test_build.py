@@ -13,6 +13,7 @@ from dssgan.data.dataset import Dataset
 from dssgan.ensembling import build
 from dssgan.ensembling import validation_songs as validation_songs
 from dssgan.ensembling.build import build_ensemble
+from dssgan.ensembling.fitting import BEST, Plan
 from dssgan.errors import DataError, WriteError
 from dssgan.inference.separator import Separator
 from dssgan.metrics.sdr import usdr
@@ -203,4 +204,7 @@ def test_the_file_tells_both_scores(bundles: list[Path], songs: Dataset, tmp_pat
     told = yaml.safe_load(built.path.read_text())["origin"]["validation_usdr_db"]
     assert told["each group left out"] == round(built.left_out[0], 2)
     assert told["best candidate"] == round(built.best, 2)
-    assert f"{built.left_out[0] - built.left_out[1]:+.2f} dB against the best candidate" in built.verdict
+    average = replace(built, plan=Plan("average", 2), gate_threshold_db=None, left_out=(5.25, 5.0), num_groups=4)
+    assert average.verdict.endswith("+0.25 dB against the best candidate on songs left out, of 4 groups")
+    alone = replace(average, plan=BEST)
+    assert alone.verdict.endswith("alone: nothing that was added to it was better on songs left out, of 4 groups")

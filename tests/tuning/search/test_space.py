@@ -33,10 +33,10 @@ def test_the_paper_has_its_own_rate() -> None:
 
 
 def test_given_settings_win() -> None:
-    configs = find_space("quick").check({"steps_per_epoch": 1, "separator": {"n_fft": 8192}, "alpha": 0.25})
+    configs = find_space("quick").check({"steps_per_epoch": 1, "separator": {"n_fft": 16384}, "alpha": 0.25})
     assert {config.phase_one.steps_per_epoch for config in configs} == {1}
     assert {config.phase_two.alpha for config in configs} == {0.25}
-    assert {config.phase_one.separator.arguments["n_fft"] for config in configs} == {8192}
+    assert {config.phase_one.separator.arguments["n_fft"] for config in configs} == {16384}
 
 
 def test_a_space_survives_pickling() -> None:
