@@ -71,7 +71,7 @@ def command(
     dataset = load_data_of(str(output), recorded, data)
     with terminal.progress("Looking through the songs") as progress:
         dataset = guarded(dataset, progress=progress.advance_to)
-    last_epoch, score = config.last_epoch, config.monitored
+    last_epoch, score = config.last_epoch, config.monitored.of(dataset.sources)
     with FolderStore(output).hold("training"), terminal.progress("Training") as progress:
 
         def report(metrics: dict[str, float], _checkpoint: Path) -> None:

@@ -4,7 +4,7 @@ What is computed with scipy imports it where it computes: names and titles are k
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from dssgan.metrics.drums import DrumScores
 
 Scores = Mapping[str, float]  # by source
+
+MEAN = "mean"  # in place of a source: over all of them
 
 
 @dataclass(frozen=True)
@@ -195,7 +197,8 @@ class Monitored:
 
     Args:
         name: a name of `METRICS`.
-        source: whose it is; None for the first that any song has sound of.
+        source: whose it is, or "mean" for that of all sources; None for the drums' where there are any, else for the
+            mean.
     """
 
     name: str
@@ -213,6 +216,10 @@ class Monitored:
         if metric.of_drums and source not in ("", DRUMS):
             raise ConfigError(f"{text}: only drums have it; give {name}")
         return cls(name, DRUMS if metric.of_drums else source or None)
+
+    def of(self, sources: Sequence[str]) -> "Monitored":
+        """Say whose score it is, where the sources are known."""
+        return replace(self, source=self.source or (DRUMS if DRUMS in sources else MEAN))
 
     @property
     def title(self) -> str:

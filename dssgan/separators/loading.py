@@ -416,8 +416,8 @@ def find_model(reference: str | Path, beside: Path | None = None, *, above: tupl
         reference: a bundle's folder, an ensemble's file, the name of a shipped ensemble or of a separator that needs no
             training, or FAMILY:NAME or FAMILY:PATH for a third-party separator, such as "demucs:htdemucs". A bare name
             means what is shipped even where a file of that name exists; write "./name" for the file.
-        beside: folder that relative paths count from, and where a name is that of a file first, and never that of a
-            shipped ensemble; None for the working folder.
+        beside: folder that relative paths count from, and where a name is that of a file first; None for the working
+            folder.
         above: ensembles that the model is a member of.
 
     Returns:
@@ -429,7 +429,7 @@ def find_model(reference: str | Path, beside: Path | None = None, *, above: tupl
     external = parse_reference(reference)
     if external is not None:
         return StoredExternal(*external, Path() if beside is None else beside)
-    shipped = shipped_ensembles() if beside is None else {}
+    shipped = shipped_ensembles() if beside is None or not (beside / reference).exists() else {}
     if str(reference) in BUILT_IN and (beside is None or not (beside / reference).exists()):
         return BuiltInModel(str(reference))
     path = shipped.get(str(reference), Path(reference) if beside is None else beside / reference)

@@ -115,7 +115,9 @@ class PhaseOne(SettingsGroup):
     score_rate: int | None = Field(
         default=None, ge=1, description="sample rate at which validations are scored, Hz; null for the separator's own"
     )
-    monitor: str = Field(default="usdr", description="score that chooses the best epoch: METRIC or METRIC/SOURCE")
+    monitor: str = Field(
+        default="usdr", description="score that chooses the best epoch: METRIC, METRIC/SOURCE or METRIC/mean"
+    )
 
     @field_validator("monitor")
     @classmethod

@@ -11,7 +11,7 @@ from torch import Tensor
 from dssgan.data.dataset import Dataset
 from dssgan.errors import ConfigError, DataError
 from dssgan.inference.stream import separate_array
-from dssgan.metrics.catalogue import Monitored, find_metrics
+from dssgan.metrics.catalogue import MEAN, Monitored, find_metrics
 from dssgan.metrics.scores import score_tracks
 from dssgan.metrics.silence import without_noise
 from dssgan.separators import SeparatorModel
@@ -43,7 +43,8 @@ class Validation:
         seconds: how much of each track counts: from its beginning, or, where the first source is silent so long, from
             where that source begins.
         monitor: METRIC or METRIC/SOURCE of `dssgan.metrics.catalogue`: the score that early stopping and tuning go by.
-            The source is the first that any track has sound of, unless one is named.
+            Unless one is named, the source is the drums, or where no track has any the next; without a source of that
+            name the mean of all sources counts.
         also: further metrics to report.
         sample_rate: sample rate at which estimates are scored, Hz; None for the separator's own.
 
@@ -81,10 +82,12 @@ class Validation:
                 f"data set {dataset.name}: every source of every validation track (valid) is silent, so nothing can be "
                 "scored; choose other tracks"
             )
-        source = self._monitored.source or separator.sources[audible.index(True)]
-        if source not in separator.sources:
+        source = self._monitored.of(separator.sources).source or MEAN
+        if self._monitored.source is None and source != MEAN:
+            source = separator.sources[audible.index(True)]
+        if source not in (MEAN, *separator.sources):
             raise ConfigError(f"monitor {monitor}: the separator has no {source}, only {', '.join(separator.sources)}")
-        if not audible[separator.sources.index(source)]:
+        if source != MEAN and not audible[separator.sources.index(source)]:
             raise DataError(
                 f"data set {dataset.name}: {source} of every validation track (valid) is silent, so that {monitor} "
                 "cannot be measured; choose other tracks, or another monitor"
@@ -106,13 +109,19 @@ class Validation:
             separator: another one to score, of the same rate, channels and sources.
 
         Returns:
-            The scores of `dssgan.metrics.scores.score_tracks`.
+            The scores of `dssgan.metrics.scores.score_tracks`, and the mean over the sources where that is what counts.
         """
         model = separator or self._separator
-        return score_tracks(
+        scores = score_tracks(
             lambda mix: separate_array(model, mix, sample_rate=self.sample_rate), self._excerpts, self.sample_rate,
             model.channels, sources=model.sources, also=self._also,
         )  # fmt: skip
+        if self.monitored == f"{self._monitored.name}/{MEAN}":
+            # a source that is silent in every track has no score
+            scores[self.monitored] = float(
+                np.nanmean([scores[f"{self._monitored.name}/{source}"] for source in model.sources])
+            )
+        return scores
 
     def shown(self) -> tuple[Tensor, Tensor]:
         """Separate the first track's beginning, to be shown and listened to.

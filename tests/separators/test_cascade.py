@@ -100,6 +100,14 @@ def test_a_file_names_the_stages(stages: Path, song: tuple[np.ndarray, np.ndarra
     np.testing.assert_allclose(stems["kick"] + stems["snare"], halves["drums"], atol=1e-5)
 
 
+def test_what_is_shipped_may_come_first(stages: Path) -> None:
+    save_recipe(stages / "shipped.yaml", Recipe(members=["fast"], then=["kit"]))
+    assert find_model(stages / "shipped.yaml").load().sources == ("kick", "snare", "other")
+    # a file of that name beside it is meant first
+    save_bundle(stages / "fast", "unet", build_separator("unet", {**TINY, "sources": ["drums", "rest"]}), metadata={})
+    assert find_model(stages / "shipped.yaml").load().sources == ("kick", "snare", "rest")
+
+
 def test_an_ensemble_of_models_of_a_stem_takes_it_too(stages: Path) -> None:
     save_recipe(stages / "kits.yaml", Recipe(members=["kit"]))
     assert find_model(stages / "kits.yaml").takes == "drums"

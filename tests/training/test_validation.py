@@ -13,6 +13,7 @@ from dssgan.data.dataset import Dataset
 from dssgan.data.track import Track
 from dssgan.errors import ConfigError, DataError
 from dssgan.inference.separator import Separator
+from dssgan.metrics.catalogue import Monitored
 from dssgan.metrics.sdr import usdr
 from dssgan.separators import SeparatorModel, build_separator
 from dssgan.separators.ensemble import Ensemble
@@ -73,6 +74,29 @@ def test_any_metric_may_decide(bundled: Dataset) -> None:
     of_attacks = Validation(bundled, model, 5.0, "attack_error")
     assert of_attacks.decisive(scores) == -scores["attack_error/drums"] < 0
     assert Validation(bundled, model, 5.0, "fullness/other").monitored == "fullness/other"
+
+
+def test_where_nothing_is_called_drums_the_mean_decides(bundled: Dataset) -> None:
+    pieces = replace(bundled, sources=("kick", "snare"), takes="drums")
+    torch.manual_seed(0)
+    small = {"num_initial_filters": 2, "num_layers": 2, "n_fft": 512, "hop_samples": 256}
+    model = build_separator("unet", {**small, "sources": ["kick", "snare"]}).eval()
+    validation = Validation(pieces, model, 5.0)
+    scores = validation.run()
+    assert validation.monitored == "usdr/mean"
+    assert validation.decisive(scores) == pytest.approx((scores["usdr/kick"] + scores["usdr/snare"]) / 2)
+    assert Validation(pieces, model, 5.0, "si_sar/snare").monitored == "si_sar/snare"
+    # a piece that no song has is left out
+    snareless = tuple(replace(track, sources=(track.sources[0], None)) for track in pieces.valid)
+    alone = Validation(replace(pieces, valid=snareless), model, 5.0)
+    found = alone.run()
+    assert alone.decisive(found) == pytest.approx(found["usdr/kick"])
+    # and of songs the mean may be asked for
+    assert Validation(bundled, independent(0), 5.0, "usdr/mean").monitored == "usdr/mean"
+    titles = [Monitored.parse(text).of(sources).title for text, sources in (
+        ("usdr", ("kick", "snare")), ("usdr", ("drums", "other")), ("si_sar/other", ("drums", "other")),
+    )]  # fmt: skip
+    assert titles == ["mean uSDR [dB]", "drums uSDR [dB]", "other SI-SAR [dB]"]
 
 
 def test_what_cannot_decide_is_refused(bundled: Dataset) -> None:

@@ -129,7 +129,7 @@ def run_sweep(
         waiting.look(capacity)
         learnt = replace(dataset, test=())
         localise = share_songs(learnt, parent or store, on_message)
-        score = make_config(settings).monitored
+        score = make_config(settings).monitored.of(dataset.sources)
         study = _open_study(store, name, study_url, options, score, resume=resume)
         pruner = make_pruner(options.pruner, configs, options.reduction_factor)
         if pruner is not None:
