@@ -20,15 +20,18 @@ SEGMENT = Fraction(3, 2)
 
 def openunmix() -> Any:
     """Import Open-Unmix, also where torchaudio does not go with the build of torch: it only resamples with it."""
+    stand_in = None
     try:
         import torchaudio  # noqa: F401
     except (ImportError, OSError):
         for name in [name for name in sys.modules if name.startswith("torchaudio")]:
             del sys.modules[name]
-        sys.modules["torchaudio"] = ModuleType("torchaudio")
+        stand_in = sys.modules["torchaudio"] = ModuleType("torchaudio")
     import openunmix.model
     import openunmix.utils
 
+    if stand_in is not None:  # others that look for it in this process would take it for the real one
+        del sys.modules["torchaudio"]
     return openunmix
 
 

@@ -11,7 +11,6 @@ import click
 from dssgan.cli.options import device_option, quiet_option
 from dssgan.errors import ConfigError, DssganError, printable
 from dssgan.plain_json import to_json
-from dssgan.types import DRUMS
 
 if TYPE_CHECKING:
     from dssgan.cli.terminal import Terminal
@@ -150,6 +149,7 @@ def command(
     from dssgan.inference.device import keep_freed_memory
     from dssgan.inference.output import OutputSettings
     from dssgan.inference.separator import Separator
+    from dssgan.types import DRUMS
 
     keep_freed_memory()
     output = OutputSettings(
@@ -203,6 +203,7 @@ def _refuse_both(one: str, one_given: bool, other: str, other_given: bool) -> No
 def _require_input(model: str, given: str | None) -> None:
     """Refuse songs for a model that takes a stem of songs apart, and the other way round."""
     from dssgan.separators.loading import find_model
+    from dssgan.types import DRUMS
 
     takes = find_model(model).takes
     if takes == given:
