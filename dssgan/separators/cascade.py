@@ -8,7 +8,7 @@ from torch import Tensor
 from dssgan.errors import ModelError
 from dssgan.separators.base import SeparatorModel, Starts
 from dssgan.separators.consistency import mixture_consistency
-from dssgan.separators.ensemble import in_step
+from dssgan.separators.ensemble import common_segments, in_step
 
 
 class Cascade(SeparatorModel):
@@ -30,9 +30,7 @@ class Cascade(SeparatorModel):
         super().__init__(sources, first.sample_rate, first.channels)
         self.first, self.stem, self.second = first, stem, second
         self._position = first.sources.index(stem)
-        limits = [each.max_segment_seconds for each in (first, second) if each.max_segment_seconds is not None]
-        self.max_segment_seconds = min(limits, default=None)
-        self.segment_seconds = min([max(each.segment_seconds or 8.0 for each in (first, second)), *limits])
+        self.segment_seconds, self.max_segment_seconds = common_segments([first, second])
         self.separates_by_sound = first.separates_by_sound and second.separates_by_sound
 
     def forward(self, mix: Tensor) -> Tensor:

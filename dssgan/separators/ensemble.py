@@ -59,9 +59,7 @@ class Ensemble(SeparatorModel):
         members = in_step(members)
         super().__init__(first.sources, members[0].sample_rate, members[0].channels)
         self.members = nn.ModuleList(members)
-        limits = [member.max_segment_seconds for member in members if member.max_segment_seconds is not None]
-        self.max_segment_seconds = min(limits, default=None)
-        self.segment_seconds = min([max(member.segment_seconds or 8.0 for member in members), *limits])
+        self.segment_seconds, self.max_segment_seconds = common_segments(members)
         self.separates_by_sound = all(member.separates_by_sound for member in members)
         self.edges_hz = edges_hz
         self.stft = STFT(N_FFT, HOP_SAMPLES)
@@ -136,6 +134,15 @@ def in_step(models: Sequence[SeparatorModel]) -> list[SeparatorModel]:
     """
     rate, channels = (max(getattr(model, quality) for model in models) for quality in ("sample_rate", "channels"))
     return [adapt(model, rate, channels) for model in models]
+
+
+def common_segments(models: Sequence[SeparatorModel]) -> tuple[float, float | None]:
+    """Return the segment that suits separators which run on the same one, and the most that all of them take, seconds.
+
+    The longest of theirs is taken as far as each takes it; see `SeparatorModel`.
+    """
+    limits = [model.max_segment_seconds for model in models if model.max_segment_seconds is not None]
+    return min([max(model.segment_seconds or 8.0 for model in models), *limits]), min(limits, default=None)
 
 
 class _Step(BaseModel):
