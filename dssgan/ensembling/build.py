@@ -54,7 +54,8 @@ class EnsembleReport:
         fitted: score of the ensemble as written, likewise; what was chosen and fitted was on these very songs.
         left_out: score of the ensemble and of the best candidate where each group is left out in turn from all that is
             chosen and fitted; None where there are too few groups to fit on.
-        num_groups: groups of songs in which the source sounds.
+        source: that source.
+        num_groups: groups of songs in which it sounds.
         plan: what was made: the best candidate, an average, or fitted weights.
         gate_threshold_db: threshold of the bleed gate; None where none helped.
     """
@@ -65,6 +66,7 @@ class EnsembleReport:
     best: float
     fitted: float
     left_out: tuple[float, float] | None
+    source: str
     num_groups: int
     plan: Plan
     gate_threshold_db: float | None
@@ -196,8 +198,8 @@ def build_ensemble(
     save_recipe(output, recipe)
     StoredEnsemble(output).load()  # what was written must load
     return EnsembleReport(
-        output, names, single, means[0], means[best], honest, decision.num_groups, decision.steps[step],
-        variant.gate_threshold_db,
+        output, names, single, means[0], means[best], honest, dataset.sources[source], decision.num_groups,
+        decision.steps[step], variant.gate_threshold_db,
     )  # fmt: skip
 
 

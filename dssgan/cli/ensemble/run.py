@@ -83,6 +83,6 @@ def command(
     if built.left_out is not None:
         rows.append(["on songs left out in turn", "", f"{built.left_out[0]:.2f}"])
         rows.append(["and the best candidate", "", f"{built.left_out[1]:.2f}"])
-    terminal.table("Validation", ["", "from", "drums uSDR [dB]"], rows)
+    terminal.table("Validation", ["", "from", f"{built.source} uSDR [dB]"], rows)
     terminal.print(built.verdict[0].upper() + built.verdict[1:] + ".")
     terminal.print(f"Wrote {built.path}. Next: dssgan separate SONG -m {built.path}")
