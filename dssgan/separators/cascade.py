@@ -63,22 +63,3 @@ def with_parts(sources: Sequence[str], stem: str, parts: Sequence[str]) -> tuple
         raise ModelError(f"two stems would be called {', '.join(sorted(twice))}; rename one of them")
     position = sources.index(stem)
     return (*sources[:position], *parts, *sources[position + 1 :])
-
-
-def chain(models: Sequence[SeparatorModel], stems: Sequence[str]) -> SeparatorModel:
-    """Put separators one after another.
-
-    Args:
-        models: the first one separates songs.
-        stems: for each of the others the stem that it separates.
-
-    Returns:
-        One separator, in evaluation mode.
-
-    Raises:
-        ModelError: see `Cascade`.
-    """
-    whole = models[0]
-    for stem, model in zip(stems, models[1:], strict=True):
-        whole = Cascade(whole, stem, model)
-    return whole.eval()

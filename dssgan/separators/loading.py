@@ -20,7 +20,7 @@ from dssgan.plain_json import as_read_back
 from dssgan.plain_yaml import load_yaml
 from dssgan.separators.base import SeparatorModel
 from dssgan.separators.bundle import is_bundle, load_bundle, read_description, read_learnt_from, weights_fingerprint
-from dssgan.separators.cascade import chain
+from dssgan.separators.cascade import Cascade
 from dssgan.separators.ensemble import Ensemble, Recipe
 from dssgan.separators.external import EXTERNAL, FAMILIES, Family, parse_reference
 from dssgan.separators.hpss import HPSS
@@ -169,15 +169,15 @@ class StoredEnsemble(StoredModel):
         return str(self.file.resolve())
 
     def load(self) -> SeparatorModel:
-        stages = self.stages()
-        stems = [stage.takes for stage in stages]
-        for stage, stem in zip(stages, stems, strict=True):
-            if stem is None:
-                raise ModelError(f"{self.file}: {stage.reference} separates songs; name models of a stem under then")
+        whole: SeparatorModel = self.assemble()
         try:
-            return chain([self.assemble(), *(stage.load() for stage in stages)], [stem for stem in stems if stem])
+            for stage in self.stages():
+                if stage.takes is None:
+                    raise ModelError(f"{stage.reference} separates songs; name models of a stem under then")
+                whole = Cascade(whole, stage.takes, stage.load())
         except ModelError as error:
             raise self._named(error) from error
+        return whole.eval()
 
     def assemble(self) -> Ensemble:
         """Load the ensemble without what comes after it.
@@ -195,12 +195,14 @@ class StoredEnsemble(StoredModel):
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise ModelError(f"{path}: cannot be read as YAML ({str(error).splitlines()[0]})") from error
         try:
-            members = self.members()
+            members, takes = self.members(), self.takes
+            # where the file states what it takes, members need not
+            fitting = (takes,) if recipe.takes is None else (takes, None)
             for member in members:
-                if member.takes != self.takes:
+                if (own := member.takes) not in fitting:
                     raise ModelError(
-                        f"{member.reference} separates {member.takes or 'songs'}, and the others "
-                        f"{self.takes or 'songs'}; combine models of one kind"
+                        f"{member.reference} separates {own or 'songs'}, and the others {takes or 'songs'}; "
+                        "combine models of one kind"
                     )
             return recipe.assemble([member.load() for member in members])
         except (ConfigError, ModelError) as error:

@@ -82,9 +82,7 @@ def _ensemble(reference: str, where: str, path: Path) -> ListedModel | None:
         members, stages = stored.members(), stored.stages()
         bundles = [model for model in (*members, *stages) if isinstance(model, StoredBundle)]
         descriptions = [read_description(bundle.folder) for bundle in bundles]
-        sources = _sources_of(members[0])
-        for stage in stages:
-            sources = with_parts(sources, stage.takes or "", _sources_of(stage))
+        sources = _sources_of(stored)
     except (ModelError, IndexError):
         return None  # some other YAML file
     complete = len(descriptions) == len(members) + len(stages)
@@ -99,7 +97,10 @@ def _ensemble(reference: str, where: str, path: Path) -> ListedModel | None:
 
 def _sources_of(model: StoredModel) -> tuple[str, ...]:
     if isinstance(model, StoredEnsemble):
-        return _sources_of(model.members()[0])
+        sources = _sources_of(model.members()[0])
+        for stage in model.stages():
+            sources = with_parts(sources, stage.takes or "", _sources_of(stage))
+        return sources
     return tuple(read_description(model.folder)["sources"]) if isinstance(model, StoredBundle) else (DRUMS, OTHER)
 
 

@@ -115,7 +115,7 @@ def test_an_ensemble_of_models_of_a_stem_takes_it_too(stages: Path) -> None:
     assert find_model(stages / "both.yaml").load().sources == ("kick", "snare", "other")
     # a file may state it for members that do not
     save_bundle(stages / "bare", "unet", build_separator("unet", {**TINY, "sources": list(PIECES)}), metadata={})
-    save_recipe(stages / "kits.yaml", Recipe(takes="drums", members=["kit"]))
+    save_recipe(stages / "kits.yaml", Recipe(takes="drums", members=["kit", "bare"]))
     assert "from: drums" in (stages / "kits.yaml").read_text()
     assert find_model(stages / "both.yaml").load().sources == ("kick", "snare", "other")
 
