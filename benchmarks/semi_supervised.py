@@ -30,7 +30,7 @@ from dssgan.inference.separator import Separator
 from dssgan.metrics.drums import score_drums
 from dssgan.metrics.sdr import csdr, usdr
 from dssgan.separators.bundle import load_bundle
-from dssgan.training.checkpoint import has_checkpoint, read_checkpoint
+from dssgan.training.checkpoint import averaged_weights, has_checkpoint, read_checkpoint
 from dssgan.training.config import TrainConfig
 from dssgan.training.phases import train
 from dssgan.training.settings import make_config, parse_overrides
@@ -141,9 +141,7 @@ def train_and_score(
     outcome = train(config, dataset, folder, report=report, shared_phases=shared_phases, resume_from=begun)
     model = load_bundle(outcome.bundle)
     if scored == "last":
-        average, prefix = read_checkpoint(folder)[0]["average"], "module."
-        weights = {name.removeprefix(prefix): each for name, each in average.items() if name.startswith(prefix)}
-        model.load_state_dict(weights)
+        model.load_state_dict(averaged_weights(read_checkpoint(folder)[0]))
     separator = Separator(model, name)
     result = {
         "steps": outcome.separator_steps,

@@ -7,8 +7,8 @@ together. "longer" takes as much time on pairs alone as the slowest of them. Not
 with its sources. Real songs are scored after the last epoch, or with `--best` after the epoch that other real songs
 chose, of both phases. What was trained already is not trained again.
 
-`--sweep` prints the command that draws alpha, beta and the critics' kind, with `synthetic_to_real_space.py`; the arms
-take what it found best from `CHOSEN`.
+`dssgan sweep benchmarks/synthetic_to_real_space.py` on the same songs draws alpha, beta and the kind of critics; what
+it finds best is written into `CHOSEN`, which the arms take.
 """
 
 import argparse

@@ -22,11 +22,10 @@ SAMPLE_RATE = 44100
 FADE_SECONDS = 0.005  # no click where the cut falls into a sound
 COMPRESSION_LEVEL = 0.5  # libsndfile's: Vorbis quality 5, some 75 to 160 kbit/s here
 MAX_BYTES = 12 * 2**20
-EVERYTHING_IS_FREE = "Everything is Free"
 # song -> who made it, or its record: excerpts of one group count as one song
 SONGS = {
-    "lithium": EVERYTHING_IS_FREE, "rubidium": EVERYTHING_IS_FREE, "potassium": EVERYTHING_IS_FREE,
-    "hydrogen": EVERYTHING_IS_FREE,
+    "lithium": bundled.SUNG, "rubidium": bundled.SUNG, "potassium": bundled.SUNG,
+    "hydrogen": bundled.SUNG,
     "lmms-capdan-reggaetry": "Capdan", "lmms-capdan-zerosumgame-originalbyzakarra": "Capdan",
     "lmms-thomasso-axefromthe80s": "Thomasso", "lmms-settel-innerrecreation": "Settel",
     "lmms-esoxlb-cpu": "EsoXLB", "lmms-saber-finalstep": "Saber",
@@ -91,7 +90,7 @@ def read_part(songs: Path, cut: Cut, part: str) -> files.Audio:
     return files.read(path, round(cut.start_seconds * SAMPLE_RATE), round(cut.seconds * SAMPLE_RATE))
 
 
-def clean_edges(audio: files.Audio) -> files.Audio:
+def cleaned(audio: files.Audio) -> files.Audio:
     """Take the offset away and fade the first and last milliseconds of (channels, samples) with half a cosine."""
     length = round(FADE_SECONDS * SAMPLE_RATE)
     ramp = (0.5 - 0.5 * np.cos(np.pi * (np.arange(length) + 0.5) / length)).astype(np.float32)
@@ -124,7 +123,7 @@ def main(songs: Path, out: Path) -> None:
     for cut in CUTS:
         levels = {}
         for part in cut.parts:
-            audio = clean_edges(read_part(songs, cut, part))
+            audio = cleaned(read_part(songs, cut, part))
             levels[part] = f"{level_db(audio):.1f}"
             name = out / cut.place
             write_ogg(name.with_suffix(".ogg") if len(cut.parts) == 1 else name / f"{part}.ogg", audio)

@@ -34,7 +34,7 @@ from dssgan.separators import SeparatorModel
 from dssgan.separators.bundle import load_bundle, read_description, save_bundle
 from dssgan.separators.ensemble import Recipe, save_recipe
 from dssgan.separators.loading import find_model
-from dssgan.training.checkpoint import BUNDLE, has_checkpoint, read_checkpoint
+from dssgan.training.checkpoint import BUNDLE, averaged_weights, has_checkpoint, read_checkpoint
 from dssgan.training.config import TrainConfig
 from dssgan.training.notice import StopNotice
 from dssgan.training.phases import Report, train
@@ -50,9 +50,8 @@ LABELLED = (
 )  # fmt: skip
 SYNTHETIC = "synthetic"  # begins the names of such songs
 REAL_SHARE = 0.25  # of the excerpts
-VALIDATION = (
-    "hydrogen", "lmms-esoxlb-cpu", "lmms-strictproduction-dearjondoe",
-)  # fmt: skip  # beside those of people playing
+# beside those of people playing
+VALIDATION = ("hydrogen", "lmms-esoxlb-cpu", "lmms-strictproduction-dearjondoe")
 TEST = (
     "francium", "lmms-alf42red-mauiwowi", "lmms-saber-finalstep", "lmms-skiessi-onion", "lmms-socceroos-progress",
     "lmms-momo64-esp", "lmms-crunk-demo",
@@ -206,10 +205,7 @@ def train_long(dataset: Dataset, runs: Path, settings: Sequence[str]) -> None:
             return
         state, _ = read_checkpoint(checkpoint)
         averaged = load_bundle(checkpoint / BUNDLE)
-        averaged.load_state_dict({
-            name.removeprefix("module."): weight
-            for name, weight in state["average"].items() if name.startswith("module.")
-        })  # fmt: skip
+        averaged.load_state_dict(averaged_weights(state))
         write_half(checkpoint / BUNDLE, averaged, runs / f"{LONG_MEMBER}-{epoch:04d}", dataset, metrics)
 
     train_member(LONG_MEMBER, config, dataset, runs, keep)

@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -205,13 +205,14 @@ def play(
         inside = [
             hit for hit in strokes if begin - _EARLY_SECONDS <= hit.start_seconds < begin + length - _EARLY_SECONDS
         ]
-        shifted = [
-            hit.moved(lambda seconds, shift=shift: max(seconds + shift, 0.0))  # type: ignore[misc]
-            for hit in inside if bar.drums
-        ]  # fmt: skip
+        shifted = [hit.moved(partial(_later, shift)) for hit in inside if bar.drums]
         hits += shifted
         kicks.append(sorted({
             min(max(round((hit.start_seconds - bar.start_seconds) / bar.step_seconds), 0), bar.num_steps - 1)
             for hit in shifted if hit.piece == "kick"
         }))  # fmt: skip
     return sorted(hits, key=lambda hit: (hit.start_seconds, hit.piece)), kicks
+
+
+def _later(shift: float, seconds: float) -> float:
+    return max(seconds + shift, 0.0)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from dssgan.audio.files import probe, read
 from dssgan.audio.resample import resample
 from dssgan.data.audio_file import AudioFile
+from dssgan.data.bundled import SUNG
 from dssgan.data.loading import load_dataset
 from dssgan.errors import DataError
 from dssgan.synthesis.instruments import Instrument
@@ -31,7 +32,6 @@ _FRAME_SECONDS = 0.005
 _KEEP = 10  # frames of a word's consonant that are not stretched
 _REST_SECONDS = 0.1
 _FADE_SAMPLES = 2205
-_SUNG = "Everything is Free"  # the record of the bundled songs with singers
 _TIMEOUT_SECONDS = 20
 
 
@@ -185,9 +185,9 @@ def _real() -> tuple[tuple[AudioFile, ...], str]:
     """The accompaniments of the bundled training songs that are sung, and their credits."""
     bundled = load_dataset()
     other = bundled.sources.index("other")
-    sung = (track.sources[other] for track in bundled.train_sup if track.group == _SUNG)
+    sung = (track.sources[other] for track in bundled.train_sup if track.group == SUNG)
     recordings = tuple(part for part in sung if isinstance(part, AudioFile))
-    return recordings, "; ".join(line for line in bundled.credits if _SUNG in line)
+    return recordings, "; ".join(line for line in bundled.credits if SUNG in line)
 
 
 def borrowed_credit() -> str:

@@ -135,6 +135,12 @@ def _keep_previous(folder: Path, keep: int) -> None:
         path.unlink(missing_ok=True)
 
 
+def averaged_weights(state: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """Return the averaged weights of the separator out of the state that `read_checkpoint` gives."""
+    prefix = "module."  # of torch's AveragedModel
+    return {name.removeprefix(prefix): each for name, each in state["average"].items() if name.startswith(prefix)}
+
+
 def read_checkpoint(folder: Path) -> tuple[dict[str, Any], Position]:
     """Read the newest undamaged state, without running any code it might hold.
 

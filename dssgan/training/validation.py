@@ -15,6 +15,7 @@ from dssgan.metrics.catalogue import MEAN, Monitored, find_metrics
 from dssgan.metrics.scores import score_tracks
 from dssgan.metrics.silence import without_noise
 from dssgan.separators import SeparatorModel
+from dssgan.types import DRUMS
 
 Array = npt.NDArray[np.float32]
 
@@ -43,8 +44,8 @@ class Validation:
         seconds: how much of each track counts: from its beginning, or, where the first source is silent so long, from
             where that source begins.
         monitor: METRIC or METRIC/SOURCE of `dssgan.metrics.catalogue`: the score that early stopping and tuning go by.
-            Unless one is named, the source is the drums, or where no track has any the next; without a source of that
-            name the mean of all sources counts.
+            Unless one is named, the source is the first that any track has sound of, and where none is called drums the
+            mean of all counts.
         also: further metrics to report.
         sample_rate: sample rate at which estimates are scored, Hz; None for the separator's own.
 
@@ -76,18 +77,21 @@ class Validation:
             mix, sources = track.load(self.sample_rate, separator.channels)
             part = _audible_part(sources[0], round(seconds * self.sample_rate))
             self._excerpts.append(_Excerpt(track.name, mix[:, part].copy(), without_noise(sources[..., part].copy())))
-        audible = [any(np.any(excerpt.sources[index]) for excerpt in self._excerpts) for index in range(len(sources))]
-        if not any(audible):
+        audible = {
+            source: any(np.any(excerpt.sources[index]) for excerpt in self._excerpts)
+            for index, source in enumerate(separator.sources)
+        }
+        if not any(audible.values()):
             raise DataError(
                 f"data set {dataset.name}: every source of every validation track (valid) is silent, so nothing can be "
                 "scored; choose other tracks"
             )
-        source = self._monitored.of(separator.sources).source or MEAN
-        if self._monitored.source is None and source != MEAN:
-            source = separator.sources[audible.index(True)]
-        if source not in (MEAN, *separator.sources):
+        first = next(source for source, sounds in audible.items() if sounds)
+        source = self._monitored.source or (first if DRUMS in separator.sources else MEAN)
+        audible[MEAN] = True
+        if source not in audible:
             raise ConfigError(f"monitor {monitor}: the separator has no {source}, only {', '.join(separator.sources)}")
-        if source != MEAN and not audible[separator.sources.index(source)]:
+        if not audible[source]:
             raise DataError(
                 f"data set {dataset.name}: {source} of every validation track (valid) is silent, so that {monitor} "
                 "cannot be measured; choose other tracks, or another monitor"

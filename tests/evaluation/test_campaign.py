@@ -36,7 +36,7 @@ def tracks(tmp_path_factory):
     """The loudest two seconds of drums of two bundled songs, mono, 8 kHz."""
     folder = tmp_path_factory.mktemp("songs")
     cut = []
-    for track in load_dataset(None).partition("test")[:2]:
+    for track in load_dataset(None).partition("test")[::2]:
         sources = track.load(RATE, 1)[1]
         energy = np.cumsum(np.square(sources[0, 0].astype(np.float64)))
         start = int(np.argmax(energy[2 * RATE :] - energy[: -2 * RATE]))
@@ -75,7 +75,7 @@ def test_scores_by_hand(result, methods, tracks):
     assert list(table.index) == list(methods)
     assert list(table.columns) == ["drums SDR", "drums ISR", "drums SIR", "drums SAR", "drums uSDR", "other SDR"]
     # an error of a tenth of the source is 20 dB, in every frame and over the whole
-    assert table.loc["nearly", ["drums SDR", "drums uSDR", "other SDR"]].tolist() == pytest.approx([20] * 3, abs=5e-4)
+    assert table.loc["nearly", ["drums SDR", "drums uSDR", "other SDR"]].tolist() == pytest.approx([20] * 3, abs=1e-4)
     # the mix errs by the other source, so its two uSDRs are opposite in sign
     mix = result.usdr[result.usdr["method"] == "mix"].set_index(["track", "target"])["score"]
     for track in tracks:

@@ -106,6 +106,11 @@ def make_gan(**changes: object) -> GAN:
     return GAN(config(**changes), World(), torch.device("cpu"), bf16=False)
 
 
+def gradients(gan: GAN) -> Tensor:
+    """What the last step left in the separator's parameters, in one row."""
+    return torch.cat([weight.grad.flatten() for weight in gan.separator.parameters()])  # type: ignore[union-attr]
+
+
 def test_adversarial_and_additivity_terms_are_of_unpaired_mixes(monkeypatch: pytest.MonkeyPatch) -> None:
     gan = make_gan(alpha=0.5, beta=0.5, feature_matching=1.0)
     mix, sources, unpaired_mix, real = batch()
@@ -142,7 +147,7 @@ def test_beta_weighs_additivity() -> None:
     for beta in (0.0, 0.5, 1.0):
         gan = make_gan(alpha=0.0, beta=beta)
         gan.semi_supervised_step(*batch()[:3])
-        found.append(torch.cat([parameter.grad.flatten() for parameter in gan.separator.parameters()]))  # type: ignore[union-attr]
+        found.append(gradients(gan))
     torch.testing.assert_close(found[2] - found[0], 2 * (found[1] - found[0]), rtol=1e-3, atol=1e-6)
     assert (found[1] - found[0]).norm() > 1e-4
 
@@ -152,7 +157,7 @@ def test_gradients_are_clipped(clip: float) -> None:
     gan = make_gan(gradient_clip=clip)
     mix, sources, *_ = batch()
     told = gan.supervised_step(mix, sources)["gradient_norm"]
-    left = torch.cat([parameter.grad.flatten() for parameter in gan.separator.parameters()]).norm()  # type: ignore[union-attr]
+    left = gradients(gan).norm()
     assert told > 0.1
     assert float(left) == pytest.approx(min(told, clip), rel=1e-3)
 
@@ -251,7 +256,7 @@ def test_consistency_weighs_its_loss() -> None:
         gan = make_gan(alpha=0.0, beta=0.0, consistency=weight, gradient_clip=float("inf"))
         torch.manual_seed(0)
         gan.semi_supervised_step(*batch()[:3])
-        found.append(torch.cat([parameter.grad.flatten() for parameter in gan.separator.parameters()]))  # type: ignore[union-attr]
+        found.append(gradients(gan))
     torch.testing.assert_close(found[2] - found[0], 2 * (found[1] - found[0]), rtol=1e-3, atol=1e-6)
     assert (found[1] - found[0]).norm() > 1e-4
 
@@ -262,7 +267,7 @@ def test_consistency_in_parts_is_that_of_the_whole_batch() -> None:
         gan = make_gan(alpha=0.0, beta=0.0, consistency=1.0, accumulate=parts, supervised_loss={"name": "wave_stft"})
         torch.manual_seed(0)
         gan.semi_supervised_step(*batch()[:3])
-        found.append(torch.cat([parameter.grad.flatten() for parameter in gan.separator.parameters()]))  # type: ignore[union-attr]
+        found.append(gradients(gan))
     torch.testing.assert_close(*found, rtol=1e-3, atol=1e-6)
 
 
