@@ -15,6 +15,7 @@ _SPOKEN_OF = (
     "report",
     "perceptual",
     "fad",
+    "midi",
     "synthetic",
     "export",
     "live",

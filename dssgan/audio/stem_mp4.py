@@ -36,7 +36,7 @@ def write_stem_file(path: Path, mix: Path, stems: Mapping[str, Path], encoding: 
         AudioError: more than four stems, or an error of ffmpeg.
     """
     if len(stems) > NUM_STEMS:
-        raise AudioError(f"{path}: a stem file holds {NUM_STEMS} stems, not {len(stems)}; choose --two-stems drums")
+        raise AudioError(f"{path}: a stem file holds {NUM_STEMS} stems, not {len(stems)}; choose some of them")
     files = [mix, *stems.values()]
     num_silent = NUM_STEMS - len(stems)
     spread = "pan=stereo|c0=c0|c1=c0," if channels == 1 else ""

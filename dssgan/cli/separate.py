@@ -173,7 +173,7 @@ def command(
             stdin = stack.enter_context(from_standard_input())
             tracks = tuple(stdin if track == _STANDARD else track for track in tracks)
         folder = stack.enter_context(to_standard_output()) if out == _STANDARD else out
-        requests = plan(tracks, folder, output, separator.sources)
+        requests = plan(tracks, folder, output, separator.stems)
         if out == _STANDARD and (len(requests) > 1 or len(set(requests[0].paths.values())) > 1):
             raise ConfigError(
                 "standard output holds one file: name one track, and choose --stems drums, --format stem.mp4 or a "

@@ -80,7 +80,7 @@ def separate_files(
         ConfigError: a folder holds no audio, two stems would have one name, a stem would replace a file that it is
             separated from, or there is no such cluster.
     """
-    requests = plan([Path(path) for path in paths], Path(folder), output, separator.sources)
+    requests = plan([Path(path) for path in paths], Path(folder), output, separator.stems)
     for request, outcome in separate_requests(
         separator, requests, output, jobs=jobs, address=address, progress=progress
     ):  # fmt: skip
@@ -105,14 +105,14 @@ def separate_requests(
         yield from _separate_in_processes(separator, requests, output, jobs, progress)
 
 
-def plan(tracks: Sequence[Path], folder: Path, output: OutputSettings, sources: Sequence[str]) -> list[Request]:
+def plan(tracks: Sequence[Path], folder: Path, output: OutputSettings, stems: Sequence[str]) -> list[Request]:
     """Decide where the stems of each file are written.
 
     Raises:
         ConfigError: no such stem, two stems would have one name, or one would be written over a track.
     """
     requests = [
-        Request(one, output.paths(one.folder, one.name, sources)) for one in name_tracks(tracks, folder)
+        Request(one, output.paths(one.folder, one.name, stems)) for one in name_tracks(tracks, folder)
     ]  # fmt: skip
     owners: dict[str, Request] = {}
     for one in requests:

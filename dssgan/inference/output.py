@@ -6,8 +6,11 @@ from pathlib import Path, PurePosixPath
 from string import Formatter
 
 from dssgan.audio.formats import STEM_MP4, Encoding
+from dssgan.audio.stem_mp4 import NUM_STEMS
 from dssgan.errors import ConfigError, printable, unknown
+from dssgan.types import DRUMS
 
+MIDI = "midi"
 CLIP_MODES = ("rescale", "clamp", "none")
 _FIELDS = {"track", "stem", "ext"}
 _MAX_NAME_BYTES = 255  # of a file or folder, on nearly all file systems
@@ -23,6 +26,7 @@ class OutputSettings(Encoding):
             "{track}.{ext}" where one file holds all.
         clip_mode: what happens where a stem would clip: "rescale" turns all of them down by one gain, "clamp" cuts its
             peaks off, "none" refuses to write it. Floats never clip.
+        midi: whether the drums are written as MIDI, too, which takes a model that gives their pieces.
         tags: whether text tags and cover art carry over.
         replaces: whether stems that are there already are replaced.
 
@@ -33,6 +37,7 @@ class OutputSettings(Encoding):
     stems: tuple[str, ...] | None = None
     filename: str | None = None
     clip_mode: str = "rescale"
+    midi: bool = False
     tags: bool = True
     replaces: bool = True
 
@@ -40,8 +45,6 @@ class OutputSettings(Encoding):
         super().__post_init__()
         if self.clip_mode not in CLIP_MODES:
             raise ConfigError(unknown("clip mode", self.clip_mode, CLIP_MODES))
-        if self.in_one_file and self.stems is not None:
-            raise ConfigError(f"{STEM_MP4} holds all stems: leave out the choice of some")
         fields = self._fields()
         if not fields <= _FIELDS or "ext" not in fields or not self._pattern.endswith(".{ext}"):
             raise ConfigError(f"file name {self._pattern!r}: make it of {{track}} and {{stem}}, and end it in .{{ext}}")
@@ -80,7 +83,8 @@ class OutputSettings(Encoding):
             sources: the stems that there are, in order.
 
         Returns:
-            A file for each stem that is written, in the sources' order; one and the same where it holds all.
+            A file for each stem that is written, in the sources' order; one and the same where it holds all. Where
+            the drums are written as MIDI, that file under the name `MIDI`.
 
         Raises:
             ConfigError: a stem is chosen that there is not, or a name is longer than file systems take.
@@ -89,8 +93,14 @@ class OutputSettings(Encoding):
             if stem not in sources:
                 raise ConfigError(unknown("stem", stem, sources))
         chosen = [source for source in sources if self.stems is None or source in self.stems]
+        if self.in_one_file and len(chosen) > NUM_STEMS:
+            raise ConfigError(
+                f"{STEM_MP4} holds {NUM_STEMS} stems, not {len(chosen)} ({', '.join(chosen)}); choose with --stems"
+            )
         extension = self.suffix.removeprefix(".")
         paths = {stem: folder / self._pattern.format(track=track, stem=stem, ext=extension) for stem in chosen}
+        if self.midi:
+            paths[MIDI] = folder / self._pattern.format(track=track, stem=DRUMS, ext="mid")
         for part in dict.fromkeys(part for path in paths.values() for part in path.parts):
             if len(part.encode(errors="surrogateescape")) > _MAX_NAME_BYTES:
                 raise ConfigError(

@@ -14,17 +14,18 @@ from dssgan.audio.files import probe, read_blocks
 from dssgan.audio.tags import read_tags
 from dssgan.errors import AudioError
 from dssgan.inference.device import choose_device, make_forks_safe
+from dssgan.inference.drum_score import DrumScore
 from dssgan.inference.engines import with_engine
 from dssgan.inference.level import Level, measure_level
 from dssgan.inference.live import LiveSeparator
-from dssgan.inference.output import OutputSettings
+from dssgan.inference.output import MIDI, OutputSettings
 from dssgan.inference.overlap_add import SeparationSettings
 from dssgan.inference.precision import choose_precision
 from dssgan.inference.stem_writer import write_stems
 from dssgan.inference.stream import separate_array, separate_stream
 from dssgan.separators.base import SeparatorModel
 from dssgan.separators.flips import Flips
-from dssgan.separators.loading import find_model
+from dssgan.separators.loading import StoredCascade, find_model
 from dssgan.separators.two_stems import TwoStems
 from dssgan.types import Audio, Progress
 
@@ -38,7 +39,7 @@ class SeparatedFile:
 
     Attributes:
         track: the file.
-        paths: file of each stem that was written; one and the same where it holds all.
+        paths: file of each stem that was written, one and the same where it holds all; and of the drums as MIDI.
         seconds: its length.
         sample_rate: samples per second of the file.
         stem_rate: sample rate of its stems: the file's, wherever their format supports it.
@@ -48,7 +49,8 @@ class SeparatedFile:
         model: name of the model.
         elapsed_seconds: how long it took.
         promised_seconds: length that its header promises, where the file ends earlier; None where it is whole.
-        note: a remark on the sound from its container, such as which of several audio tracks it is; "" for none.
+        note: remarks on the sound from its container, such as which of several audio tracks it is, and on what was
+            found in it; "" for none.
     """
 
     track: Path
@@ -121,12 +123,15 @@ class Separator:
         self._live: LiveSeparator | None = None
 
     @classmethod
-    def load(cls, reference: str | Path = "default", device: str = "auto", **settings: Any) -> "Separator":
+    def load(
+        cls, reference: str | Path = "default", device: str = "auto", *, then: str | Path | None = None, **settings: Any
+    ) -> "Separator":
         """Load a model.
 
         Args:
             reference: a bundle's folder, an ensemble's file, or the name of a shipped ensemble.
             device: "auto", "cpu", "cuda" or "mps".
+            then: a model that takes apart a stem of the first one's, such as "pieces"; None for none.
             settings: as for the constructor; with `precision="auto"` whether bf16 is as good is measured once.
 
         Raises:
@@ -134,13 +139,26 @@ class Separator:
             ConfigError: no such device.
         """
         stored = find_model(reference)
+        if then is not None:
+            stored = StoredCascade(stored, find_model(then))
         fingerprint = stored.fingerprint() if settings.get("precision") == "auto" else None
         return cls(stored.load(), str(reference), device=device, fingerprint=fingerprint, **settings)
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Names of the stems, in order."""
+        """Names of the estimates, in order; together they are the mix."""
         return self.model.sources
+
+    @property
+    def stems(self) -> tuple[str, ...]:
+        """Names of the stems that can be written: the sources, and what was taken apart into some of them."""
+        return (*self.model.sources, *self.model.sums)
+
+    @property
+    def wholes(self) -> tuple[str, ...]:
+        """Names of the stems without those that are parts of another one."""
+        parts = {part for names in self.model.sums.values() for part in names}
+        return tuple(name for name in self.stems if name not in parts)
 
     @property
     def sample_rate(self) -> int:
@@ -161,7 +179,7 @@ class Separator:
             song: its name, for models that hold stems of songs by name.
 
         Returns:
-            One array of the mix's shape and rate for each source, float32; together they sum to the mix.
+            One array of the mix's shape and rate for each of `stems`, float32; those of `sources` sum to the mix.
 
         Raises:
             AudioError: the mix is empty, misshapen, not of floats, or holds a sample that is not finite.
@@ -171,9 +189,12 @@ class Separator:
         audio = _as_mix(mix, sample_rate)
         model = self.model if song is None else self.model.for_song(song)
         estimates = separate_array(model, audio, sample_rate=int(sample_rate), settings=self.settings)
-        return {
-            source: estimate.reshape(np.shape(mix)) for source, estimate in zip(self.sources, estimates, strict=True)
+        stems = dict(zip(self.sources, estimates, strict=True))
+        stems |= {
+            name: np.sum([stems[part] for part in parts], axis=0, dtype=np.float32)
+            for name, parts in self.model.sums.items()
         }
+        return {name: stem.reshape(np.shape(mix)) for name, stem in stems.items()}
 
     @property
     def latency_seconds(self) -> float:
@@ -244,7 +265,8 @@ class Separator:
         """
         path = Path(path)
         if paths is None:
-            paths = output.paths(Path(folder), track or path.stem, self.sources)
+            paths = output.paths(Path(folder), track or path.stem, self.stems)
+        files = {name: file for name, file in paths.items() if name != MIDI}
         begun = time.monotonic()
         stream = None if self.audio_track is None else self.audio_track - 1
         info = probe(path, stream)
@@ -259,6 +281,7 @@ class Separator:
             blocks_to_measure = read_blocks(path, _BLOCK_SAMPLES, stem=stream, on_truncated=lambda *_: None)
             level = measure_level(blocks_to_measure, info.sample_rate)
         promised: list[float] = []
+        score = DrumScore(self.sources, info.sample_rate) if MIDI in paths else None
 
         def reporting() -> Iterator[tuple[Audio, Audio]]:
             num_frames = 0
@@ -270,6 +293,8 @@ class Separator:
                 level=level,
             )  # fmt: skip
             for mix, estimates in stems:
+                if score is not None:
+                    score.push(estimates)
                 yield mix, estimates
                 num_frames += mix.shape[-1]
                 if progress is not None:
@@ -277,17 +302,19 @@ class Separator:
 
         written = write_stems(
             reporting(),
-            paths,
+            files,
             self.sources,
+            sums=model.sums,
             sample_rate=info.sample_rate,
             channels=info.channels,
             output=output,
             tags=read_tags(path) if output.tags else None,
+            beside={} if score is None else {paths[MIDI]: score.write},
             expected_frames=info.num_frames,
         )
         return SeparatedFile(
             track=path,
-            paths=written.paths,
+            paths=dict(paths),
             seconds=written.num_frames / info.sample_rate,
             sample_rate=info.sample_rate,
             stem_rate=output.format.nearest_rate(info.sample_rate),
@@ -297,7 +324,7 @@ class Separator:
             model=self.name,
             elapsed_seconds=time.monotonic() - begun,
             promised_seconds=promised[0] if promised else None,
-            note=info.note,
+            note="; ".join(filter(None, (info.note, "" if score is None else score.summary))),
         )
 
 

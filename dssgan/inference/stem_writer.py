@@ -2,10 +2,12 @@
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,10 +50,12 @@ def write_stems(
     paths: Mapping[str, Path],
     sources: Sequence[str],
     *,
+    sums: Mapping[str, Sequence[str]] = MappingProxyType({}),
     sample_rate: int,
     channels: int,
     output: OutputSettings = OutputSettings(),  # noqa: B008
     tags: Tags | None = None,
+    beside: Mapping[Path, Callable[[Path], None]] = MappingProxyType({}),
     expected_frames: int = 0,
 ) -> WrittenStems:
     """Write sources of a stream to files.
@@ -66,10 +70,12 @@ def write_stems(
         stream: blocks of the mix, (channels, samples), and its estimates, (sources, channels, samples).
         paths: files of those stems that are wanted; one and the same where it holds all.
         sources: names of the estimates.
+        sums: further stems, which are sums of these.
         sample_rate: samples per second.
         channels: channels of each block.
         output: kind of file, and what happens where a stem would clip.
         tags: tags to write into each file.
+        beside: further files that appear together with the stems, and what writes each once the stream has ended.
         expected_frames: samples a channel, as far as they are known.
 
     Raises:
@@ -78,8 +84,10 @@ def write_stems(
     encoding = _IN_STEM_FILE if output.in_one_file else output
     bits = encoding.bits if encoding.format.subtypes or output.clip_mode == "rescale" else 0
     finals: dict[Path, Path] = {}
-    with _workspace(paths.values(), finals) as work:
-        names = [*sources, _MIX] if output.in_one_file else sources
+    with _workspace((*paths.values(), *beside), finals) as work:
+        wanted = {name: parts for name, parts in sums.items() if name in paths}
+        names = [*sources, *wanted, *([_MIX] if output.in_one_file else [])]
+        joined = [[sources.index(part) for part in parts] for parts in wanted.values()]
         drafts = {
             name: work / f"{number}{encoding.suffix}"
             for number, name in enumerate(names)
@@ -100,10 +108,10 @@ def write_stems(
             gain = 1.0
             with ExitStack() as stack:
                 num_frames, peak = _write_floats(
-                    stream, open_writers(stack, expected_frames), clamps=output.clip_mode == "clamp"
+                    stream, open_writers(stack, expected_frames), joined, clamps=output.clip_mode == "clamp"
                 )
         else:
-            waiting = _RunningSums(work / "running_sums", bits)
+            waiting = _RunningSums(work / "running_sums", bits, joined)
             waiting.fill(stream)
             num_frames, peak = waiting.num_frames, waiting.peak
             if waiting.clips and output.clip_mode == "none":
@@ -127,6 +135,10 @@ def write_stems(
                 write_tags(draft, tags)
             if output.in_one_file:
                 add_stem_box(draft, tuple(paths))
+        for number, (path, write) in enumerate(beside.items()):
+            drafts[f"beside {number}"] = draft = work / f"beside-{number}{path.suffix}"
+            finals[draft] = path
+            write(draft)
         _publish({draft: finals[draft] for draft in drafts.values()}, replaces=output.replaces)
     return WrittenStems(dict(paths), num_frames, peak, gain)
 
@@ -196,14 +208,22 @@ def _round(sums: Audio, gain: float, bits: int) -> npt.NDArray[np.float64]:
     return steps
 
 
-def _write_floats(stream: Iterable[tuple[Audio, Audio]], writers: _Writers, *, clamps: bool) -> tuple[int, float]:
+def _with_sums(stems: npt.NDArray[Any], joined: Sequence[Sequence[int]]) -> npt.NDArray[Any]:
+    """Append sums of stems, (stems, channels, samples), each of those of some positions."""
+    return np.concatenate([stems, *(stems[positions].sum(axis=0, keepdims=True) for positions in joined)])
+
+
+def _write_floats(
+    stream: Iterable[tuple[Audio, Audio]], writers: _Writers, joined: Sequence[Sequence[int]], *, clamps: bool
+) -> tuple[int, float]:
     num_frames, peak = 0, 0.0
     for mix, estimates in stream:
-        for writer, estimate in zip(writers, estimates, strict=True):
+        stems = _with_sums(estimates, joined)
+        for writer, stem in zip(writers, stems, strict=True):
             if writer is not None:
-                writer.write(np.clip(estimate, -1, 1) if clamps else estimate)
+                writer.write(np.clip(stem, -1, 1) if clamps else stem)
         num_frames += mix.shape[-1]
-        peak = max(peak, float(np.abs(estimates).max()))
+        peak = max(peak, float(np.abs(stems).max()))
     return num_frames, peak
 
 
@@ -214,10 +234,12 @@ class _RunningSums:
     Args:
         path: the file.
         bits: bits of the integers that they become.
+        joined: positions of the stems whose sums are written too.
     """
 
     path: Path
     bits: int
+    joined: Sequence[Sequence[int]]
     shapes: list[tuple[int, ...]] = field(default_factory=list)
     num_frames: int = 0
     peak: float = 0.0
@@ -235,19 +257,21 @@ class _RunningSums:
                 file.write(sums.data)
                 self.shapes.append(sums.shape)
                 self.num_frames += mix.shape[-1]
-                peak = max(float(estimates.max()), -float(estimates.min()))
+                stems = _with_sums(estimates, self.joined)
+                peak = max(float(stems.max()), -float(stems.min()))
                 self.peak = max(self.peak, peak)
                 if peak > surely_fits:
-                    steps = _round(sums, 1.0, self.bits)
+                    steps = _with_sums(_round(sums, 1.0, self.bits), self.joined)
                     self.clips |= bool(steps.max() > _top(self.bits) or steps.min() < -_top(self.bits) - 1)
 
     def write(self, writers: _Writers, gain: float) -> None:
-        """Round the running sums times a gain; where there is one writer more than sources, it writes the mix."""
+        """Round the running sums times a gain; where there is one writer more than stems, it writes the mix."""
         with self.path.open("rb") as file:
             for shape in self.shapes:
                 sums = np.fromfile(file, np.float32, int(np.prod(shape))).reshape(shape)
                 steps = _round(sums, gain, self.bits)
-                stems = [*steps, steps.sum(axis=0)] if len(writers) > len(steps) else list(steps)
+                stems = _with_sums(steps, self.joined)
+                stems = stems if len(writers) == len(stems) else np.concatenate([stems, steps.sum(0, keepdims=True)])
                 for writer, stem in zip(writers, stems, strict=True):
                     if writer is not None:
                         writer.write_steps(np.clip(stem, -_top(self.bits) - 1, _top(self.bits)).astype(np.int32))

@@ -54,7 +54,8 @@ def _map_in_processes(num_workers: int, function: Callable[[Any], Any], items: S
         yield from map(function, items)
         return
     # spawn: a fork would take the threads' locks of this process along
-    pool = ProcessPoolExecutor(num_workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
+    num_threads = max((os.cpu_count() or 1) // num_workers, 1)
+    pool = ProcessPoolExecutor(num_workers, multiprocessing.get_context("spawn"), _start_worker, (num_threads,))
     try:
         with _main_module_hidden(function, items):
             futures = [pool.submit(_run, function, item) for item in items]
@@ -100,7 +101,9 @@ def _run(function: Callable[[Any], Any], item: Any) -> Any:
         os._exit(128 + signal.SIGTERM)
 
 
-def _start_worker() -> None:
+def _start_worker(num_threads: int) -> None:
+    # more threads than cores wait for one another, which has taken fifty times as long; read when torch is loaded
+    os.environ.setdefault("OMP_NUM_THREADS", str(num_threads))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which lets running work end
     exit_on_signals()
     threading.Thread(target=_leave_with_parent, daemon=True).start()

@@ -1,6 +1,7 @@
 """The base class of separators."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
@@ -26,6 +27,7 @@ class SeparatorModel(nn.Module):
         segment_seconds: what one pass sees when a long file is separated; None where the caller chooses.
         max_segment_seconds: the most that one pass takes; None for no limit.
         separates_by_sound: whether its estimates follow from the mix that it is given, and from nothing else.
+        sums: stems that are sums of sources, with these: what was taken apart, such as the drums of kick and snare.
     """
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
@@ -36,6 +38,7 @@ class SeparatorModel(nn.Module):
     segment_seconds: float | None = None
     max_segment_seconds: float | None = None
     separates_by_sound: bool = True
+    sums: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def __init__(self, sources: tuple[str, ...], sample_rate: int, channels: int) -> None:
         super().__init__()

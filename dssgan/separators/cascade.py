@@ -14,6 +14,8 @@ from dssgan.separators.ensemble import common_segments, in_step
 class Cascade(SeparatorModel):
     """Separate a song, then a stem of it into parts, which stand in the stem's place and sum to it.
 
+    The stem itself is among `sums`.
+
     Args:
         first: separates songs.
         stem: one of its sources.
@@ -32,6 +34,8 @@ class Cascade(SeparatorModel):
         self._position = first.sources.index(stem)
         self.segment_seconds, self.max_segment_seconds = common_segments([first, second])
         self.separates_by_sound = first.separates_by_sound and second.separates_by_sound
+        self.sums = {name: _with(parts, stem, second.sources) for name, parts in first.sums.items()}
+        self.sums |= {stem: second.sources, **second.sums}
 
     def forward(self, mix: Tensor) -> Tensor:
         """Separate; see `SeparatorModel.forward`."""
@@ -61,5 +65,8 @@ def with_parts(sources: Sequence[str], stem: str, parts: Sequence[str]) -> tuple
         raise ModelError(f"separates {stem}, which is none of the stems before it: {', '.join(sources)}")
     if twice := (set(sources) - {stem}) & set(parts):
         raise ModelError(f"two stems would be called {', '.join(sorted(twice))}; rename one of them")
-    position = sources.index(stem)
-    return (*sources[:position], *parts, *sources[position + 1 :])
+    return _with(sources, stem, parts)
+
+
+def _with(sources: Sequence[str], stem: str, parts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for source in sources for name in (parts if source == stem else (source,)))

@@ -29,6 +29,7 @@ class Flips(SeparatorModel):
         super().__init__(inner.sources, inner.sample_rate, inner.channels)
         self.inner = inner
         self.segment_seconds, self.max_segment_seconds = inner.segment_seconds, inner.max_segment_seconds
+        self.sums = inner.sums
         orders = (False, True) if channel_swap and inner.channels > 1 else (False,)
         self.flips = tuple(product(orders, (1.0, -1.0) if polarity else (1.0,)))
 

@@ -28,6 +28,7 @@ from dssgan.separators.hpss import HPSS
 Reference = TypeVar("Reference", str, Path, str | Path)
 
 BUILT_IN: dict[str, Callable[[], SeparatorModel]] = {"hpss": HPSS}
+PIECES = "pieces"  # the shipped model that takes drums apart
 KEPT = "by_others.json"  # marks a folder that a third-party separator was copied into
 
 
@@ -287,6 +288,50 @@ class StoredEnsemble(StoredModel):
 
 
 @dataclass(frozen=True)
+class StoredCascade(StoredModel):
+    """A model, and another one that takes apart one of its stems.
+
+    Args:
+        first: separates songs, or a stem.
+        second: separates a stem of these.
+    """
+
+    first: StoredModel
+    second: StoredModel
+
+    @property
+    def reference(self) -> str:
+        return f"{self.first.reference} then {self.second.reference}"
+
+    def load(self) -> SeparatorModel:
+        stem = self.second.takes
+        if stem is None:
+            raise ModelError(f"{self.second.reference} separates songs; name models of a stem under then")
+        return Cascade(self.first.load(), stem, self.second.load()).eval()
+
+    def fingerprint(self) -> str:
+        return _hash([self.first.fingerprint(), self.second.fingerprint()])
+
+    def learnt_from(self) -> SeenRecordings:
+        return self.first.learnt_from() + self.second.learnt_from()
+
+    def _origins(self) -> Iterator[dict[str, Any]]:
+        yield from self.first._origins()
+        yield from self.second._origins()
+
+    def paths(self) -> tuple[Path, ...]:
+        return (*self.first.paths(), *self.second.paths())
+
+    @property
+    def takes(self) -> str | None:
+        return self.first.takes
+
+    def keep(self, folder: Path, shown: str) -> str:
+        del folder, shown
+        raise ModelError(f"{self.reference}: is two models; write them into an ensemble's file, the second under then")
+
+
+@dataclass(frozen=True)
 class BuiltInModel(StoredModel):
     """A separator by signal processing, which has no weights.
 
@@ -409,6 +454,11 @@ def shipped_ensembles() -> dict[str, Path]:
     folders = (package / "shipped" / "ensembles", package.parent / "ensembles")  # in a wheel, in a checkout
     folder = next((folder for folder in folders if folder.is_dir()), folders[0])
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def shipped_strokes() -> Path:
+    """Return the file of the shipped model that finds strokes in the pieces of a kit."""
+    return shipped_ensembles()[PIECES].with_suffix("") / "strokes.safetensors"
 
 
 def find_model(reference: str | Path, beside: Path | None = None, *, above: tuple[Path, ...] = ()) -> StoredModel:

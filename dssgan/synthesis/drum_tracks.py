@@ -8,19 +8,10 @@ from numpy.typing import NDArray
 
 from dssgan.synthesis import bus, kits, mixing, noises
 from dssgan.synthesis.kit import Kit
-from dssgan.synthesis.score import Hit, Song
+from dssgan.synthesis.score import STEMS, Hit, Song
 from dssgan.synthesis.soundfont import SAMPLE_RATE
 from dssgan.types import Audio
 
-# which pieces each stem holds; together they are the drums
-STEMS: dict[str, tuple[str, ...]] = {
-    "kick": ("kick",), "snare": ("snare", "sidestick"), "toms": ("low_tom", "mid_tom", "high_tom"),
-    "hihat": ("closed_hat", "pedal_hat", "open_hat"), "ride": ("ride", "ride_bell"),
-    "crash": ("crash", "china", "splash"),
-    "percussion": (
-        "clap", "tambourine", "shaker", "cowbell", "clave", "low_conga", "high_conga", "timbale",
-    ),
-}  # fmt: skip
 _STEM_OF = {piece: stem for stem, pieces in STEMS.items() for piece in pieces}
 # level against the bass drum, dB
 _PIECES_DB = {
@@ -58,18 +49,21 @@ class DrumTracks:
     credits: frozenset[str]
 
 
-def record(song: Song, generator: np.random.Generator, *, apart: bool) -> DrumTracks:
+def record(
+    song: Song, generator: np.random.Generator, *, apart: bool, named: frozenset[str] | None = None
+) -> DrumTracks:
     """Play a song's drums on kits of this machine, and put them through their bus.
 
     Args:
         song: the song.
         generator: random generator; drawn from alike whether stems are apart or not.
         apart: give a stem for each of `STEMS` that is struck; else one for all, "drums".
+        named: the kits that may be played, by name; None for all.
 
     Raises:
         DataError: this machine has no kits.
     """
-    available = kits.find()
+    available = tuple(kit for kit in kits.find() if named is None or kit.name in named)
     fitting = [kit for kit in available if kit.electronic != song.acoustic or generator.random() < 0.1] or list(
         available
     )

@@ -1,13 +1,14 @@
 """Drum kits: recorded strokes by piece and strength."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from fnmatch import fnmatchcase
 from functools import cache, partial
 from pathlib import Path
 
 from dssgan.audio.files import probe, read
 from dssgan.audio.resample import resample, to_channels
-from dssgan.errors import DssganError
+from dssgan.errors import DataError, DssganError
 from dssgan.synthesis import instruments, sampler, sfz_kits
 from dssgan.synthesis.gm import BONGO_KEYS, DRUM_KEYS, Keys
 from dssgan.synthesis.kit import MAX_SECONDS, Kit, Layer, is_electronic, trimmed
@@ -68,6 +69,34 @@ def find() -> tuple[Kit, ...]:
     if found.one_shots is not None:
         kits += _one_shots(found.one_shots)
     return tuple(kit for kit in kits if kit.loaders)
+
+
+def choose(only: Sequence[str] = (), without: Sequence[str] = ()) -> frozenset[str] | None:
+    """Return the names of the kits that may be played; None where nothing restricts them.
+
+    Args:
+        only: patterns such as "Salamander*", in any case of letters: no other kits than these; all where it is empty.
+        without: patterns: not these.
+
+    Raises:
+        DataError: there are no instruments, a pattern fits no kit, or none is left.
+    """
+    if not only and not without:
+        return None
+    names = [kit.name for kit in find()]
+    for pattern in (*only, *without):
+        if not _fitting(names, [pattern]):
+            raise DataError(f"no kit is called {pattern}; there are {'; '.join(names)}")
+    chosen = _fitting(names, only or ["*"]) - _fitting(names, without)
+    if not chosen:
+        raise DataError("no kit is left to be played; leave fewer out")
+    return chosen
+
+
+def _fitting(names: Sequence[str], patterns: Sequence[str]) -> frozenset[str]:
+    return frozenset(
+        name for name in names if any(fnmatchcase(name.casefold(), pattern.casefold()) for pattern in patterns)
+    )
 
 
 def _hydrogen(instrument: instruments.Instrument) -> Kit:

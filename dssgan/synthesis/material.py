@@ -24,6 +24,7 @@ class Material:
         written: songs.
         written_credit: whose they are, with the licence.
         share: share of the songs that are written ones, where there are any.
+        kits: names of the drum kits that may be played; None for all.
     """
 
     drummers: Mapping[Path, str] = field(default_factory=dict)
@@ -32,6 +33,7 @@ class Material:
     written: tuple[Path, ...] = ()
     written_credit: str = ""
     share: float = 0.5
+    kits: frozenset[str] | None = None
 
     @property
     def credits(self) -> tuple[str, ...]:
@@ -42,6 +44,7 @@ class Material:
     def fingerprint(self) -> str:
         """Hash of what there is, 16 hexadecimal digits: other files make other songs."""
         facts = [f"{path.name} {path.stat().st_size}" for path in (*self.drummers, *self.written)] + [str(self.share)]
+        facts += [] if self.kits is None else sorted(self.kits)
         return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
 
 

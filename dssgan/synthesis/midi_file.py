@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -232,17 +232,20 @@ class _Reader:
             self.metres.append((self.seconds, (message.numerator, message.denominator)))
 
 
-def write_drums(path: Path, hits: Iterable[Hit], *, tempo: float, metre: tuple[int, int]) -> None:
+def write_drums(
+    path: Path, hits: Iterable[Hit], *, tempos: Sequence[tuple[float, float]], metre: tuple[int, int] = (4, 4)
+) -> None:
     """Write strokes as a MIDI file on General MIDI's drum channel; controller 4 tells how far the hi-hat is open.
 
     Args:
         path: where to.
         hits: the strokes.
-        tempo: quarter notes a minute.
+        tempos: from which second on there are how many quarter notes a minute; the first from 0.
         metre: beats a bar and their note value.
 
     Raises:
         OSError: it cannot be written.
+        ImportError: mido is not installed.
     """
     import mido
 
@@ -261,12 +264,17 @@ def write_drums(path: Path, hits: Iterable[Hit], *, tempo: float, metre: tuple[i
         events.append((end, 0, mido.Message("note_off", channel=9, note=key)))
         if hit.muted_seconds is not None:
             events.append((hit.muted_seconds, 0, mido.Message("polytouch", channel=9, note=key, value=127)))
+    # microseconds a quarter, which are whole numbers, and the beat that each tempo begins on
+    quarters = [round(60e6 / tempo) for _, tempo in tempos]
+    starts = [seconds for seconds, _ in tempos]
+    beats = [0.0, *accumulate((b - a) * 1e6 / of for (a, b), of in zip(pairwise(starts), quarters, strict=False))]
+    events += [(start, -1, mido.MetaMessage("set_tempo", tempo=of)) for start, of in zip(starts, quarters, strict=True)]
     track = mido.MidiTrack()
-    track.append(mido.MetaMessage("set_tempo", tempo=round(60e6 / tempo)))
     track.append(mido.MetaMessage("time_signature", numerator=metre[0], denominator=metre[1]))
     ticks = 0
     for seconds, _, message in sorted(events, key=lambda event: event[:2]):
-        at = max(round(seconds * tempo / 60 * _TICKS), ticks)
+        index = max(bisect_right(starts, seconds) - 1, 0)
+        at = max(round((beats[index] + (seconds - starts[index]) * 1e6 / quarters[index]) * _TICKS), ticks)
         track.append(message.copy(time=at - ticks))
         ticks = at
     content = mido.MidiFile(ticks_per_beat=_TICKS, tracks=[track])

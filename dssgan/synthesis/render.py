@@ -6,7 +6,7 @@ import numpy as np
 
 from dssgan.errors import DataError
 from dssgan.synthesis import band_tracks, bus, drum_tracks, mixing
-from dssgan.synthesis.score import Song
+from dssgan.synthesis.score import STEMS, Song
 from dssgan.types import Audio
 
 SOURCES = ("drums", "other")
@@ -24,7 +24,7 @@ class RenderedSong:
         other: (2, samples).
         credits: who wrote, played and made what is heard, with licences, a line each.
         coloured: saturation or a codec has been over the mix.
-        pieces: (2, samples) for each of `dssgan.synthesis.drum_tracks.STEMS` that is struck, which add up to the
+        pieces: (2, samples) for each of `dssgan.synthesis.score.STEMS` that is struck, which add up to the
             drums; empty where they were not wanted.
         kits: name of the kit that each piece was played on.
         microphones: names of the microphones in which every piece sounds, where a kit has several.
@@ -40,13 +40,16 @@ class RenderedSong:
     microphones: tuple[str, ...] = ()
 
 
-def render(song: Song, *, colour: bool = True, pieces: bool = False) -> RenderedSong:
+def render(
+    song: Song, *, colour: bool = True, pieces: bool = False, kits: frozenset[str] | None = None
+) -> RenderedSong:
     """Play a song on this machine's instruments and mix it, the same for the same song and instruments.
 
     Args:
         song: what is played; its seed also draws the instruments, rooms and levels.
         colour: let some mixes be saturated or pass through an MP3 coder; the sources never are.
         pieces: give the pieces of the drums, too, which takes longer.
+        kits: names of the drum kits that may be played; None for all.
 
     Raises:
         DataError: there are no instruments, or their libraries are not installed.
@@ -58,7 +61,7 @@ def render(song: Song, *, colour: bool = True, pieces: bool = False) -> Rendered
             "synthetic songs need packages that are not installed: `pip install dssgan[synthetic]`"
         ) from error
     generator = np.random.default_rng(np.random.SeedSequence([_STREAM, song.seed]))
-    recorded = drum_tracks.record(song, generator, apart=pieces)
+    recorded = drum_tracks.record(song, generator, apart=pieces, named=kits)
     other, credits_ = band_tracks.record(song, generator)
     drums, other = _balance(song, recorded.stems, other, generator)
     mixed = bus.master(drums | {"other": other}, generator)
@@ -69,7 +72,7 @@ def render(song: Song, *, colour: bool = True, pieces: bool = False) -> Rendered
     return RenderedSong(
         mix if coloured is None else coloured, total, other,
         tuple(sorted({*song.credits, *credits_, *recorded.credits})), coloured is not None,
-        {name: stem for name, stem in mixed.items() if name in drum_tracks.STEMS},
+        {name: stem for name, stem in mixed.items() if name in STEMS},
         recorded.kits, recorded.microphones,
     )  # fmt: skip
 

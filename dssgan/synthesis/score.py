@@ -11,6 +11,15 @@ PIECES = (
     "high_conga", "timbale",
 )  # fmt: skip
 
+# which pieces each stem holds; together they are the drums, so percussion is with the drums that it sounds like
+STEMS: dict[str, tuple[str, ...]] = {
+    "kick": ("kick",),
+    "snare": ("snare", "sidestick", "clap"),
+    "toms": ("low_tom", "mid_tom", "high_tom", "low_conga", "high_conga", "timbale"),
+    "hihat": ("closed_hat", "pedal_hat", "open_hat", "shaker", "tambourine"),
+    "cymbals": ("ride", "ride_bell", "crash", "china", "splash", "cowbell", "clave"),
+}
+
 WRITTEN = "written"  # the genre of songs out of MIDI files
 
 ROLES = ("bass", "guitar", "keys", "pad", "lead", "brass", "strings", "arpeggio", "vocals", "noise")

@@ -19,11 +19,11 @@ from dssgan.parallel.processes import MapUnordered
 from dssgan.plain_json import to_json
 from dssgan.synthesis import kits
 from dssgan.synthesis.compose import compose
-from dssgan.synthesis.drum_tracks import STEMS
 from dssgan.synthesis.genres import GENRES
 from dssgan.synthesis.material import NO_MATERIAL, Material
 from dssgan.synthesis.midi_file import write_drums
 from dssgan.synthesis.render import SOURCES, RenderedSong, render
+from dssgan.synthesis.score import STEMS
 from dssgan.synthesis.soundfont import SAMPLE_RATE
 from dssgan.types import DRUMS, Audio
 
@@ -33,7 +33,7 @@ PERFORMANCE = "drums.mid"
 _ABOUT = "song.json"
 _STEPS = 1 << 15  # of a sample of 16 bits
 _LOUDEST = 0.999
-_VERSION = 2  # of the composer and renderer: a song written by another one is made again
+_VERSION = 3  # of the composer and renderer: a song written by another one is made again
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ def write_dataset(
     material: Material = NO_MATERIAL,
     pieces: bool = False,
     valid_share: float = 0.1,
+    test_share: float = 0.0,
     progress: Callable[[int, int], None] | None = None,
     on_problem: Callable[[str], None] | None = None,
 ) -> Dataset:
@@ -86,7 +87,8 @@ def write_dataset(
         genre: genre of all songs; None for random genres, and for written songs where there are any.
         material: performances that drummers play, and songs that people wrote.
         pieces: also write the drums' pieces, a manifest of them, and each song's strokes as a MIDI file.
-        valid_share: share of the songs that are for validation, the last ones.
+        valid_share: share of the songs that are for validation, the last but for those of the test.
+        test_share: share of the songs that are for the test, the last ones.
         progress: called with the number of songs that are there, and of all.
         on_problem: called once with a line for each file of the material that cannot be used.
 
@@ -98,8 +100,9 @@ def write_dataset(
         DataError: this machine has no instruments.
         DssganError: the folder cannot be written.
     """
-    if num_songs < 1 or not seconds > 0 or not 0 <= valid_share < 1:
-        raise ConfigError(f"{num_songs} songs of {seconds} s, {valid_share} of them to validate: cannot be")
+    if num_songs < 1 or not seconds > 0 or min(valid_share, test_share) < 0 or valid_share + test_share > 1:
+        shares = f"{valid_share} of them to validate and {test_share} to test"
+        raise ConfigError(f"{num_songs} songs of {seconds} s, {shares}: cannot be")
     if genre is not None and genre not in GENRES:
         raise ConfigError(unknown("genre", genre, GENRES))
     kits.find()  # says at once what is missing
@@ -116,27 +119,30 @@ def write_dataset(
         if progress is not None:
             progress(len(written), num_songs)
     written.sort(key=lambda one: one.number)
-    num_train = num_songs - round(valid_share * num_songs)
+    num_test = round(test_share * num_songs)
+    num_valid = min(round(valid_share * num_songs), num_songs - num_test)
+    ends = num_songs - num_valid - num_test, num_songs - num_test
     credits_ = tuple(sorted({line for one in written for line in one.credits}))
     tracks = [one.track for one in written]
     dataset = Dataset(
-        SOURCES, train_sup=tuple(tracks[:num_train]), valid=tuple(tracks[num_train:]),
+        SOURCES, train_sup=tuple(tracks[: ends[0]]), valid=tuple(tracks[ends[0] : ends[1]]),
+        test=tuple(tracks[ends[1] :]),
         name=f"synthetic songs, seed {seed}", licence="that of the instruments; see the credits", credits=credits_,
     )  # fmt: skip
     save_manifest(dataset, folder / FILE_NAME)
     if pieces:
-        save_manifest(_pieces(dataset, written, num_train), folder / PIECES_FILE)
+        save_manifest(_pieces(dataset, written, ends), folder / PIECES_FILE)
     return dataset
 
 
-def _pieces(dataset: Dataset, written: list[_Written], num_train: int) -> Dataset:
+def _pieces(dataset: Dataset, written: list[_Written], ends: tuple[int, int]) -> Dataset:
     """Return the drums of songs as mixes of their pieces; songs without drums are left out."""
-    train, valid = (
+    train, valid, test = (
         tuple(one.pieces for one in part if one.pieces is not None)
-        for part in (written[:num_train], written[num_train:])
+        for part in (written[: ends[0]], written[ends[0] : ends[1]], written[ends[1] :])
     )
     return replace(
-        dataset, sources=tuple(STEMS), takes=DRUMS, train_sup=train, train_unsup=Unpaired(), valid=valid,
+        dataset, sources=tuple(STEMS), takes=DRUMS, train_sup=train, train_unsup=Unpaired(), valid=valid, test=test,
         name=f"{dataset.name}: pieces of the drums",
     )  # fmt: skip
 
@@ -151,7 +157,7 @@ def _write_song(folder: Path, order: _Order) -> _Written:
     problems: list[str] = []
     if about is None or any(about.get(key) != value for key, value in wanted.items()):
         song = compose(order.seed, order.seconds, order.genre, order.material, problems.append)
-        recording = render(song, pieces=order.pieces)
+        recording = render(song, pieces=order.pieces, kits=order.material.kits)
         about = wanted | {
             "genre": song.genre, "tempo": round(song.tempo, 3), "metre": list(song.metre),
             "swing": round(song.swing, 3),
@@ -162,7 +168,7 @@ def _write_song(folder: Path, order: _Order) -> _Written:
         with atomic.replacing_folder(target) as temporary:
             _write_audio(temporary, recording, pieces=order.pieces)
             if order.pieces:
-                write_drums(temporary / PERFORMANCE, song.hits, tempo=song.tempo, metre=song.metre)
+                write_drums(temporary / PERFORMANCE, song.hits, tempos=[(0.0, song.tempo)], metre=song.metre)
             (temporary / _ABOUT).write_text(to_json(about, indent=1), encoding="utf-8")
     mix, drums, other, *stems = (
         AudioFile.of(path, with_fingerprint=True) if path.exists() else None

@@ -120,8 +120,10 @@ class _Window:
         return [hit for hit in moved if 0 <= hit.start_seconds < self.seconds]
 
     def curve(self, points: Sequence[tuple[float, float]], repeats: Sequence[float]) -> Curve:
-        """Return what holds at the song's start, and every change in it."""
-        moved = [(self.time(at, offset), value) for offset in repeats for at, value in points]
+        """Return what holds at the song's start, and every change in it, in order."""
+        # what a file changes after its last tone would come amid its next repeat
+        length = repeats[1] - repeats[0] if len(repeats) > 1 else float("inf")
+        moved = [(self.time(at, offset), value) for offset in repeats for at, value in points if at < length]
         before = [value for at, value in moved if at <= 0]
         inside = [(at, value) for at, value in moved if 0 < at < self.seconds]
         return ((0.0, before[-1]), *inside) if before else tuple(inside)

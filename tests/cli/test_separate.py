@@ -335,7 +335,6 @@ def test_tracks_are_never_written_over(run, tmp_path, song):
         (["--filename", "{track}.{ext}"], "all stems would have it; add {stem}"),
         (["--stems", "vocals"], "unknown stem 'vocals': choose one of drums, other"),
         (["--two-stems", "drum"], "unknown stem 'drum': did you mean drums"),
-        (["--format", "stem.mp4", "--stems", "drums"], ".stem.mp4 holds all stems"),
         (["--shifts", "0"], "shifts 0: give 1 or more"),
         (["-j", "2", "--address", "auto"], "--address and -j: choose one of them"),
         (["-d", "cdua"], "unknown device 'cdua': did you mean cuda"),

@@ -113,6 +113,48 @@ def test_stems_sum_to_the_mix(tmp_path, subtype, suffix, num_sources, seed, num_
         assert 2 ** (bits - 1) * (1 - 2**-10) < loudest < 2 ** (bits - 1)
 
 
+@pytest.mark.parametrize(("subtype", "suffix"), INTEGER_KINDS)
+@pytest.mark.parametrize("level", [0.2, 3.0])
+def test_sums_of_stems_are_their_sums_to_the_last_bit(tmp_path, subtype, suffix, level):
+    bits = BITS[subtype]
+    mix, estimates = make(4, 2000, bits, 1, level)
+    sources, sums = ["kick", "snare", "hihat", "other"], {"drums": ["kick", "snare", "hihat"]}
+    output = OutputSettings(subtype=subtype, suffix=suffix)
+    paths = output.paths(tmp_path, "song", [*sources, *sums])
+    written = write_to(cut(mix, estimates), paths, sources, sums=sums, sample_rate=8000, channels=2, output=output)
+    steps = {name: steps_of(path, bits) for name, path in written.paths.items()}
+    np.testing.assert_array_equal(steps["drums"], steps["kick"] + steps["snare"] + steps["hihat"])
+    scaled = mix.astype(np.float64) * written.gain * 2 ** (bits - 1)
+    np.testing.assert_array_equal(steps["drums"] + steps["other"], np.rint(scaled))
+    # what would clip is turned down, be it a sum that does
+    assert written.peak == pytest.approx(max(np.abs(estimates).max(), np.abs(estimates[:3].sum(axis=0)).max()))
+    assert max(np.abs(step).max() for step in steps.values()) <= 2 ** (bits - 1)
+
+    alone = OutputSettings(subtype=subtype, suffix=suffix, stems=("drums",))
+    paths = alone.paths(tmp_path / "alone", "song", [*sources, *sums])
+    write_to(cut(mix, estimates), paths, sources, sums=sums, sample_rate=8000, channels=2, output=alone)
+    assert [path.name for path in (tmp_path / "alone").iterdir()] == [f"drums{suffix}"]
+
+
+def test_sums_of_floats(tmp_path):
+    mix, estimates = make(3, 500, 16, 2, 0.5)
+    output = OutputSettings(subtype="float32")
+    paths = output.paths(tmp_path, "song", ["kick", "snare", "other", "drums"])
+    sums = {"drums": ["kick", "snare"]}
+    write_to([(mix, estimates)], paths, ["kick", "snare", "other"], sums=sums, sample_rate=8000, channels=2,
+             output=output)  # fmt: skip
+    drums = soundfile.read(paths["drums"], dtype="float32")[0].T
+    np.testing.assert_array_equal(drums, estimates[0] + estimates[1])
+
+
+def test_a_stem_file_holds_four_of_the_stems(tmp_path):
+    output = OutputSettings(suffix=".stem.mp4")
+    with pytest.raises(ConfigError, match=r"\.stem\.mp4 holds 4 stems, not 5 \(a, b, c, d, e\); choose with --stems"):
+        output.paths(tmp_path, "song", list("abcde"))
+    chosen = OutputSettings(suffix=".stem.mp4", stems=("e", "a"))
+    assert list(chosen.paths(tmp_path, "song", list("abcde"))) == ["a", "e"]
+
+
 def test_full_scale_mix_needs_no_gain(tmp_path):
     """Both ends of the 16-bit range fit one stem alone, so nothing is turned down."""
     mix = np.array([[-1, 1 - 2**-15, 0, 1 - 2**-15]], np.float32)

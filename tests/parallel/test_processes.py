@@ -30,6 +30,18 @@ def test_results_come_from_other_processes_in_any_order() -> None:
     assert list(map_in_processes(1)(square, [1, 2, 3])) == [1, 4, 9]
 
 
+def test_workers_share_the_cores_among_their_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    done = run(tmp_path, "import os\nfrom dssgan.parallel.processes import map_in_processes\n"
+                         "def threads(number):\n"
+                         "    import torch\n"
+                         "    return torch.get_num_threads()\n"
+                         "if __name__ == '__main__':\n"
+                         "    print({*map_in_processes(os.cpu_count() or 1)(threads, range(max(os.cpu_count(), 2)))})\n"
+               )  # fmt: skip
+    assert (done.returncode, done.stdout.strip()) == (0, "{1}"), done.stderr
+
+
 def test_an_error_and_a_death_are_one_line() -> None:
     with pytest.raises(DataError, match="is broken"):
         list(map_in_processes(2)(fail, [1, 2]))

@@ -18,6 +18,7 @@ from dssgan.separators.base import SeparatorModel
 from dssgan.separators.bundle import save_bundle
 from dssgan.separators.cascade import Cascade
 from dssgan.separators.ensemble import Recipe, save_recipe
+from dssgan.separators.flips import Flips
 from dssgan.separators.loading import find_model
 
 TINY = {"num_initial_filters": 2, "num_layers": 2, "n_fft": 512, "hop_samples": 256}
@@ -55,6 +56,8 @@ def test_a_stem_in_the_middle_and_a_third_stage() -> None:
     first = Shares({"bass": 0.2, "drums": 0.5, "other": 0.3})
     whole = Cascade(Cascade(first, "drums", KIT), "hihat", Shares({"open": 0.5, "closed": 0.5}))
     assert whole.sources == ("bass", "kick", "snare", "open", "closed", "other")
+    assert whole.sums == {"drums": ("kick", "snare", "open", "closed"), "hihat": ("open", "closed")}
+    assert Flips(whole, channel_swap=True, polarity=False).sums == whole.sums
     torch.testing.assert_close(whole(MIX).sum(dim=1), MIX)
 
 
@@ -96,8 +99,15 @@ def test_a_file_names_the_stages(stages: Path, song: tuple[np.ndarray, np.ndarra
 
     mix = song[0][:, : 2 * 44100]
     stems, halves = (Separator.load(stages / name, "cpu").separate(mix, 44100) for name in ("both.yaml", "first.yaml"))
-    np.testing.assert_allclose(sum(stems.values()), mix, atol=1e-6)
-    np.testing.assert_allclose(stems["kick"] + stems["snare"], halves["drums"], atol=1e-5)
+    assert tuple(stems) == ("kick", "snare", "other", "drums")
+    np.testing.assert_allclose(stems["kick"] + stems["snare"] + stems["other"], mix, atol=1e-6)
+    np.testing.assert_allclose(stems["drums"], halves["drums"], atol=1e-5)
+
+    # the same without a file
+    behind = Separator.load(stages / "first.yaml", "cpu", then=stages / "kit")
+    np.testing.assert_array_equal(behind.separate(mix, 44100)["kick"], stems["kick"])
+    with pytest.raises(ModelError, match="separates songs; name models of a stem under then"):
+        Separator.load(stages / "first.yaml", "cpu", then=stages / "song")
 
 
 def test_what_is_shipped_may_come_first(stages: Path) -> None:

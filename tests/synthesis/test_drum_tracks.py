@@ -7,9 +7,8 @@ import pytest
 
 from dssgan.synthesis import bus, drum_tracks
 from dssgan.synthesis.compose import compose
-from dssgan.synthesis.drum_tracks import STEMS
 from dssgan.synthesis.kit import Kit, Layer
-from dssgan.synthesis.score import PIECES, Hit
+from dssgan.synthesis.score import PIECES, STEMS, Hit
 from dssgan.types import Audio
 
 RATE = 44100

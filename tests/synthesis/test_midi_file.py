@@ -114,7 +114,7 @@ def test_drums_are_read_back_as_they_were_written(tmp_path: Path) -> None:
         Hit(0.75, "open_hat", 0.6, opening=1.0), Hit(1.0, "crash", 0.9, muted_seconds=1.5), Hit(2.0, "low_tom", 0.4),
         Hit(3.0, "china", 0.5),
     ]  # fmt: skip
-    write_drums(tmp_path / "drums.mid", hits, tempo=97.0, metre=(3, 4))
+    write_drums(tmp_path / "drums.mid", hits, tempos=[(0.0, 97.0)], metre=(3, 4))
     content = read_midi(tmp_path / "drums.mid")
     assert value_at(content.tempos, 0, None) == pytest.approx(97.0, abs=1e-3)
     assert value_at(content.metres, 0, None) == (3, 4)
@@ -125,6 +125,17 @@ def test_drums_are_read_back_as_they_were_written(tmp_path: Path) -> None:
         assert one.velocity == pytest.approx(hit.velocity, abs=0.005)
         assert one.opening == (None if hit.opening is None else pytest.approx(hit.opening, abs=0.01))
     assert back[4].muted_seconds == pytest.approx(1.5, abs=2e-3)
+
+
+def test_a_tempo_map_moves_no_stroke(tmp_path: Path) -> None:
+    tempos = [(0.0, 120.0), (0.5, 100.0), (1.1, 133.3), (5.0, 61.7)]
+    hits = [Hit(seconds, "snare", 0.5) for seconds in (0.0, 0.5, 0.77, 1.1, 3.21, 5.5, 60.0)]
+    write_drums(tmp_path / "drums.mid", hits, tempos=tempos)
+    content = read_midi(tmp_path / "drums.mid")
+    for one, hit in zip(strokes_of(content), hits, strict=True):
+        assert one.start_seconds == pytest.approx(hit.start_seconds, abs=1.5e-3)
+    for (at, tempo), (wanted_at, wanted) in zip(content.tempos[-4:], tempos, strict=True):
+        assert (at, tempo) == (pytest.approx(wanted_at, abs=1.5e-3), pytest.approx(wanted, abs=1e-2))
 
 
 def test_a_loop_has_its_length(tmp_path: Path) -> None:

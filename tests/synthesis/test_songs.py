@@ -19,12 +19,11 @@ from dssgan.parallel.processes import map_in_processes
 from dssgan.synthesis import band_tracks, instruments, material
 from dssgan.synthesis import synthetic_excerpts as stream_module
 from dssgan.synthesis.compose import compose
-from dssgan.synthesis.drum_tracks import STEMS
 from dssgan.synthesis.material import Material
 from dssgan.synthesis.midi_file import read_midi
 from dssgan.synthesis.performances import strokes_of
 from dssgan.synthesis.render import RenderedSong, render
-from dssgan.synthesis.score import Note, Part
+from dssgan.synthesis.score import STEMS, Note, Part
 from dssgan.synthesis.soundfont import SAMPLE_RATE
 from dssgan.synthesis.synthetic_excerpts import SyntheticExcerpts
 from dssgan.synthesis.write import write_dataset
@@ -214,7 +213,7 @@ def test_pieces_sum_to_the_drums_bit_for_bit(tmp_path: Path) -> None:
     drum_loop(tmp_path / "drummers/a.mid", pedal=True)
     band_song(tmp_path / "midi/a.mid")
     folder = tmp_path / "songs"
-    options = ("--songs", "4", "--seconds", "3", "--pieces", "-j", "1", "--valid", "0.25")
+    options = ("--songs", "4", "--seconds", "3", "--pieces", "-j", "1", "--valid", "0.25", "--test", "0.25")
     files = ("--drummers", tmp_path / "drummers", "--midi", tmp_path / "midi")
     ran = dssgan("data", "synth", folder, *options, *files)
     assert ran.returncode == 0, ran.stderr
@@ -222,8 +221,10 @@ def test_pieces_sum_to_the_drums_bit_for_bit(tmp_path: Path) -> None:
     pieces = load_dataset(folder / "pieces.json")
     assert pieces.sources == tuple(STEMS)
     assert (pieces.takes, load_dataset(folder).takes) == ("drums", None)
-    assert len(pieces.train_sup + pieces.valid) >= 3  # a song may have no drums
-    for track in pieces.train_sup + pieces.valid:
+    tracks = pieces.train_sup + pieces.valid + pieces.test
+    assert len(tracks) >= 3  # a song may have no drums
+    assert len(load_dataset(folder).test) == 1
+    for track in tracks:
         mix, sources = track.load()
         np.testing.assert_array_equal(np.rint(mix * 2**15), np.rint(sources.sum(axis=0) * 2**15))
         number = track.name.split()[0]
@@ -233,6 +234,20 @@ def test_pieces_sum_to_the_drums_bit_for_bit(tmp_path: Path) -> None:
     whole = load_dataset(folder)
     assert f"{(tmp_path / 'midi').name}: see its files" in whole.credits
     assert json.loads((folder / "00000" / "song.json").read_text())["pieces"] is True
+
+
+def test_kits_are_played_or_left_out_by_name(tmp_path: Path) -> None:
+    options = ("--songs", "3", "--seconds", "2", "-j", "1", "--genre", "rock")
+    ran = dssgan("data", "synth", tmp_path, *options, "--kits", "*rock*", "--kits", "TimGM6mb*", "--without-kits", "*0")
+    assert ran.returncode == 0, ran.stderr
+    played = {kit for path in tmp_path.glob("*/song.json") for kit in json.loads(path.read_text())["kits"].values()}
+    assert played == {"GMRockKit"}
+    for wrong, told in (
+        (("--kits", "Ludwig*"), "no kit is called Ludwig*; there are"), (("--without-kits", "*"), "no kit is left"),
+    ):  # fmt: skip
+        ran = dssgan("data", "synth", tmp_path / "none", *options, *wrong)
+        assert (ran.returncode, told in ran.stderr) == (2, True), ran.stderr
+        assert not (tmp_path / "none").exists()
 
 
 def test_a_file_that_cannot_be_used_is_named_once(tmp_path: Path) -> None:

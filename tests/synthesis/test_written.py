@@ -52,6 +52,18 @@ def test_a_short_file_begins_again(tmp_path: Path) -> None:
     assert max(one.start_seconds for one in song.parts[0].notes) > 18
 
 
+def test_what_changes_after_the_last_tone_stays_out_of_the_repeats(tmp_path: Path) -> None:
+    bend = mido.Message("pitchwheel", pitch=-8192)
+    messages = [
+        *note(0, 2, 60), (6, bend.copy(pitch=4096)), *note(8, 4, 60), (16, bend), (40, mido.Message("pitchwheel")),
+    ]  # fmt: skip
+    song = make(write_midi(tmp_path / "a.mid", messages), seconds=20.0)
+    (part,) = song.parts
+    times = [at for at, _ in part.bends]
+    assert times == sorted(times)
+    assert {value for _, value in part.bends} == {1.0}
+
+
 def test_faders_move_as_controllers_say(tmp_path: Path) -> None:
     messages = [
         (0, mido.Message("control_change", control=7, value=50)),

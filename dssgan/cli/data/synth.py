@@ -35,12 +35,29 @@ from dssgan.cli.options import quiet_option
     help="Share of the songs that are made of --midi.",
 )
 @click.option(
-    "--pieces",
-    is_flag=True,
-    help="Also write kick, snare, toms, hihat, ride, crash and percussion, which add up to the drums, and drums.mid.",
+    "--kits",
+    "only",
+    multiple=True,
+    metavar="PATTERN",
+    help='Drum kits to play, such as "Salamander*"; may be given again. All by default.',
 )
 @click.option(
-    "--valid", default=0.1, show_default=True, type=click.FloatRange(0, 0.9), help="Share of songs for validation."
+    "--without-kits",
+    "without",
+    multiple=True,
+    metavar="PATTERN",
+    help="Drum kits not to play; may be given again.",
+)
+@click.option(
+    "--pieces",
+    is_flag=True,
+    help="Also write kick, snare, toms, hihat and cymbals, which add up to the drums, and drums.mid.",
+)
+@click.option(
+    "--valid", default=0.1, show_default=True, type=click.FloatRange(0, 1), help="Share of songs for validation."
+)
+@click.option(
+    "--test", default=0.0, show_default=True, type=click.FloatRange(0, 1), help="Share of songs for the test."
 )
 @click.option(
     "-j", "--jobs", type=click.IntRange(1), help="Number of songs rendered in parallel; the number of cores by default."
@@ -48,7 +65,8 @@ from dssgan.cli.options import quiet_option
 @quiet_option
 def command(
     folder: Path, songs: int, seconds: float, seed: int, genre: str | None, drummers: Path | None, midi: Path | None,
-    written: float, pieces: bool, valid: float, jobs: int | None, quiet: bool,
+    written: float, only: tuple[str, ...], without: tuple[str, ...], pieces: bool, valid: float, test: float,
+    jobs: int | None, quiet: bool,
 ) -> None:  # fmt: skip
     """Compose songs by rule, or take them from MIDI files, play them on this machine's instruments and write them.
 
@@ -56,26 +74,28 @@ def command(
     synthetic songs without writing any, use `dssgan train synthetic=0.5`.
     """
     import os
+    from dataclasses import replace
 
+    from dssgan.cli.data.counts import describe_counts
     from dssgan.cli.terminal import Terminal
     from dssgan.data.manifest import FILE_NAME
     from dssgan.parallel.processes import map_in_processes
-    from dssgan.synthesis import material
+    from dssgan.synthesis import kits, material
     from dssgan.synthesis.write import PIECES_FILE, write_dataset
 
     terminal = Terminal(quiet=quiet)
-    found = material.find(drummers, midi, written)
+    found = replace(material.find(drummers, midi, written), kits=kits.choose(only, without))
     problems: list[str] = []
     with terminal.progress("Making songs") as progress:
         dataset = write_dataset(
             folder, num_songs=songs, seconds=seconds, seed=seed, genre=genre, material=found, pieces=pieces,
-            valid_share=valid, on_problem=problems.append,
+            valid_share=valid, test_share=test, on_problem=problems.append,
             map_unordered=map_in_processes(jobs or os.cpu_count() or 1), progress=progress.advance_to,
         )  # fmt: skip
     for problem in problems:
         terminal.error(problem)
     also = f", and {folder / PIECES_FILE}, the pieces of their drums" if pieces else ""
     terminal.print(
-        f"Wrote {folder / FILE_NAME}: {len(dataset.train_sup)} songs to train on, {len(dataset.valid)} to validate, "
-        f"{songs * seconds / 60:.0f} minutes{also}. Next: dssgan train --data {folder}"
+        f"Wrote {folder / FILE_NAME}: {describe_counts(dataset)}; {songs * seconds / 60:.0f} minutes{also}. "
+        f"Next: dssgan train --data {folder}"
     )
