@@ -62,6 +62,7 @@ def command(
     from dssgan.evaluation.api import evaluate
     from dssgan.evaluation.ranking import verdict
     from dssgan.metrics.catalogue import DEFAULT_METRICS
+    from dssgan.types import DRUMS
 
     terminal = Terminal(quiet=quiet)
     dataset = load_dataset(data)
@@ -84,7 +85,9 @@ def command(
             progress=progress.advance_to,
         )
     title = f"{dataset.name}, partition {partition}"
-    show_scores(terminal, result.table(dataset.sources[0]), f"{title}, BSS Eval {bss}")
-    show_listening_scores(terminal, result.whole_track, dataset.sources[0], title)
-    terminal.print(verdict(result.scores, dataset.sources[0], leave_out=result.bounds))
+    for source in [DRUMS] if DRUMS in dataset.sources else dataset.sources:
+        of_source = title if source == DRUMS else f"{title}, {source}"
+        show_scores(terminal, result.table(source), f"{of_source}, BSS Eval {bss}")
+        show_listening_scores(terminal, result.whole_track, source, of_source)
+        terminal.print(verdict(result.scores, source, leave_out=result.bounds))
     terminal.print(f"Scores of every track and second: {output}")

@@ -14,7 +14,7 @@ from dssgan.data.guard import guarded
 from dssgan.data.rights import share_alike
 from dssgan.data.seen_recordings import FILE as LEARNT_FROM
 from dssgan.ensembling.fitting import FEWEST_GROUPS, TOLERANCE_DB, Decision, FittingSongs, Plan, decide, make
-from dssgan.ensembling.product_scores import monitored_source, score_alone
+from dssgan.ensembling.product_scores import judged_sources, mean_alone
 from dssgan.ensembling.products import SongProducts
 from dssgan.ensembling.validation_songs import (
     EDGES_HZ,
@@ -27,13 +27,13 @@ from dssgan.ensembling.validation_songs import (
 from dssgan.errors import DataError, ModelError, WriteError
 from dssgan.inference.device import choose_device
 from dssgan.inference.overlap_add import DEFAULT_SETTINGS, SeparationSettings
-from dssgan.metrics.catalogue import Monitored
+from dssgan.metrics.catalogue import MEAN, Monitored
 from dssgan.parallel.processes import MapUnordered
 from dssgan.separators import SeparatorModel
 from dssgan.separators.ensemble import Ensemble, Recipe, in_step, save_recipe
 from dssgan.separators.loading import StoredEnsemble, StoredExternal, find_model, is_kept, without_copies
 from dssgan.separators.postprocess import BleedGate, MixtureConsistency
-from dssgan.types import Progress
+from dssgan.types import DRUMS, Progress
 
 # A gate changes every quiet passage, so it must improve the score clearly.
 SMALLEST_GAIN_DB = 0.01
@@ -42,7 +42,10 @@ GATE_THRESHOLDS_DB = (-30.0, -24.0, -20.0, -16.0, -12.0)
 
 @dataclass(frozen=True)
 class EnsembleReport:
-    """An ensemble's file and how its parts scored on validation, uSDR in dB of the first source that has any sound.
+    """An ensemble's file and how its parts scored on validation, uSDR in dB.
+
+    It is of the drums, or of the first source that has any sound where they have none; where no source is called drums,
+    the mean over all.
 
     Scores are means over groups of songs.
 
@@ -54,7 +57,7 @@ class EnsembleReport:
         fitted: score of the ensemble as written, likewise; what was chosen and fitted was on these very songs.
         left_out: score of the ensemble and of the best candidate where each group is left out in turn from all that is
             chosen and fitted; None where there are too few groups to fit on.
-        source: that source.
+        source: that source, or "mean".
         num_groups: groups of songs in which it sounds.
         plan: what was made: the best candidate, an average, or fitted weights.
         gate_threshold_db: threshold of the bleed gate; None where none helped.
@@ -149,17 +152,20 @@ def build_ensemble(
     validation = ValidationSongs(validation_alone(dataset), localise, choose_device(device), settings)
     songs = products_of(bundles, validation, map_unordered, report)
     groups = [track.sample for track in dataset.valid]
-    source = monitored_source(songs)
-    sounding = [number for number, song in enumerate(songs) if song.energy[source] > 0]
-    alone = [[score_alone([songs[number]], index, source) for index in range(len(bundles))] for number in sounding]
+    sources = judged_sources(songs, dataset.sources)
+    sounding = [number for number, song in enumerate(songs) if any(song.energy[source] > 0 for source in sources)]
+    alone = [[mean_alone([songs[number]], index, sources) for index in range(len(bundles))] for number in sounding]
     of_groups = _by_group(torch.tensor(alone, dtype=torch.float64), [groups[number] for number in sounding])
     single = dict(zip(map(str, bundles), of_groups.mean(dim=0).tolist(), strict=True))
-    decision = _plain_average(songs, groups, max_members) if plain else decide(songs, groups, max_members)
+    decision = (
+        _plain_average(songs, groups, sources, max_members) if plain else decide(songs, groups, max_members, sources)
+    )
     chosen = _members_of(decision)
     members = in_step([validation.load_model(bundles[index]) for index in chosen])
-    gates = not plain and decision.num_groups >= FEWEST_GROUPS
+    # a gate is for what leaked into drums; pieces of a kit are struck together
+    gates = not plain and decision.num_groups >= FEWEST_GROUPS and DRUMS in dataset.sources
     variants = _variants(members, [weights[:, chosen].float() for weights in decision.weights], gates=gates)
-    numbers, scores = score([variant.ensemble for variant in variants], validation, source, map_unordered, report)
+    numbers, scores = score([variant.ensemble for variant in variants], validation, sources, map_unordered, report)
     judged = {name: _by_group(values, [groups[number] for number in numbers]) for name, values in scores.items()}
     best, gate_gain = _choose_variant(variants, judged)
     means = judged["usdr"].mean(dim=0).tolist()
@@ -198,7 +204,8 @@ def build_ensemble(
     save_recipe(output, recipe)
     StoredEnsemble(output).load()  # what was written must load
     return EnsembleReport(
-        output, names, single, means[0], means[best], honest, dataset.sources[source], decision.num_groups,
+        output, names, single, means[0], means[best], honest,
+        dataset.sources[sources[0]] if len(sources) == 1 else MEAN, decision.num_groups,
         decision.steps[step], variant.gate_threshold_db,
     )  # fmt: skip
 
@@ -226,9 +233,11 @@ def _is_ours(path: Path) -> bool:
     return path.name == LEARNT_FROM or (path.name.startswith("member_") and is_kept(path))
 
 
-def _plain_average(songs: Sequence[SongProducts], groups: Sequence[str], max_members: int) -> Decision:
+def _plain_average(
+    songs: Sequence[SongProducts], groups: Sequence[str], sources: Sequence[int], max_members: int
+) -> Decision:
     """Return the average of the candidates that average best, at least two of them, whatever it gains."""
-    fitting = FittingSongs(songs, groups)
+    fitting = FittingSongs(songs, groups, sources)
     plan = Plan("average", min(max_members, fitting.num_candidates))
     weights = make(fitting, plan)
     if np.count_nonzero(weights[0, :, 0]) < 2 <= plan.num_members:

@@ -3,16 +3,18 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from dssgan.data.dataset import Dataset, unchanged
 from dssgan.data.guard import guarded
-from dssgan.ensembling.product_scores import band_sdr_of, monitored_source, score_alone, usdr_of
+from dssgan.ensembling.product_scores import band_sdr_of, judged_sources, mean_alone, usdr_of
 from dssgan.ensembling.validation_songs import ValidationSongs, count_two_passes, products_of, score, validation_alone
 from dssgan.errors import DataError, ModelError
 from dssgan.inference.device import choose_device
 from dssgan.inference.overlap_add import DEFAULT_SETTINGS, SeparationSettings
+from dssgan.metrics.catalogue import MEAN
 from dssgan.separators import SeparatorModel
 from dssgan.separators.ensemble import Ensemble
 from dssgan.separators.loading import StoredEnsemble, find_model
@@ -29,7 +31,7 @@ class Explanation:
     Args:
         members: their names in the ensemble's file.
         sources: what the ensemble gives.
-        scored: the source that all scores are of.
+        scored: the source that all scores are of; "mean" where they are means over all.
         edges_hz: lower edges of the bands, Hz.
         weights: what each member counts, (sources, members, bands).
         alone: uSDR of each member by itself.
@@ -37,7 +39,7 @@ class Explanation:
         weighted_sum: uSDR of the weighted sum with mixture consistency and no other step, the measure of `without`.
         bands: SDR in each band of each member by itself and, last, of the weighted sum, (members + 1, bands).
         steps: uSDR after each stage: the best member, the members' average, the weights, and each post-processing step.
-        songs: names of the songs that the source sounds in.
+        songs: names of the songs that it sounds in.
         by_song: uSDR of each song after each of `steps` but the first, (songs, steps - 1).
     """
 
@@ -94,30 +96,39 @@ def explain_ensemble(
     report = count_two_passes(progress, len(dataset.valid))
     bundles = [member.reference for member in stored.members()]
     products = products_of(bundles, validation, map, report, ensemble.edges_hz)
-    source = monitored_source(products)
+    sources = judged_sources(products, ensemble.sources)
     weights = ensemble.weights.double()
     stages = _stages(ensemble)
-    by_song = score(list(stages.values()), validation, source, map, report, ("usdr",))[1]["usdr"]
-    alone = tuple(score_alone(products, index, source) for index in range(len(bundles)))
-    singles = [band_sdr_of(products, _only(weights, index), source) for index in range(len(bundles))]
+    by_song = score(list(stages.values()), validation, sources, map, report, ("usdr",))[1]["usdr"]
+    alone = tuple(mean_alone(products, index, sources) for index in range(len(bundles)))
+
+    def usdr(of: Tensor) -> float:
+        return float(np.mean([usdr_of(products, of, source) for source in sources]))
+
+    def bands(of: Tensor) -> Tensor:
+        return torch.stack([band_sdr_of(products, of, source) for source in sources]).nanmean(dim=0)
+
+    singles = [bands(_only(weights, index)) for index in range(len(bundles))]
     best = max(range(len(bundles)), key=lambda index: alone[index])
     names = tuple(stored.content["members"])
     return Explanation(
         members=names,
         sources=ensemble.sources,
-        scored=ensemble.sources[source],
+        scored=ensemble.sources[sources[0]] if len(sources) == 1 else MEAN,
         edges_hz=ensemble.edges_hz,
         weights=ensemble.weights,
         alone=alone,
-        without=tuple(usdr_of(products, without(weights, index), source) for index in range(len(bundles))),
-        weighted_sum=usdr_of(products, weights, source),
-        bands=torch.stack([*singles, band_sdr_of(products, weights, source)]),
+        without=tuple(usdr(without(weights, index)) for index in range(len(bundles))),
+        weighted_sum=usdr(weights),
+        bands=torch.stack([*singles, bands(weights)]),
         steps=(
             (f"best member ({names[best]})", alone[best]),
             *zip(stages, by_song.mean(dim=0).tolist(), strict=True),
         ),
         songs=tuple(
-            track.name for track, song in zip(dataset.valid, products, strict=True) if song.energy[source] > 0
+            track.name
+            for track, song in zip(dataset.valid, products, strict=True)
+            if any(song.energy[source] > 0 for source in sources)
         ),
         by_song=by_song,
     )  # fmt: skip

@@ -60,7 +60,7 @@ class Decision:
         weights: of each of them, fitted on all songs: (sources, candidates, bands).
         left_out: uSDR of each of them on groups left out in turn, (steps, groups), dB; None where there are too few
             groups to fit on, or nothing was asked of them.
-        num_groups: groups of songs in which the monitored source sounds.
+        num_groups: groups of songs in which a scored source sounds.
     """
 
     steps: tuple[Plan, ...]
@@ -75,16 +75,19 @@ class FittingSongs:
     Args:
         songs: products of songs, all with the same candidates.
         groups: the group of each.
+        sources: numbers of the sources whose mean is scored; None for the first that sounds.
 
     Raises:
         DataError: all sources are silent in all songs.
     """
 
-    def __init__(self, songs: Sequence[SongProducts], groups: Sequence[str]) -> None:
-        self.source = monitored_source(songs)
+    def __init__(
+        self, songs: Sequence[SongProducts], groups: Sequence[str], sources: Sequence[int] | None = None
+    ) -> None:
+        scored = (monitored_source(songs),) if sources is None else tuple(sources)
         self.num_sources, self.num_candidates = songs[0].num_sources, songs[0].num_candidates
         self.num_bands = len(songs[0].gram)
-        self._songs = [_Song(one, group, self.source) for one, group in zip(songs, groups, strict=True)]
+        self._songs = [_Song(one, group, scored) for one, group in zip(songs, groups, strict=True)]
         self.groups = tuple(dict.fromkeys(song.group for song in self._songs if song.sounds))
         self._known: dict[tuple[int, ...], list[tuple[Array, Array]]] = {}
 
@@ -220,11 +223,11 @@ class FittingSongs:
 class _Song:
     """How a song's errors depend on weights, flat by band: candidate by candidate, source by source."""
 
-    def __init__(self, products: SongProducts, group: str, source: int) -> None:
+    def __init__(self, products: SongProducts, group: str, sources: Sequence[int]) -> None:
         self.group = group
-        self.energy = float(products.energy[source])
-        self.sounds = self.energy > 0
-        self._source = source
+        self._sources = [source for source in sources if products.energy[source] > 0]
+        self.sounds = bool(self._sources)
+        self._energy = products.energy.tolist()
         self._gram = products.gram.double().numpy()  # (bands, signals, signals)
         self._num_sources, self._num_candidates = products.num_sources, products.num_candidates
         maps = [error_map(self._num_sources, self._num_candidates, index) for index in range(self._num_sources)]
@@ -239,7 +242,7 @@ class _Song:
             matrix, vector, _ = self._form(index)
             self.normal += scale[:, None, None] * matrix
             self.pull += scale[:, None] * vector
-        self._own = self._form(source)
+        self._own = [self._form(source) for source in self._sources]
 
     def _form(self, source: int) -> tuple[Array, Array, Array]:
         """Return a source's error as w A w + 2 b w + c for each band."""
@@ -248,37 +251,48 @@ class _Song:
         return transform.T @ mapped, offset @ mapped, (self._gram @ offset) @ offset
 
     @cached_property
-    def _average_form(self) -> tuple[Array, Array, float]:
-        """Return the error as a form of one weight for each candidate."""
-        matrix, vector, constant = (part.sum(axis=0) for part in self._own)
+    def _average_forms(self) -> list[tuple[Array, Array, float]]:
+        """Return the errors as forms of one weight for each candidate."""
         shape = (self._num_candidates, self._num_sources)
-        return matrix.reshape(*shape, *shape).sum(axis=(1, 3)), vector.reshape(shape).sum(axis=1), float(constant)
+        forms = []
+        for own in self._own:
+            matrix, vector, constant = (part.sum(axis=0) for part in own)
+            summed = matrix.reshape(*shape, *shape).sum(axis=(1, 3)), vector.reshape(shape).sum(axis=1)
+            forms.append((*summed, float(constant)))
+        return forms
 
     def average_usdr(self, shares: Array) -> Array:
         """Score averages, (averages, candidates) of shares, dB."""
-        matrix, vector, constant = self._average_form
-        error = np.einsum("ai,ij,aj->a", shares, matrix, shares) + 2 * shares @ vector + constant
-        scores: Array = 10 * np.log10(self.energy / np.maximum(error, 1e-30))
-        return scores
+        scores = []
+        for source, (matrix, vector, constant) in zip(self._sources, self._average_forms, strict=True):
+            error = np.einsum("ai,ij,aj->a", shares, matrix, shares) + 2 * shares @ vector + constant
+            scores.append(10 * np.log10(self._energy[source] / np.maximum(error, 1e-30)))
+        means: Array = np.mean(scores, axis=0)
+        return means
 
     def usdr(self, flat: Array) -> float:
         """Score weights, (bands, weights), dB."""
-        matrix, vector, constant = self._own
-        error = np.einsum("bi,bij,bj->", flat, matrix, flat) + 2 * (flat * vector).sum() + constant.sum()
-        return float(10 * np.log10(self.energy / max(float(error), 1e-30)))
+        scores = []
+        for source, (matrix, vector, constant) in zip(self._sources, self._own, strict=True):
+            error = np.einsum("bi,bij,bj->", flat, matrix, flat) + 2 * (flat * vector).sum() + constant.sum()
+            scores.append(10 * np.log10(self._energy[source] / max(float(error), 1e-30)))
+        return float(np.mean(scores))
 
     def si_sar(self, flat: Array) -> float:
         """Score weights, (bands, weights), as `dssgan.metrics.scale_invariant` does, dB."""
-        transform, offset = self._maps[self._source]
+        return float(np.mean([self._si_sar_of(source, flat) for source in self._sources]))
+
+    def _si_sar_of(self, source: int, flat: Array) -> float:
+        transform, offset = self._maps[source]
         count = self._num_candidates * self._num_sources
         truth = slice(count, count + self._num_sources)
         row = flat @ transform.T + offset  # the error; the estimate has the source on top
-        row[:, count + self._source] += 1
+        row[:, count + source] += 1
         mapped = np.einsum("bi,bij->bj", row, self._gram)
         energy, across = float((mapped * row).sum()), mapped[:, truth].sum(axis=0)
         among = self._gram[:, truth, truth].sum(axis=0)
         explained = across @ np.linalg.lstsq(among, across, rcond=None)[0]
-        target = across[self._source] ** 2 / among[self._source, self._source]
+        target = across[source] ** 2 / among[source, source]
         return float(10 * np.log10(max(target, 1e-30) / max(energy - explained, 1e-12 * energy, 1e-30)))
 
 
@@ -329,13 +343,16 @@ def leave_one_out(songs: FittingSongs, plan: Plan) -> tuple[Array, Array]:
     return np.concatenate(usdr), np.concatenate(si_sar)
 
 
-def decide(products: Sequence[SongProducts], groups: Sequence[str], max_members: int) -> Decision:
+def decide(
+    products: Sequence[SongProducts], groups: Sequence[str], max_members: int, sources: Sequence[int] | None = None
+) -> Decision:
     """Decide what to make of the candidates.
 
     Args:
         products: products of the validation songs, as `song_products` returns them.
         groups: the group of each song.
         max_members: how many members at most.
+        sources: numbers of the sources whose mean is scored; None for the first that sounds.
 
     Returns:
         The decision; its last step is the ensemble to make.
@@ -343,7 +360,7 @@ def decide(products: Sequence[SongProducts], groups: Sequence[str], max_members:
     Raises:
         DataError: all sources are silent in all songs.
     """
-    songs = FittingSongs(products, groups)
+    songs = FittingSongs(products, groups, sources)
     sizes = range(2, min(max_members, songs.num_candidates) + 1)
     steps = [BEST]
     if len(songs.groups) < FEWEST_GROUPS:

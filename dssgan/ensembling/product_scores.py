@@ -8,6 +8,7 @@ from torch import Tensor
 
 from dssgan.ensembling.products import SongProducts
 from dssgan.errors import DataError
+from dssgan.types import DRUMS
 
 _SILENCE = 1e-6  # energy of a source in a band
 
@@ -22,6 +23,22 @@ def monitored_source(songs: Sequence[SongProducts]) -> int:
         if any(song.energy[source] > 0 for song in songs):
             return source
     raise DataError("every source of every validation song is silent, so nothing can be scored; choose other songs")
+
+
+def judged_sources(songs: Sequence[SongProducts], names: Sequence[str]) -> tuple[int, ...]:
+    """Find the sources whose mean choices go by: the drums, and where no source is called that, all that sound.
+
+    Args:
+        songs: products of songs, all with the same candidates.
+        names: names of the sources.
+
+    Raises:
+        DataError: all are silent in all songs.
+    """
+    first = monitored_source(songs)
+    if DRUMS in names:
+        return (first,)
+    return tuple(source for source in range(len(names)) if any(song.energy[source] > 0 for song in songs))
 
 
 def usdr_of(songs: Sequence[SongProducts], weights: Tensor, source: int) -> float:
@@ -67,6 +84,12 @@ def score_alone(songs: Sequence[SongProducts], candidate: int, source: int) -> f
         if song.energy[source] > 0
     ]
     return float(torch.stack(scores).mean())
+
+
+def mean_alone(songs: Sequence[SongProducts], candidate: int, sources: Sequence[int]) -> float:
+    """Return the mean of `score_alone` over those of some sources that sound in any of the songs."""
+    sounding = [source for source in sources if any(song.energy[source] > 0 for song in songs)]
+    return float(np.mean([score_alone(songs, candidate, source) for source in sounding]))
 
 
 def band_sdr_of(songs: Sequence[SongProducts], weights: Tensor, source: int) -> Tensor:

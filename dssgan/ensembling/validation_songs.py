@@ -163,7 +163,7 @@ class SideBySide(SeparatorModel):
 def score(
     ensembles: Sequence[Ensemble],
     validation: ValidationSongs,
-    source: int,
+    sources: Sequence[int],
     map_unordered: MapUnordered,
     report: Callable[[], None],
     metrics: Sequence[str] = JUDGED,
@@ -173,17 +173,17 @@ def score(
     Args:
         ensembles: ensembles of the same members.
         validation: the songs.
-        source: number of the source that is scored.
+        sources: numbers of the sources whose mean is scored.
         map_unordered: how to work on the songs.
         report: called with each song that is done.
         metrics: what is scored, uSDR first.
 
     Returns:
-        Numbers of the songs in which the source sounds, and for each metric the scores, (songs, ensembles), dB; NaN
-        where a song has none.
+        Numbers of the songs in which one of the sources sounds, and for each metric the scores, (songs, ensembles),
+        dB; NaN where a song has none.
     """
     scores: dict[int, Tensor] = {}
-    work = partial(_scores_of_song, SideBySide(ensembles).to(validation.device), validation, source, metrics[1:])
+    work = partial(_scores_of_song, SideBySide(ensembles).to(validation.device), validation, sources, metrics[1:])
     for number, of_song in map_unordered(work, range(len(validation.dataset.valid))):
         if of_song is not None:
             scores[number] = of_song
@@ -194,19 +194,21 @@ def score(
 
 
 def _scores_of_song(
-    separator: SideBySide, validation: ValidationSongs, source: int, metrics: Sequence[str], number: int
+    separator: SideBySide, validation: ValidationSongs, sources: Sequence[int], metrics: Sequence[str], number: int
 ) -> tuple[int, Tensor | None]:
-    """Return uSDR and other scores of each ensemble on a song, (metrics, ensembles), dB; None where it is silent.
+    """Return uSDR and other scores of each ensemble on a song, (metrics, ensembles), dB; None where all is silent.
 
-    uSDR is the whole song's; the others are means over stretches of it, of which one is in memory at a time.
+    They are means over the sources that sound. uSDR is the whole song's; the others are means over stretches of it, of
+    which one is in memory at a time.
     """
     mix, reference = _at_ordinary_level(*validation.load(number, separator), separator.ensembles)
-    wanted = torch.from_numpy(reference[source])
-    energy = wanted.double().square().sum()
-    if energy == 0:
+    sounding = [source for source in sources if reference[source].any()]
+    if not sounding:
         return number, None
+    wanted = torch.from_numpy(reference[sounding])
+    energy = wanted.double().square().sum(dim=(-2, -1))
     num_ensembles = len(separator.ensembles)
-    error = torch.zeros(num_ensembles, dtype=torch.float64)
+    error = torch.zeros(num_ensembles, len(sounding), dtype=torch.float64)
     of_stretches: list[Tensor] = []
     position = 0
     of_song = separator.for_song(validation.dataset.valid[number].name)
@@ -215,7 +217,7 @@ def _scores_of_song(
         part = slice(position, position + block.shape[-1])
         position = part.stop
         estimates = block.reshape(num_ensembles, -1, *block.shape[1:])
-        error += (torch.from_numpy(estimates[:, source]) - wanted[:, part]).double().square().sum(dim=(-2, -1))
+        error += (torch.from_numpy(estimates[:, sounding]) - wanted[..., part]).double().square().sum(dim=(-2, -1))
         if not metrics:
             continue
         waiting.append(estimates)
@@ -229,10 +231,10 @@ def _scores_of_song(
                 )
                 for one in whole
             ]
-            judged = [[_judge(name, song, source) for song in songs] for name in metrics]
-            of_stretches.append(torch.tensor(judged, dtype=torch.float64))
+            judged = [[[_judge(name, song, one) for one in sounding] for song in songs] for name in metrics]
+            of_stretches.append(torch.tensor(judged, dtype=torch.float64).nanmean(dim=-1))
             waiting = []
-    usdr = 10 * torch.log10(energy / error)[None]
+    usdr = 10 * torch.log10(energy / error).mean(dim=-1)[None]
     return number, torch.cat([usdr, torch.stack(of_stretches).nanmean(dim=0)]) if metrics else usdr
 
 

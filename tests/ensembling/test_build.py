@@ -13,6 +13,7 @@ from dssgan.data.dataset import Dataset
 from dssgan.ensembling import build
 from dssgan.ensembling import validation_songs as validation_songs
 from dssgan.ensembling.build import build_ensemble
+from dssgan.ensembling.explain import explain_ensemble
 from dssgan.ensembling.fitting import BEST, Plan
 from dssgan.errors import DataError, WriteError
 from dssgan.inference.separator import Separator
@@ -42,15 +43,37 @@ def songs(bundled: Dataset) -> Dataset:
     return replace(bundled, train_sup=(), test=(), valid=tuple(replace(track, group=None) for track in tracks))
 
 
-def score(model: Path, dataset: Dataset) -> float:
-    """Score what `dssgan separate` gives."""
+def score(model: Path, dataset: Dataset, sources: tuple[int, ...] = (0,)) -> float:
+    """Score what `dssgan separate` gives: the mean over songs of the mean over sources."""
     separator = Separator.load(model)
     scores = []
     for track in dataset.valid:
         mix, references = track.load(44100, 2)
         stems = separator.separate(mix, 44100)
-        scores.append(usdr(torch.from_numpy(np.stack(list(stems.values()))), torch.from_numpy(references))[0])
+        scores.append(
+            usdr(torch.from_numpy(np.stack(list(stems.values()))), torch.from_numpy(references))[list(sources)].mean()
+        )
     return float(torch.stack(scores).mean())
+
+
+def test_where_nothing_is_called_drums_the_mean_of_all_sources_decides(
+    bundles: list[Path], songs: Dataset, tmp_path: Path
+) -> None:
+    names = ("kick", "snare")
+    for bundle in bundles:
+        torch.manual_seed(int(bundle.name[-1]))
+        save_bundle(
+            bundle, "unet", build_separator("unet", {**TINY, "sources": list(names)}), metadata={"from": "drums"}
+        )
+    pieces = replace(songs, sources=names, takes="drums")
+    built = build_ensemble(bundles, pieces, tmp_path / "kit.yaml")
+    assert built.source == "mean"
+    assert built.gate_threshold_db is None
+    for model, found in (*built.candidates.items(), (built.path, built.fitted)):
+        assert found == pytest.approx(score(Path(model), pieces, sources=(0, 1)), abs=1e-4)
+    explained = explain_ensemble(built.path, pieces)
+    assert explained.scored == "mean"
+    assert explained.steps[-1][1] == pytest.approx(built.fitted, abs=1e-4)
 
 
 def test_scores_are_those_of_separate(bundles: list[Path], songs: Dataset, tmp_path: Path) -> None:
