@@ -1,9 +1,9 @@
 """Train what finds strokes: `python tools/train_strokes.py --train TRAIN --valid VALID --test TEST`.
 
 TRAIN, VALID and TEST are folders that `dssgan data synth --pieces` wrote, with kits and drummers of their own. The
-network hears the true pieces of the songs; with `--pieces MODEL` also what that makes of their drums, and with
-`--separated MODEL` what both make of their mixes. The validation songs choose the thresholds, the training songs fit
-the velocities, and the test songs are scored at the end, by mir_eval with a tolerance of 50 ms.
+network hears the true pieces of the songs, and what `--pieces MODEL` makes of their drums, as they were played and as
+they were separated, where `tools/train_pieces.py` has kept that. The validation songs choose thresholds, the training
+songs fit the velocities, and the test songs are scored at the end, by mir_eval with a tolerance of 50 ms.
 """
 
 import argparse
@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from dssgan.audio.files import read
+from dssgan.errors import DataError
 from dssgan.inference.separator import Separator
+from dssgan.separators.loading import PIECES
 from dssgan.synthesis.midi_file import read_midi
 from dssgan.synthesis.performances import strokes_of as strokes_written
 from dssgan.synthesis.score import STEMS, Hit
@@ -29,7 +31,8 @@ from dssgan.transcription.strokes import Candidate, StrokeModel, StrokeStream, s
 from dssgan.types import Audio
 
 STEM_OF = {piece: stem for stem, pieces in STEMS.items() for piece in pieces}
-WINDOW_FRAMES, BATCH_SIZE = 400, 16
+WINDOW_FRAMES, BATCH_SIZE = 400, 8
+SEPARATED = "separated.wav"  # that `train_pieces.py` writes beside the pieces of a song
 TOLERANCE_SECONDS = 0.05
 GAIN_RANGE = (-0.25, 0.15)  # of log spectra: -17 to 10 dB
 THRESHOLDS = np.arange(0.1, 0.95, 0.05)
@@ -58,26 +61,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for part in ("train", "valid", "test"):
         parser.add_argument(f"--{part}", type=Path, required=True, help="folder of `dssgan data synth --pieces`")
-    parser.add_argument("--pieces", help="model that takes drums apart")
-    parser.add_argument("--separated", help="model that separates songs, whose drums are taken apart too")
+    parser.add_argument("--pieces", default=PIECES, help="model that takes drums apart")
+    parser.add_argument(
+        "--network", type=Path, help="strokes.safetensors whose network is kept; the rest is fitted anew"
+    )
     parser.add_argument("--songs", type=int, default=10**6, help="training songs at most")
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("-o", "--output", type=Path, default=Path("ensembles/pieces/strokes.safetensors"))
     arguments = parser.parse_args()
     torch.manual_seed(arguments.seed)
-    separators = {}
-    if arguments.pieces:
-        separators["drums"] = Separator.load(arguments.pieces, "cpu")
-        if arguments.separated:
-            separators["mix"] = Separator.load(arguments.separated, "cpu", then=arguments.pieces)
+    separator = Separator.load(arguments.pieces, "cpu", precision="auto")
     train, valid, test = (
-        read_songs(folder, separators, most)
+        read_songs(folder, separator, most)
         for folder, most in (
             (arguments.train, arguments.songs), (arguments.valid, arguments.songs), (arguments.test, arguments.songs),
         )
     )  # fmt: skip
-    network = train_network(train, arguments.steps, arguments.seed)
+    if arguments.network is None:
+        network = train_network(train, arguments.steps, arguments.seed)
+    else:
+        network = StrokeModel.load(arguments.network).network
     heard = {id(song): listen(network, song) for song in (*train[:: max(len(train) // 120, 1)], *valid, *test)}
     judged = [song for song in valid if song.condition == "drums"] or valid
     thresholds = {stem: best_threshold(stem, judged, heard) for stem in STEM_NAMES}
@@ -92,20 +96,22 @@ def main() -> None:
     print(f"wrote {arguments.output}, {arguments.output.stat().st_size} bytes; thresholds {thresholds}")
 
 
-def read_songs(folder: Path, separators: dict[str, Separator], most: int) -> list[Song]:
-    """Read the songs of a folder in every condition that there is a separator for."""
+def read_songs(folder: Path, separator: Separator, most: int) -> list[Song]:
+    """Read the songs of a folder in every condition that there is."""
     songs = []
     folders = sorted(path.parent for path in folder.glob("*/drums.mid"))[:most]
     for number, place in enumerate(folders):
-        hits = strokes_written(read_midi(place / "drums.mid"))
+        try:
+            hits = strokes_written(read_midi(place / "drums.mid"))
+        except DataError:
+            continue  # a song without drums
         drums = read(place / "drums.wav")
-        stems = {stem: place / f"{stem}.wav" for stem in STEM_NAMES}
-        pieces = {"true": np.stack([read(path) if path.exists() else 0 * drums for path in stems.values()])}
-        for condition, separator in separators.items():
-            mix = place / ("mix.wav" if (place / "mix.wav").exists() else "other.wav")
-            whole = drums if condition == "drums" else read(mix) if mix.stem == "mix" else drums + read(mix)
-            found = separator.separate(whole, SAMPLE_RATE)
-            pieces[condition] = np.stack([found[stem] for stem in STEM_NAMES])
+        stems = [place / f"{stem}.wav" for stem in STEM_NAMES]
+        pieces = {"true": np.stack([read(path) if path.exists() else 0 * drums for path in stems])}
+        for condition, path in (("drums", place / "drums.wav"), ("mix", place / SEPARATED)):
+            if path.exists():
+                found = separator.separate(read(path), SAMPLE_RATE)
+                pieces[condition] = np.stack([found[stem] for stem in STEM_NAMES])
         songs += [Song(place.name, condition, spectra_of(audio), hits) for condition, audio in pieces.items()]
         if number % 20 == 0:
             print(f"{folder}: {number} of {len(folders)} songs", flush=True)

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _KINDS = ["wav", "flac", "mp3", "ogg", "opus", "m4a", "stem.mp4"]
 _STANDARD = Path("-")
+DEFAULT = "default"  # of the shipped models
 
 
 @click.command()
@@ -26,7 +28,7 @@ _STANDARD = Path("-")
 @click.option(
     "-m",
     "--model",
-    default="default",
+    default=DEFAULT,
     show_default=True,
     help="Bundle folder, ensemble file, or a name that `dssgan models` lists.",
 )
@@ -38,7 +40,11 @@ _STANDARD = Path("-")
     type=click.Path(path_type=Path, allow_dash=True),
     help="Folder to write the stems to, or - for standard output.  [default: separated]",
 )
-@click.option("--drums", is_flag=True, help="The recordings are drums already, for a model that takes drums apart.")
+@click.option("--pieces", is_flag=True, help="Also take the drums apart: kick, snare, toms, hihat and cymbals.")
+@click.option(
+    "--drums", is_flag=True, help="The recordings are drums already; with --pieces, or a model that takes drums."
+)
+@click.option("--midi", is_flag=True, help="Also write the drums as MIDI, drums.mid.")
 @click.option("--two-stems", metavar="STEM", help="Write this stem and all others together, as no_STEM.")
 @click.option("--stems", metavar="STEM,...", help="Write these stems only.")
 @click.option("--filename", help="Names of the files, of {track}, {stem} and {ext}.  [default: {track}/{stem}.{ext}]")
@@ -99,7 +105,9 @@ def command(
     tracks: tuple[Path, ...],
     model: str,
     out: Path | None,
+    pieces: bool,
     drums: bool,
+    midi: bool,
     two_stems: str | None,
     stems: str | None,
     filename: str | None,
@@ -132,11 +140,13 @@ def command(
     """Separate each TRACK, a file or a folder of files, into OUT/TRACK/drums.wav and OUT/TRACK/other.wav.
 
     A folder is searched with all below it; - is standard input. The stems have the track's own rate, channels and
-    length, and sum to it. A track that fails gives one line and the rest go on; the exit code is then 2. With --address
-    tracks are sent to the machines of a cluster, and come back as stems: nothing else needs to be there.
+    length, and sum to it; with --pieces, those of the kit stand beside, and sum to the drums. A track that fails gives
+    one line and the rest go on; the exit code is then 2. With --address tracks are sent to the machines of a cluster,
+    and come back as stems: nothing else needs to be there.
     """
     _refuse_both("--int24", int24, "--float32", float32)
     _refuse_both("--skip-existing", skip_existing, "--overwrite", overwrite)
+    _refuse_both("--two-stems", two_stems is not None, "--midi", midi)
     _refuse_both("--address", address is not None, "-j", jobs > 1)
     _refuse_both("--address", address is not None, "--engine", engine != "torch")
     if out is None:
@@ -147,8 +157,10 @@ def command(
     from dssgan.cli.terminal import Terminal
     from dssgan.inference.batch import check_output, plan
     from dssgan.inference.device import keep_freed_memory
+    from dssgan.inference.drum_score import DrumScore
     from dssgan.inference.output import OutputSettings
     from dssgan.inference.separator import Separator
+    from dssgan.separators.loading import PIECES
     from dssgan.types import DRUMS
 
     keep_freed_memory()
@@ -160,13 +172,21 @@ def command(
     )  # fmt: skip
     if address is not None and precision == "auto":
         precision = "float32"  # the processors of other machines may be slower with bf16
+    if drums and (pieces or midi) and model == DEFAULT:
+        model = PIECES
+    then = PIECES if (pieces or midi) and not drums else None
     _require_input(model, DRUMS if drums else None)
     separator = Separator.load(
-        model, device if address is None else "cpu", overlap=overlap, segment_seconds=segment, shifts=shifts,
+        model, device if address is None else "cpu", then=then, overlap=overlap, segment_seconds=segment, shifts=shifts,
         channel_swap=channel_swap, polarity=polarity, batch_size=batch_size, precision=precision, engine=engine,
         audio_track=audio_track,
         two_stems=two_stems,
     )  # fmt: skip
+    if midi:
+        DrumScore(separator.sources, separator.sample_rate)  # refused here, once, and not with every track
+        output = replace(
+            output, midi=True, stems=separator.wholes if output.stems is None and not pieces else output.stems
+        )
     terminal = Terminal(quiet=quiet or out == _STANDARD)
     with ExitStack() as stack:
         if _STANDARD in tracks:

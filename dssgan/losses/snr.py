@@ -1,7 +1,6 @@
 """Signal-to-noise ratios as losses."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -10,12 +9,9 @@ from dssgan.audio.stft import STFT
 from dssgan.errors import ConfigError
 
 _FLOOR = 1e-8
-_QUIET = 1e-2  # power of a source against the mix's below which it counts as silent
 
 
-def negative_snr_db(
-    error: Tensor, signal: Tensor, max_snr_db: float = 30.0, limited_by: Tensor | None = None
-) -> Tensor:
+def negative_snr_db(error: Tensor, signal: Tensor, max_snr_db: float = 30.0) -> Tensor:
     """Return minus the signal-to-noise ratio of each item, which saturates beyond a limit.
 
     Source: Wisdom et al., "Unsupervised sound separation using mixture invariant training", 2020, equation 1,
@@ -25,14 +21,13 @@ def negative_snr_db(
         error: (..., channels, samples).
         signal: what the error is compared with; its shape broadcasts with the error's.
         max_snr_db: beyond it an error counts for less and less, dB.
-        limited_by: l, the power that the limit is below, without the last two dimensions; None for the signal's.
 
     Returns:
-        10 log10((|error|^2 + t l) / |signal|^2) with t = 10^(-max_snr_db / 10), dB, without the last two dimensions.
+        10 log10((|error|^2 + t |signal|^2) / |signal|^2) with t = 10^(-max_snr_db / 10), dB, without the last two
+        dimensions.
     """
     power = signal.square().sum(dim=(-2, -1)) + _FLOOR
-    limit = power if limited_by is None else limited_by + _FLOOR
-    return 10 * torch.log10((error.square().sum(dim=(-2, -1)) + 10 ** (-max_snr_db / 10) * limit) / power)
+    return 10 * torch.log10((error.square().sum(dim=(-2, -1)) + 10 ** (-max_snr_db / 10) * power) / power)
 
 
 class SNRLoss(nn.Module):
@@ -52,9 +47,6 @@ class SNRLoss(nn.Module):
         octaves_weight: weight of the mean of the bands' ratios, and one less it of the whole ratio.
         n_fft: STFT window of the bands, samples; the stride is half of it.
         octave_weights: relative weight of each octave in their mean, the highest first; None for equal ones.
-        limit: what the limit is measured against: "mix", so that a source 20 dB below it is not asked for more than it
-            is worth there, or "source", where each counts alike, as pieces of a drum kit should; where it is silent,
-            20 dB below the mix.
 
     Raises:
         ConfigError: a weight outside [0, 1], more octaves than the window resolves, or not a weight for each.
@@ -68,7 +60,6 @@ class SNRLoss(nn.Module):
         octaves_weight: float = 0.3,
         n_fft: int = 2048,
         octave_weights: Sequence[float] | None = None,
-        limit: Literal["mix", "source"] = "mix",
     ) -> None:
         super().__init__()
         if not 0 <= octaves_weight <= 1:
@@ -84,7 +75,6 @@ class SNRLoss(nn.Module):
             )
         self.octave_shares = [weight / sum(weights) for weight in weights]
         self.max_snr_db = max_snr_db
-        self.limit = limit
         self.octaves_weight = octaves_weight
         self.stft = STFT(n_fft, n_fft // 2)
         tops = [n_fft // 2 // 2**octave for octave in range(octaves)]
@@ -101,20 +91,14 @@ class SNRLoss(nn.Module):
             Scalar, dB.
         """
         error, mix = estimate - reference, reference.sum(dim=1, keepdim=True)
-        loss = self._mean_ratio(error, mix, reference)
+        loss = negative_snr_db(error, mix, self.max_snr_db).mean()
         if self.octaves_weight == 0:
             return loss
         # (..., bins, 2 x frames), real and imaginary parts
-        spectra = [torch.view_as_real(self.stft(audio)).flatten(-2) for audio in (error, mix, reference)]
+        errors, mixes = (torch.view_as_real(self.stft(audio)).flatten(-2) for audio in (error, mix))
         ratios = [
-            self._mean_ratio(*(spectrum[..., band, :].flatten(-2) for spectrum in spectra)) for band in self.bands
+            negative_snr_db(errors[..., band, :].flatten(-2), mixes[..., band, :].flatten(-2), self.max_snr_db).mean()
+            for band in self.bands
         ]
         mean = sum(share * ratio for share, ratio in zip(self.octave_shares, ratios, strict=True))
         return (1 - self.octaves_weight) * loss + self.octaves_weight * mean
-
-    def _mean_ratio(self, error: Tensor, mix: Tensor, reference: Tensor) -> Tensor:
-        if self.limit == "mix":
-            return negative_snr_db(error, mix, self.max_snr_db).mean()
-        of_source, of_mix = (audio.square().sum(dim=(-2, -1)) for audio in (reference, mix))
-        limited_by = torch.maximum(of_source, _QUIET * of_mix)
-        return negative_snr_db(error, mix, self.max_snr_db, limited_by).mean()

@@ -30,6 +30,7 @@ _PANS = {
 _NEAREST = {"ride_bell": "ride", "pedal_hat": "closed_hat", "china": "crash", "splash": "crash", "sidestick": "snare"}
 _HALF_OPEN = 0.15  # from which opening on a hi-hat rings until it is closed
 _BRUSHED_GENRES, _BRUSHED = ("jazz", "ballad"), 0.4
+_BRUSHES = "brushes"
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class DrumTracks:
 
     Attributes:
         stems: (2, samples) at 44.1 kHz each, which add up to the drums; those that are struck, or all in one.
-        kits: the kit of each piece, by name.
+        kits: the kit of each piece that sounds, by name, or "brushes".
         microphones: names of the microphones in which every piece sounds, where a kit has several.
         credits: the kits' makers, with licences.
     """
@@ -75,21 +76,26 @@ def record(
     shape = (2, round(song.seconds * SAMPLE_RATE))
     stems: dict[str, Audio] = {}
     used: dict[str, Kit] = {}
+    names: dict[str, str] = {}
     for piece in sorted({hit.piece for hit in song.hits}):
-        stem = stems.setdefault(_STEM_OF[piece] if apart else "drums", np.zeros(shape, np.float32))
+        stem_name = _STEM_OF[piece] if apart else "drums"
         if brushed and piece == "snare":
+            stem = stems.setdefault(stem_name, np.zeros(shape, np.float32))
             stem += noises.brushes([hit for hit in song.hits if hit.piece == piece], song, generator)
+            names[piece] = _BRUSHES
             continue
         gain = mixing.decibels(_PIECES_DB[piece] + generator.normal(0, 3.5))
         played, kit = _choose(piece, main, fitting, available, borrowing, generator)
         if kit is not None:
             used[piece] = kit
+            names[piece] = kit.name
             gains = mixing.pan(_PANS.get(piece, 0.0) * width) * gain
+            stem = stems.setdefault(stem_name, np.zeros(shape, np.float32))
             _strike(stem, song.hits, piece, played, kit, gains, generator)
     if not stems:
         stems["drums"] = np.zeros(shape, np.float32)
     return DrumTracks(
-        bus.drum_bus(stems, generator), {piece: kit.name for piece, kit in used.items()},
+        bus.drum_bus(stems, generator), names,
         tuple(sorted({name for kit in used.values() for name in kit.microphones})),
         frozenset(kit.credit for kit in used.values()),
     )  # fmt: skip

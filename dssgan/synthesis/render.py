@@ -26,7 +26,7 @@ class RenderedSong:
         coloured: saturation or a codec has been over the mix.
         pieces: (2, samples) for each of `dssgan.synthesis.score.STEMS` that is struck, which add up to the
             drums; empty where they were not wanted.
-        kits: name of the kit that each piece was played on.
+        kits: name of the kit that each piece was played on; of pieces that no kit has there is none, and no sound.
         microphones: names of the microphones in which every piece sounds, where a kit has several.
     """
 

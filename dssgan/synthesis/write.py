@@ -168,7 +168,9 @@ def _write_song(folder: Path, order: _Order) -> _Written:
         with atomic.replacing_folder(target) as temporary:
             _write_audio(temporary, recording, pieces=order.pieces)
             if order.pieces:
-                write_drums(temporary / PERFORMANCE, song.hits, tempos=[(0.0, song.tempo)], metre=song.metre)
+                # what no kit of this machine has was not played
+                played = [hit for hit in song.hits if hit.piece in recording.kits]
+                write_drums(temporary / PERFORMANCE, played, tempos=[(0.0, song.tempo)], metre=song.metre)
             (temporary / _ABOUT).write_text(to_json(about, indent=1), encoding="utf-8")
     mix, drums, other, *stems = (
         AudioFile.of(path, with_fingerprint=True) if path.exists() else None

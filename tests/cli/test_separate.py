@@ -18,8 +18,11 @@ from dssgan.audio.stem_streams import stem_names
 from dssgan.audio.tags import Picture, Tags, read_tags, write_tags
 from dssgan.cli import main
 from dssgan.data.bundled import FOLDER
+from dssgan.metrics.drums import onset_times
 from dssgan.separators import build_separator
 from dssgan.separators.bundle import save_bundle
+from dssgan.synthesis.midi_file import read_midi
+from dssgan.synthesis.performances import strokes_of
 
 SONG = FOLDER / "train_unsup" / "mixes" / "potassium.ogg"
 
@@ -459,3 +462,62 @@ def test_drums_into_their_pieces(run, song, tmp_path):
     np.testing.assert_allclose(sum(stems), read(song), atol=1e-6)
     code, _, errors = run(song, "--drums", "-o", tmp_path / "other")
     assert (code, errors[-1].startswith("dssgan: --drums: ")) == (2, True)
+
+
+KIT = ["cymbals", "hihat", "kick", "snare", "toms"]
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_song_and_the_pieces_of_its_kit(run, song, tmp_path):
+    assert run(song, "-o", tmp_path, "--pieces", "-q")[0] == 0
+    folder = tmp_path / song.stem
+    assert names_in(folder) == sorted(f"{name}.wav" for name in (*KIT, "drums", "other"))
+    steps = {path.stem: soundfile.read(path, dtype="int16")[0].astype(int) for path in folder.iterdir()}
+    np.testing.assert_array_equal(sum(steps[name] for name in KIT), steps["drums"])
+    np.testing.assert_array_equal(steps["drums"] + steps["other"], soundfile.read(song, dtype="int16")[0])
+
+
+def test_pieces_of_drums_and_four_of_them_in_a_stem_file(run, tmp_path):
+    drums = tmp_path / "drums.wav"
+    write(drums, read(FOLDER / "train_sup" / "lithium-1" / "drums.ogg", 0, 44100 * 3), 44100)
+    assert run(drums, "-m", "default", "--drums", "--pieces", "-o", tmp_path / "kit", "-q")[0] == 0
+    assert names_in(tmp_path / "kit" / "drums") == [f"{name}.wav" for name in KIT]
+    code, _, errors = run(drums, "--pieces", "--format", "stem.mp4", "-o", tmp_path / "out")
+    assert (code, ".stem.mp4 holds 4 stems, not 7" in errors[-1]) == (2, True)
+    wanted = ("--stems", "kick,snare,hihat,other")
+    assert run(drums, "--pieces", "--format", "stem.mp4", *wanted, "-o", tmp_path / "out", "-q")[0] == 0
+    assert stem_names(tmp_path / "out" / "drums.stem.mp4") == ("mix", "kick", "snare", "hihat", "other")
+
+
+def test_drums_as_midi(run, tmp_path):
+    drums = tmp_path / "drums.wav"
+    write(drums, read(FOLDER / "train_sup" / "lithium-1" / "drums.ogg", 0, 44100 * 6), 44100)
+    code, _, errors = run(drums, "-m", "default", "--drums", "--midi", "-o", tmp_path / "kit")
+    assert code == 0
+    assert names_in(tmp_path / "kit" / "drums") == sorted([*(f"{name}.wav" for name in KIT), "drums.mid"])
+    strokes = strokes_of(read_midi(tmp_path / "kit" / "drums" / "drums.mid"))
+    assert f"{len(strokes)} strokes" in " ".join(errors)
+    onsets = onset_times(read(drums), 44100)
+    near = np.abs(onsets[:, None] - np.array([[hit.start_seconds for hit in strokes]])).min(axis=1) < 0.05
+    assert len(onsets) > 8
+    assert near.mean() > 0.8
+
+    # of a song: the drums and the rest stay whole, and the file lies beside them
+    assert run(drums, "--midi", "-o", tmp_path / "song", "-q")[0] == 0
+    assert names_in(tmp_path / "song" / "drums") == ["drums.mid", "drums.wav", "other.wav"]
+    assert run(drums, "--midi", "--format", "stem.mp4", "-o", tmp_path / "file", "-q")[0] == 0
+    assert names_in(tmp_path / "file") == ["drums.mid", "drums.stem.mp4"]
+    code, _, errors = run(drums, "--midi", "-o", tmp_path / "song")
+    assert (code, "is there already" in errors[-1]) == (2, True)
+
+
+def test_midi_takes_all_pieces(run, song, tmp_path):
+    torch.manual_seed(0)
+    pieces = build_separator("unet", {"num_layers": 2, "num_initial_filters": 2, "sources": ["kick", "snare"]})
+    save_bundle(tmp_path / "kit", "unet", pieces, metadata={"from": "drums"})
+    code, _, errors = run(song, "-m", tmp_path / "kit", "--drums", "--midi", "-o", tmp_path / "out")
+    assert (code, "the model gives no toms, hihat, cymbals; choose one that does" in errors[-1]) == (2, True)
+    assert not (tmp_path / "out").exists()

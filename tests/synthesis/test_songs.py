@@ -250,6 +250,20 @@ def test_kits_are_played_or_left_out_by_name(tmp_path: Path) -> None:
         assert not (tmp_path / "none").exists()
 
 
+def test_what_no_kit_has_is_neither_heard_nor_written_down(tmp_path: Path) -> None:
+    # a rock kit has no hand drums
+    options = ("--songs", "4", "--seconds", "4", "-j", "1", "--genre", "latin", "--pieces", "--kits", "GMRockKit")
+    ran = dssgan("data", "synth", tmp_path, *options)
+    assert ran.returncode == 0, ran.stderr
+    folders = sorted(path.parent for path in tmp_path.glob("*/drums.mid") if (path.parent / "kick.wav").exists())
+    assert folders
+    for folder in folders:
+        struck = {hit.piece for hit in strokes_of(read_midi(folder / "drums.mid"))}
+        assert struck == json.loads((folder / "song.json").read_text())["kits"].keys()
+        written = {name for name, inside in STEMS.items() if struck & set(inside)}
+        assert written == {name for name in STEMS if (folder / f"{name}.wav").exists()}
+
+
 def test_a_file_that_cannot_be_used_is_named_once(tmp_path: Path) -> None:
     (tmp_path / "midi").mkdir()
     (tmp_path / "midi/damaged.mid").write_bytes(b"no")
