@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
+from train_pieces import SEPARATED
 
 from dssgan.audio.files import read
 from dssgan.errors import DataError
@@ -24,15 +25,13 @@ from dssgan.inference.separator import Separator
 from dssgan.separators.loading import PIECES
 from dssgan.synthesis.midi_file import read_midi
 from dssgan.synthesis.performances import strokes_of as strokes_written
-from dssgan.synthesis.score import STEMS, Hit
+from dssgan.synthesis.score import STEM_OF, STEMS, Hit
 from dssgan.transcription.network import KINDS, STEM_NAMES, StrokeNetwork
 from dssgan.transcription.spectra import FRAME_RATE, SAMPLE_RATE, SpectrumStream
 from dssgan.transcription.strokes import Candidate, StrokeModel, StrokeStream, strokes_of, velocity_features
 from dssgan.types import Audio
 
-STEM_OF = {piece: stem for stem, pieces in STEMS.items() for piece in pieces}
 WINDOW_FRAMES, BATCH_SIZE = 400, 8
-SEPARATED = "separated.wav"  # that `train_pieces.py` writes beside the pieces of a song
 TOLERANCE_SECONDS = 0.05
 GAIN_RANGE = (-0.25, 0.15)  # of log spectra: -17 to 10 dB
 THRESHOLDS = np.arange(0.1, 0.95, 0.05)
@@ -197,35 +196,33 @@ def best_threshold(stem: str, songs: Sequence[Song], heard: dict[int, list[Candi
     """Return the threshold with the best F1 over all strokes of the songs on a stem."""
 
     def f1(threshold: float) -> float:
-        found = [
-            [one.seconds for one in heard[id(song)] if one.stem == stem and one.strength >= threshold] for song in songs
-        ]
-        return counted_f1([matches(song.hits, seconds, stem) for song, seconds in zip(songs, found, strict=True)])
+        counts = []
+        for song in songs:
+            seconds = [one.seconds for one in heard[id(song)] if one.stem == stem and one.strength >= threshold]
+            written = written_on(song, stem)
+            counts.append((len(pairs(written, seconds)), len(written), len(seconds)))
+        return counted_f1(counts)
 
     return float(max(THRESHOLDS, key=f1))
 
 
-def matches(hits: Sequence[Hit], seconds: Sequence[float], stem: str) -> tuple[int, int, int]:
-    """Return how many strokes match, are written and are found on a stem."""
-    written = np.array([hit.start_seconds for hit in hits if STEM_OF[hit.piece] == stem])
-    found = np.sort(np.array(seconds))
-    pairs = mir_eval.util.match_events(written, found, TOLERANCE_SECONDS) if len(written) and len(found) else []
-    return len(pairs), len(written), len(found)
+def written_on(song: Song, stem: str) -> list[Hit]:
+    """Return the written strokes on a stem."""
+    return [hit for hit in song.hits if STEM_OF[hit.piece] == stem]
+
+
+def pairs(written: Sequence[Hit], seconds: Sequence[float]) -> list[tuple[int, int]]:
+    """Return which written strokes match which of those found, by their numbers; times are in order."""
+    if not written or not seconds:
+        return []
+    times = np.array([hit.start_seconds for hit in written]), np.array(seconds)
+    return [(int(a), int(b)) for a, b in mir_eval.util.match_events(*times, TOLERANCE_SECONDS)]
 
 
 def counted_f1(counts: Sequence[tuple[int, int, int]]) -> float:
     """Return F1 over songs of their matches, written and found strokes."""
     matched, written, found = np.sum(counts, axis=0)
     return 2 * matched / max(written + found, 1)
-
-
-def pairs_of(song: Song, chosen: Sequence[Candidate], stem: str) -> list[tuple[Hit, int]]:
-    """Return the written strokes on a stem that were found, with the numbers of those found."""
-    written = [hit for hit in song.hits if STEM_OF[hit.piece] == stem]
-    if not written or not chosen:
-        return []
-    times = np.array([hit.start_seconds for hit in written]), np.array([one.seconds for one in chosen])
-    return [(written[a], b) for a, b in mir_eval.util.match_events(*times, TOLERANCE_SECONDS)]
 
 
 def fit_velocities(
@@ -239,9 +236,10 @@ def fit_velocities(
             chosen = [one for one in heard[id(song)] if one.stem == stem and one.strength >= thresholds[stem]]
             if chosen:
                 rows = velocity_features(chosen)
-                for hit, index in pairs_of(song, chosen, stem):
-                    features.append(rows[index])
-                    velocities.append(hit.velocity)
+                written = written_on(song, stem)
+                for a, b in pairs(written, [one.seconds for one in chosen]):
+                    features.append(rows[b])
+                    velocities.append(written[a].velocity)
         x, y = np.array(features), np.array(velocities)
         weights[stem] = np.linalg.solve(x.T @ x + RIDGE * np.eye(x.shape[1]), x.T @ y).tolist()
     return weights
@@ -254,13 +252,10 @@ def score(songs: Sequence[Song], heard: dict[int, list[Candidate]], model: Strok
         counts, errors, late, right = [], [], [], []
         for song in songs:
             hits = [hit for hit in strokes_of(heard[id(song)], model) if STEM_OF[hit.piece] == stem]
-            counts.append(matches(song.hits, [hit.start_seconds for hit in hits], stem))
-            found = np.array([hit.start_seconds for hit in hits])
-            written = [hit for hit in song.hits if STEM_OF[hit.piece] == stem]
-            if not written or not hits:
-                continue
-            times = np.array([hit.start_seconds for hit in written])
-            for a, b in mir_eval.util.match_events(times, found, TOLERANCE_SECONDS):
+            written = written_on(song, stem)
+            matched = pairs(written, [hit.start_seconds for hit in hits])
+            counts.append((len(matched), len(written), len(hits)))
+            for a, b in matched:
                 errors.append(abs(hits[b].velocity - written[a].velocity))
                 late.append(abs(hits[b].start_seconds - written[a].start_seconds))
                 right.append(hits[b].piece == written[a].piece)

@@ -14,7 +14,7 @@ from dssgan.data.guard import guarded
 from dssgan.data.rights import share_alike
 from dssgan.data.seen_recordings import FILE as LEARNT_FROM
 from dssgan.ensembling.fitting import FEWEST_GROUPS, TOLERANCE_DB, Decision, FittingSongs, Plan, decide, make
-from dssgan.ensembling.product_scores import judged_sources, mean_alone
+from dssgan.ensembling.product_scores import judged_sources, mean_alone, scored_name
 from dssgan.ensembling.products import SongProducts
 from dssgan.ensembling.validation_songs import (
     EDGES_HZ,
@@ -27,7 +27,7 @@ from dssgan.ensembling.validation_songs import (
 from dssgan.errors import DataError, ModelError, WriteError
 from dssgan.inference.device import choose_device
 from dssgan.inference.overlap_add import DEFAULT_SETTINGS, SeparationSettings
-from dssgan.metrics.catalogue import MEAN, Monitored
+from dssgan.metrics.catalogue import Monitored
 from dssgan.parallel.processes import MapUnordered
 from dssgan.separators import SeparatorModel
 from dssgan.separators.ensemble import Ensemble, Recipe, in_step, save_recipe
@@ -205,7 +205,7 @@ def build_ensemble(
     StoredEnsemble(output).load()  # what was written must load
     return EnsembleReport(
         output, names, single, means[0], means[best], honest,
-        dataset.sources[sources[0]] if len(sources) == 1 else MEAN, decision.num_groups,
+        scored_name(sources, dataset.sources), decision.num_groups,
         decision.steps[step], variant.gate_threshold_db,
     )  # fmt: skip
 

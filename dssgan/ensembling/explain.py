@@ -9,12 +9,11 @@ from torch import Tensor
 
 from dssgan.data.dataset import Dataset, unchanged
 from dssgan.data.guard import guarded
-from dssgan.ensembling.product_scores import band_sdr_of, judged_sources, mean_alone, usdr_of
+from dssgan.ensembling.product_scores import band_sdr_of, judged_sources, mean_alone, scored_name, usdr_of
 from dssgan.ensembling.validation_songs import ValidationSongs, count_two_passes, products_of, score, validation_alone
 from dssgan.errors import DataError, ModelError
 from dssgan.inference.device import choose_device
 from dssgan.inference.overlap_add import DEFAULT_SETTINGS, SeparationSettings
-from dssgan.metrics.catalogue import MEAN
 from dssgan.separators import SeparatorModel
 from dssgan.separators.ensemble import Ensemble
 from dssgan.separators.loading import StoredEnsemble, find_model
@@ -114,7 +113,7 @@ def explain_ensemble(
     return Explanation(
         members=names,
         sources=ensemble.sources,
-        scored=ensemble.sources[sources[0]] if len(sources) == 1 else MEAN,
+        scored=scored_name(sources, ensemble.sources),
         edges_hz=ensemble.edges_hz,
         weights=ensemble.weights,
         alone=alone,

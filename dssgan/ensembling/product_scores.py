@@ -8,6 +8,7 @@ from torch import Tensor
 
 from dssgan.ensembling.products import SongProducts
 from dssgan.errors import DataError
+from dssgan.metrics.catalogue import MEAN
 from dssgan.types import DRUMS
 
 _SILENCE = 1e-6  # energy of a source in a band
@@ -39,6 +40,11 @@ def judged_sources(songs: Sequence[SongProducts], names: Sequence[str]) -> tuple
     if DRUMS in names:
         return (first,)
     return tuple(source for source in range(len(names)) if any(song.energy[source] > 0 for song in songs))
+
+
+def scored_name(sources: Sequence[int], names: Sequence[str]) -> str:
+    """Return what scores of some sources are of: the one, or the mean of all."""
+    return names[sources[0]] if len(sources) == 1 else MEAN
 
 
 def usdr_of(songs: Sequence[SongProducts], weights: Tensor, source: int) -> float:

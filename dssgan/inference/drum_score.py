@@ -1,6 +1,7 @@
 """The drums of a song as MIDI, found in the stream of its stems."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from dssgan.errors import ConfigError
@@ -38,7 +39,7 @@ class DrumScore:
                 "one that does"
             )
         self._positions = [sources.index(stem) for stem in STEM_NAMES]
-        self._model = StrokeModel.load(shipped_strokes())
+        self._model = _shipped_model()
         self._stream = StrokeStream(self._model.network, sample_rate)
         self.summary = ""
 
@@ -53,3 +54,8 @@ class DrumScore:
         write_drums(path, strokes, tempos=tempos.tempos)
         beat = f"at {tempos.typical:.1f} beats a minute" if tempos.found else "no even beat, so the file is at 120"
         self.summary = f"{len(strokes)} strokes, {beat}"
+
+
+@cache
+def _shipped_model() -> StrokeModel:
+    return StrokeModel.load(shipped_strokes())

@@ -173,9 +173,7 @@ class StoredEnsemble(StoredModel):
         whole: SeparatorModel = self.assemble()
         try:
             for stage in self.stages():
-                if stage.takes is None:
-                    raise ModelError(f"{stage.reference} separates songs; name models of a stem under then")
-                whole = Cascade(whole, stage.takes, stage.load())
+                whole = _followed_by(whole, stage)
         except ModelError as error:
             raise self._named(error) from error
         return whole.eval()
@@ -287,6 +285,12 @@ class StoredEnsemble(StoredModel):
         return content
 
 
+def _followed_by(first: SeparatorModel, second: StoredModel) -> Cascade:
+    if second.takes is None:
+        raise ModelError(f"{second.reference} separates songs; name models of a stem under then")
+    return Cascade(first, second.takes, second.load())
+
+
 @dataclass(frozen=True)
 class StoredCascade(StoredModel):
     """A model, and another one that takes apart one of its stems.
@@ -304,10 +308,7 @@ class StoredCascade(StoredModel):
         return f"{self.first.reference} then {self.second.reference}"
 
     def load(self) -> SeparatorModel:
-        stem = self.second.takes
-        if stem is None:
-            raise ModelError(f"{self.second.reference} separates songs; name models of a stem under then")
-        return Cascade(self.first.load(), stem, self.second.load()).eval()
+        return _followed_by(self.first.load(), self.second).eval()
 
     def fingerprint(self) -> str:
         return _hash([self.first.fingerprint(), self.second.fingerprint()])

@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 
 from dssgan.synthesis import bus, kits, mixing, noises
 from dssgan.synthesis.kit import Kit
-from dssgan.synthesis.score import STEMS, Hit, Song
+from dssgan.synthesis.score import STEM_OF, Hit, Song
 from dssgan.synthesis.soundfont import SAMPLE_RATE
 from dssgan.types import Audio
 
-_STEM_OF = {piece: stem for stem, pieces in STEMS.items() for piece in pieces}
 # level against the bass drum, dB
 _PIECES_DB = {
     "kick": 0.0, "snare": 0.0, "sidestick": -5.0, "clap": -3.0, "closed_hat": -11.0, "pedal_hat": -14.0,
@@ -58,7 +57,7 @@ def record(
     Args:
         song: the song.
         generator: random generator; drawn from alike whether stems are apart or not.
-        apart: give a stem for each of `STEMS` that is struck; else one for all, "drums".
+        apart: give a stem for each of `score.STEMS` that is struck; else one for all, "drums".
         named: the kits that may be played, by name; None for all.
 
     Raises:
@@ -78,7 +77,7 @@ def record(
     used: dict[str, Kit] = {}
     names: dict[str, str] = {}
     for piece in sorted({hit.piece for hit in song.hits}):
-        stem_name = _STEM_OF[piece] if apart else "drums"
+        stem_name = STEM_OF[piece] if apart else "drums"
         if brushed and piece == "snare":
             stem = stems.setdefault(stem_name, np.zeros(shape, np.float32))
             stem += noises.brushes([hit for hit in song.hits if hit.piece == piece], song, generator)

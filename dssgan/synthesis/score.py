@@ -19,6 +19,7 @@ STEMS: dict[str, tuple[str, ...]] = {
     "hihat": ("closed_hat", "pedal_hat", "open_hat", "shaker", "tambourine"),
     "cymbals": ("ride", "ride_bell", "crash", "china", "splash", "cowbell", "clave"),
 }
+STEM_OF = {piece: stem for stem, pieces in STEMS.items() for piece in pieces}
 
 WRITTEN = "written"  # the genre of songs out of MIDI files
 

@@ -71,4 +71,5 @@ class SpectrumStream:
         windows = samples.unfold(1, _WINDOW_SAMPLES, _HOP_SAMPLES) * torch.hann_window(_WINDOW_SAMPLES)
         power = torch.fft.rfft(windows).abs().square() / (_WINDOW_SAMPLES / 4) ** 2
         logs = torch.log10((power @ band_weights()) / _FLOOR + 1) / -np.log10(_FLOOR)
-        return logs.movedim(0, 1).numpy()  # type: ignore[no-any-return]
+        frames: NDArray[np.float32] = logs.movedim(0, 1).numpy()
+        return frames

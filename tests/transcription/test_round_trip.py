@@ -12,7 +12,7 @@ from dssgan.synthesis.compose import compose
 from dssgan.synthesis.midi_file import read_midi
 from dssgan.synthesis.performances import strokes_of
 from dssgan.synthesis.render import render
-from dssgan.synthesis.score import STEMS
+from dssgan.synthesis.score import STEM_OF
 from dssgan.transcription.network import STEM_NAMES
 
 KITS = frozenset({"GMRockKit"})
@@ -30,11 +30,10 @@ def test_a_performance_is_found_written_and_played_again_in_time(seed: int, tmp_
     found = strokes_of(read_midi(tmp_path / "drums.mid"))
     assert score.summary.startswith(f"{len(found)} strokes")
 
-    stem_of = {piece: stem for stem, pieces in STEMS.items() for piece in pieces}
     again = render(replace(song, hits=tuple(found)), pieces=True, kits=KITS)
     for stem in ("kick", "snare"):
         played, heard = (
-            np.array([hit.start_seconds for hit in hits if stem_of[hit.piece] == stem]) for hits in (song.hits, found)
+            np.array([hit.start_seconds for hit in hits if STEM_OF[hit.piece] == stem]) for hits in (song.hits, found)
         )
         assert near(played, heard) > 0.85
         assert near(heard, played) > 0.85
