@@ -13,3 +13,4 @@ Progress = Callable[[float, float], None]  # called with what is done and with t
 
 DRUMS = "drums"
 OTHER = "other"
+KIT_STEMS = ("kick", "snare", "toms", "hihat", "cymbals")  # what drums are taken apart into; they sum to the drums

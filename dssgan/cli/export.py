@@ -6,6 +6,8 @@ import click
 
 from dssgan.cli.options import quiet_option
 
+_FAMILIES = {".onnx": "onnx", ".xml": "openvino"}
+
 
 @click.command()
 @click.argument("model")
@@ -36,15 +38,17 @@ def command(model: str, onnx: Path | None, openvino: Path | None, output: Path |
         if path.suffix != suffix or suffix not in EXPORTS:
             kinds = suffix if suffix in EXPORTS else " or ".join(EXPORTS)
             raise ModelError(f"{path}: is no name for a graph; give one that ends in {kinds}")
-    loaded = find_model(model).load()
+    stored = find_model(model)
+    loaded = stored.load()
     if not isinstance(loaded, MaskingSeparator):
         raise ModelError(
             f"{model}: is no network that masks a spectrogram; give the bundle of a tdf_unet, band_split or sc_lite, "
             "or one member of an ensemble"
         )
     terminal = Terminal(quiet=quiet)
-    record = ExportRecord(find_model(model).learnt_from(), tuple(find_model(model).origins()))
+    record = ExportRecord(stored.learnt_from(), tuple(stored.origins()), stored.takes)
+    recording = "SONG" if stored.takes is None else f"{stored.takes.upper()} --{stored.takes}"
     for path, suffix in wanted:
         difference = EXPORTS[suffix](loaded, path, record)
         terminal.print(f"Wrote {path}; its masks differ from the separator's by at most {difference:.1e}")
-        terminal.print(f"To use it: dssgan separate SONG -m {'onnx' if suffix == '.onnx' else 'openvino'}:{path}")
+        terminal.print(f"To use it: dssgan separate {recording} -m {_FAMILIES[suffix]}:{path}")

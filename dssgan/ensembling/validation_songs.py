@@ -23,7 +23,7 @@ from dssgan.separators import SeparatorModel
 from dssgan.separators.base import Starts
 from dssgan.separators.ensemble import Ensemble, in_step
 from dssgan.separators.loading import find_model
-from dssgan.types import DRUMS, Audio, Progress
+from dssgan.types import Audio, Progress
 from dssgan.user_cache import cache_folder
 
 JUDGED = ("usdr", "si_sar", "onset_sdr", "attack_error")  # the last two of drums alone
@@ -239,9 +239,9 @@ def _scores_of_song(
 
 
 def _judge(metric: str, song: EstimatedSong, source: int) -> float:
-    """Return a score of a source; NaN where only drums have it and the source is another."""
+    """Return a score of a source; NaN where the source cannot have it."""
     name = song.sources[source]
-    return METRICS[metric].compute(song)[name] if name == DRUMS or not METRICS[metric].of_drums else float("nan")
+    return METRICS[metric].compute(song)[name] if METRICS[metric].is_of(name) else float("nan")
 
 
 def count_two_passes(progress: Progress | None, num_songs: int) -> Callable[[], None]:

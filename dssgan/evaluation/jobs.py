@@ -133,14 +133,18 @@ def score(job: ScoringJob) -> TrackScores:
 
 def _write_excerpts(job: ScoringJob, mix: Audio, references: Audio, estimates: Audio) -> None:
     part = excerpts.find_excerpt(references[0], job.sample_rate)
-    mix, reference, estimate = mix[:, part], references[0][:, part], estimates[0][:, part]
-    target = job.sources[0]
+    mix, references, estimates = mix[:, part], references[..., part], estimates[..., part]
+
+    def signals(sources: Audio) -> dict[str, Audio]:
+        if len(sources) > 2:
+            return dict(zip(job.sources, sources, strict=True))
+        return {job.sources[0]: sources[0], excerpts.REST: mix - sources[0]}
+
     if job.writes_song:
-        of_song = {excerpts.MIX: mix, target: reference, excerpts.REST: mix - reference}
-        excerpts.write_excerpts(excerpts.song_folder(job.results, job.track.name), of_song, job.sample_rate)
-    of_method = {target: estimate, excerpts.REST: mix - estimate}
+        folder = excerpts.song_folder(job.results, job.track.name)
+        excerpts.write_excerpts(folder, {excerpts.MIX: mix, **signals(references)}, job.sample_rate)
     folder = excerpts.method_folder(job.results, job.method_name, job.track.name)
-    excerpts.write_excerpts(folder, of_method, job.sample_rate)
+    excerpts.write_excerpts(folder, signals(estimates), job.sample_rate)
 
 
 def to_16_bits(references: Audio) -> Audio:

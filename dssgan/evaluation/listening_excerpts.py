@@ -14,7 +14,7 @@ SECONDS = 10.0
 SAMPLE_RATE = 48000  # Opus knows no other above 24 kHz
 FOLDER = "excerpts"
 MIX = "mix"
-REST = "rest"  # the mix without the target: what a drumless track would be
+REST = "rest"  # the mix without the first of two sources: what a drumless track would be
 _KBPS_A_CHANNEL = 48
 # libsndfile spreads its levels of compression from 1 to 0 over 6 to 256 kbit/s a channel
 _COMPRESSION = 1 - (_KBPS_A_CHANNEL - 6) / (256 - 6)
@@ -59,10 +59,10 @@ def write_excerpts(folder: Path, signals: dict[str, Audio], sample_rate: int) ->
 
 
 def song_folder(results: Path, track: str) -> Path:
-    """Return the folder with the excerpts of a track's mix, its true target and its true rest."""
+    """Return the folder with the excerpts of a track's mix and its true sources, or source and rest."""
     return results / FOLDER / track
 
 
 def method_folder(results: Path, method: str, track: str) -> Path:
-    """Return the folder with the excerpts of a method's estimates for a track: the target and the rest."""
+    """Return the folder with the excerpts of a method's estimates for a track: the sources, or source and rest."""
     return results / method / FOLDER / track

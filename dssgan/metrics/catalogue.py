@@ -17,7 +17,7 @@ from dssgan.configurable import lookup
 from dssgan.errors import ConfigError
 from dssgan.metrics import sdr
 from dssgan.metrics.scale_invariant import scale_invariant
-from dssgan.types import DRUMS, Audio
+from dssgan.types import DRUMS, KIT_STEMS, Audio
 
 if TYPE_CHECKING:
     from dssgan.metrics.drums import DrumScores
@@ -86,7 +86,7 @@ class Metric:
         unit: "dB", or "" for a number without one.
         compute: returns the score of each source of a song; NaN where there is none.
         more_is_better: or less.
-        of_drums: only drums have it.
+        sources: names of those that have it; None for all.
         require: called before anything is scored; raises where something is missing that the metric needs.
         on_request: it takes long, and is computed only where it is asked for.
     """
@@ -95,9 +95,13 @@ class Metric:
     unit: str
     compute: Callable[[EstimatedSong], Scores]
     more_is_better: bool = True
-    of_drums: bool = False
+    sources: tuple[str, ...] | None = None
     require: Callable[[], object] | None = None
     on_request: bool = False
+
+    def is_of(self, source: str) -> bool:
+        """Return whether a source can have this score."""
+        return self.sources is None or source in self.sources
 
 
 def _usdr(song: EstimatedSong) -> Scores:
@@ -153,7 +157,8 @@ def _fad(song: EstimatedSong) -> Scores:
 def _onset_f1(song: EstimatedSong) -> Scores:
     from dssgan.metrics.drums import onset_f1
 
-    return {DRUMS: onset_f1(*song.pairs[DRUMS], song.sample_rate)}
+    struck = [source for source in song.sources if source in _STRUCK]
+    return {source: onset_f1(*song.pairs[source], song.sample_rate) for source in struck}
 
 
 def _of_drums(score: "Callable[[DrumScores], float]") -> Callable[[EstimatedSong], Scores]:
@@ -163,6 +168,9 @@ def _of_drums(score: "Callable[[DrumScores], float]") -> Callable[[EstimatedSong
 def _band(name: str) -> Callable[[EstimatedSong], Scores]:
     return _of_drums(lambda scores: scores.band_sdr_db[name])
 
+
+_DRUMS = (DRUMS,)
+_STRUCK = (DRUMS, *KIT_STEMS)
 
 METRICS: dict[str, Metric] = {
     "usdr": Metric("uSDR", "dB", _usdr),
@@ -174,15 +182,15 @@ METRICS: dict[str, Metric] = {
     "log_wmse": Metric("logWMSE", "", _log_wmse, require=partial(import_module, "log_wmse_audio_quality")),
     "bleedless": Metric("bleedless", "", lambda song: {name: pair[0] for name, pair in song.bleed.items()}),
     "fullness": Metric("fullness", "", lambda song: {name: pair[1] for name, pair in song.bleed.items()}),
-    "onset_sdr": Metric("onset SDR", "dB", _of_drums(lambda scores: scores.onset_sdr_db), of_drums=True),
+    "onset_sdr": Metric("onset SDR", "dB", _of_drums(lambda scores: scores.onset_sdr_db), sources=_DRUMS),
     "attack_error": Metric(
-        "attack error", "dB", _of_drums(lambda scores: scores.attack_error_db), more_is_better=False, of_drums=True
+        "attack error", "dB", _of_drums(lambda scores: scores.attack_error_db), more_is_better=False, sources=_DRUMS
     ),
-    "onset_f1": Metric("onset F1", "", _onset_f1, of_drums=True, require=partial(import_module, "mir_eval")),
-    "bleed": Metric("bleed", "dB", _of_drums(lambda scores: scores.bleed_db), more_is_better=False, of_drums=True),
-    "kick_sdr": Metric("kick SDR", "dB", _band("kick"), of_drums=True),
-    "snare_sdr": Metric("snare SDR", "dB", _band("snare"), of_drums=True),
-    "cymbals_sdr": Metric("cymbals SDR", "dB", _band("cymbals"), of_drums=True),
+    "onset_f1": Metric("onset F1", "", _onset_f1, sources=_STRUCK, require=partial(import_module, "mir_eval")),
+    "bleed": Metric("bleed", "dB", _of_drums(lambda scores: scores.bleed_db), more_is_better=False, sources=_DRUMS),
+    "kick_sdr": Metric("kick SDR", "dB", _band("kick"), sources=_DRUMS),
+    "snare_sdr": Metric("snare SDR", "dB", _band("snare"), sources=_DRUMS),
+    "cymbals_sdr": Metric("cymbals SDR", "dB", _band("cymbals"), sources=_DRUMS),
     "zimtohrli": Metric("Zimtohrli", "", _zimtohrli, require=partial(import_module, "zimtohrli"), on_request=True),
     "fad": Metric("FAD", "", _fad, more_is_better=False, require=_find_clap, on_request=True),
     "visqol": Metric("ViSQOL", "", _visqol, require=partial(import_module, "visqol"), on_request=True),
@@ -213,9 +221,9 @@ class Monitored:
         """
         name, _, source = text.partition("/")
         metric = lookup("metric", METRICS, name)
-        if metric.of_drums and source not in ("", DRUMS):
-            raise ConfigError(f"{text}: only drums have it; give {name}")
-        return cls(name, DRUMS if metric.of_drums else source or None)
+        if source and not metric.is_of(source):
+            raise ConfigError(f"{text}: only {', '.join(metric.sources or ())} have it; give {name}")
+        return cls(name, DRUMS if metric.sources == _DRUMS else source or None)
 
     def of(self, sources: Sequence[str]) -> "Monitored":
         """Say whose score it is, where the sources are known."""
@@ -225,7 +233,7 @@ class Monitored:
     def title(self) -> str:
         """As tables call it, with its unit."""
         metric = METRICS[self.name]
-        whose = "" if metric.of_drums else f"{self.source or DRUMS} "
+        whose = "" if metric.sources == _DRUMS else f"{self.source or DRUMS} "
         return f"{whose}{metric.title}" + (f" [{metric.unit}]" if metric.unit else "")
 
     @property
@@ -267,7 +275,7 @@ def score_song(song: EstimatedSong, names: Collection[str] = DEFAULT_METRICS) ->
 
     Args:
         song: what to score.
-        names: names of `METRICS`; those of drums are left out where there are none.
+        names: names of `METRICS`; those that none of the sources can have are left out.
 
     Returns:
         By metric and source.
@@ -279,5 +287,5 @@ def score_song(song: EstimatedSong, names: Collection[str] = DEFAULT_METRICS) ->
     return {
         name: dict(metric.compute(song))
         for name, metric in find_metrics(names).items()
-        if not metric.of_drums or DRUMS in song.sources
+        if any(map(metric.is_of, song.sources))
     }

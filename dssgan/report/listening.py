@@ -47,27 +47,32 @@ def make_players(result: EvaluationResult, names: Mapping[str, str]) -> Players 
     why: dict[str, list[str]] = {}
     for name, rank in ranks.items():
         why.setdefault(order[rank], []).append(name)
+    kept = [path.stem for path in sorted(excerpts.song_folder(result.folder, order[0]).glob("*.opus"))]
+    if excerpts.REST in kept:
+        parts = {target: target, excerpts.REST: f"without {target}"}
+    else:  # more than two sources
+        parts = {source: source for source in dict.fromkeys(scores["target"]) if source in kept}
     songs = []
     for track, reasons in why.items():
-        signals = [_of_song(result.folder, track, target, name) for name in ("mix", "reference")]
+        folder = excerpts.song_folder(result.folder, track)
+        first = next(iter(parts))
+        signals = [
+            Signal("mix", "", False, {first: _sound(folder / f"{excerpts.MIX}.opus")}),
+            Signal("reference", "the truth", False, _sounds(folder, parts)),
+        ]
         for method, shown in names.items():
             folder = excerpts.method_folder(result.folder, method, track)
             # the mix is in the list already
             if method == result.mix or not folder.is_dir():
                 continue
-            sounds = {"target": _sound(folder / f"{target}.opus"), "rest": _sound(folder / f"{excerpts.REST}.opus")}
             score = f"{table[method].to_dict()[track]:.1f} dB" if method in table.columns else ""
-            signals.append(Signal(shown, score, method in usable, sounds))
+            signals.append(Signal(shown, score, method in usable, _sounds(folder, parts)))
         songs.append(PlayableSong(track, f"{' and '.join(reasons)} song of {names[best]} by {target} uSDR", signals))
-    return Players("Listen", target, songs)
+    return Players("Listen", parts, songs)
 
 
-def _of_song(results: Path, track: str, target: str, name: str) -> Signal:
-    folder = excerpts.song_folder(results, track)
-    if name == "mix":
-        return Signal(name, "", False, {"target": _sound(folder / f"{excerpts.MIX}.opus")})
-    sounds = {"target": _sound(folder / f"{target}.opus"), "rest": _sound(folder / f"{excerpts.REST}.opus")}
-    return Signal(name, "the truth", False, sounds)
+def _sounds(folder: Path, parts: Mapping[str, str]) -> dict[str, Sound]:
+    return {part: _sound(folder / f"{part}.opus") for part in parts}
 
 
 def _sound(path: Path) -> Sound:

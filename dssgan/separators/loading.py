@@ -398,6 +398,14 @@ class StoredExternal(StoredModel):
                 raise ModelError(f"{file}: cannot be read ({error.strerror}); copy it again") from error
         return _hash([self.family.name, hashes or self.name])
 
+    @property
+    def takes(self) -> str | None:
+        try:
+            record = None if self.name in self.family.known else self.family.record(self._path)
+        except ModelError:  # without a record a graph can be run, but not evaluated
+            return None
+        return None if record is None else record.takes
+
     def learnt_from(self) -> SeenRecordings:
         # only graphs that dssgan has written record it
         record = self.family.record(self._path)

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,10 @@ _HALF_OPEN = 0.35  # the most and the least that a hi-hat is open where its key 
 _EDGES = {22, 26}  # keys that only Roland's electronic kits send: the edge of a hi-hat
 _CHOKED = ("crash", "ride", "ride_bell", "china", "splash")
 _RESOLUTION_SECONDS = 1e-3
+# In the Groove MIDI Dataset 99 % of the kicks that follow another by 50 to 70 ms have velocities of 0.15 or less: the
+# beater bounces on the pad. No drummer plays two kicks so fast, the second one so softly.
+_BOUNCE_SECONDS = 0.09
+_BOUNCE_VELOCITY = 0.15
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,8 @@ def strokes_of(content: MidiFile, *, electronic: bool = False) -> tuple[Hit, ...
     """Return a file's drums as strokes, in order.
 
     Keys of neither General MIDI nor Roland's electronic kits are left out. A hi-hat is open as far as its pedal is,
-    within what its key says; it is muted when the pedal goes down, and a cymbal when a hand touches it.
+    within what its key says; it is muted when the pedal goes down, and a cymbal when a hand touches it. A beater that
+    bounces on the pad of a bass drum is no stroke.
 
     Args:
         content: the file.
@@ -157,7 +163,14 @@ def strokes_of(content: MidiFile, *, electronic: bool = False) -> tuple[Hit, ...
         key = round(note.start_seconds / _RESOLUTION_SECONDS), piece
         if key not in hits or hits[key].velocity < hit.velocity:
             hits[key] = hit
-    return tuple(sorted(hits.values(), key=lambda hit: (hit.start_seconds, hit.piece)))
+    strokes = sorted(hits.values(), key=lambda hit: (hit.start_seconds, hit.piece))
+    kicks = [hit for hit in strokes if hit.piece == "kick"]
+    bounces = {
+        id(hit)
+        for before, hit in pairwise(kicks)
+        if hit.velocity <= _BOUNCE_VELOCITY and hit.start_seconds - before.start_seconds <= _BOUNCE_SECONDS
+    }
+    return tuple(hit for hit in strokes if id(hit) not in bounces)
 
 
 def _pieces_by_key(keys: Keys) -> dict[int, str]:

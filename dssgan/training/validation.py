@@ -11,7 +11,7 @@ from torch import Tensor
 from dssgan.data.dataset import Dataset
 from dssgan.errors import ConfigError, DataError
 from dssgan.inference.stream import separate_array
-from dssgan.metrics.catalogue import MEAN, Monitored, find_metrics
+from dssgan.metrics.catalogue import MEAN, METRICS, Monitored, find_metrics
 from dssgan.metrics.scores import score_tracks
 from dssgan.metrics.silence import without_noise
 from dssgan.separators import SeparatorModel
@@ -86,7 +86,8 @@ class Validation:
                 f"data set {dataset.name}: every source of every validation track (valid) is silent, so nothing can be "
                 "scored; choose other tracks"
             )
-        first = next(source for source, sounds in audible.items() if sounds)
+        metric = METRICS[self._monitored.name]
+        first = next((source for source, sounds in audible.items() if sounds and metric.is_of(source)), DRUMS)
         source = self._monitored.source or (first if DRUMS in separator.sources else MEAN)
         audible[MEAN] = True
         if source not in audible:
@@ -123,7 +124,13 @@ class Validation:
         if self.monitored == f"{self._monitored.name}/{MEAN}":
             # a source that is silent in every track has no score
             scores[self.monitored] = float(
-                np.nanmean([scores[f"{self._monitored.name}/{source}"] for source in model.sources])
+                np.nanmean(
+                    [
+                        scores[f"{self._monitored.name}/{source}"]
+                        for source in model.sources
+                        if METRICS[self._monitored.name].is_of(source)
+                    ]
+                )
             )
         return scores
 

@@ -67,3 +67,24 @@ def test_an_exported_graph_separates(tmp_path: Path, song: tuple[np.ndarray, np.
         assert refused.returncode == 2
         assert message in refused.stderr
     assert not (tmp_path / "x.onnx").exists()
+
+
+@pytest.mark.slow
+def test_an_exported_graph_of_pieces_takes_drums(tmp_path: Path, song: tuple[np.ndarray, np.ndarray]) -> None:
+    torch.manual_seed(0)
+    sources = ("kick", "snare", "cymbals")
+    small = build_separator("tdf_unet", {"num_layers": 1, "num_initial_filters": 4, "sources": list(sources)})
+    save_bundle(tmp_path / "kit", "tdf_unet", small, metadata={"from": "drums"})
+    done = dssgan("export", "kit", "-o", "kit.onnx", cwd=tmp_path, timeout=300)
+    assert "dssgan separate DRUMS --drums -m onnx:kit.onnx" in done.stderr + done.stdout
+    files.write(tmp_path / "drums.wav", song[1][0][:, :44100], 44100)
+    for model in ("kit", "onnx:kit.onnx"):
+        options = ("--drums", "-o", model.replace(":", "-"), "--float32", "--precision", "float32")
+        done = dssgan("separate", "drums.wav", "-m", model, *options, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        for source in sources:
+            found = files.read(tmp_path / model.replace(":", "-") / "drums" / f"{source}.wav")
+            np.testing.assert_allclose(found, files.read(tmp_path / "kit" / "drums" / f"{source}.wav"), atol=1e-4)
+    refused = dssgan("separate", "drums.wav", "-m", "onnx:kit.onnx", "-o", "again", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "separates drums, not songs" in refused.stderr

@@ -125,7 +125,7 @@ def test_signals_play_in_step(page: webdriver.Chrome) -> None:
     record = """
         await song.play();
         await new Promise((resolve) => setTimeout(resolve, 200));
-        const nodes = song.playing.nodes.filter((node) => node.what === "target");
+        const nodes = song.playing.nodes.filter((node) => node.what === "drums" || node.row === song.rows[0]);
         const context = nodes[0].source.context;
         const merger = new ChannelMergerNode(context, { numberOfInputs: nodes.length });
         nodes.forEach(({ source }, index) => source.connect(merger, 0, index));

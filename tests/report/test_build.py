@@ -9,17 +9,25 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from dssgan.audio import files
 from dssgan.cli.report import command
+from dssgan.data.audio_file import AudioFile
+from dssgan.data.dataset import Track
+from dssgan.data.loading import load_dataset
 from dssgan.errors import ConfigError, DataError
+from dssgan.evaluation.campaign import run_campaign
+from dssgan.evaluation.methods import MixMethod
+from dssgan.evaluation.oracles import OracleMethod
 from dssgan.evaluation.ranking import summarise, verdict
 from dssgan.evaluation.results import load_results
 from dssgan.report.build import write_report
-from dssgan.report.page import PlotMenu, Section, Table, render
+from dssgan.report.page import Players, PlotMenu, Section, Table, render
 from dssgan.report.results import results_section
 from dssgan.report.sweeps import sweep_section
 from dssgan.report.training import training_section
 
 pytestmark = pytest.mark.xdist_group("report")  # what is reported on is made once
+RATE = 16000
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +51,26 @@ def test_the_verdict_comes_first_and_names_what_it_stands_on(results: Path, eval
     assert section.verdict[1].startswith("By SI-SAR")
     assert "3 songs of songs, partition test, at 16000 Hz with BSS Eval v4" in section.verdict[2]
     assert "few songs" in section.verdict[2]
+
+
+def test_of_several_sources_each_can_be_listened_to(tmp_path: Path) -> None:
+    sources = ("kick", "snare", "other")
+    song = load_dataset(None).partition("test")[0].load(RATE)[1][..., : 4 * RATE]
+    parts = []
+    for source, wave in zip(sources, (song[0] / 2, song[0] / 2, song[1]), strict=True):
+        files.write(tmp_path / "songs" / f"{source}.wav", wave, RATE, "float32")
+        parts.append(AudioFile.of(tmp_path / "songs" / f"{source}.wav", with_fingerprint=True))
+    methods = {"mix": MixMethod(), "irm1": OracleMethod("irm1")}
+    tracks = [Track("song", None, tuple(parts))]
+    run_campaign(methods, tracks, tmp_path / "out", dataset_name="songs", sources=sources, sample_rate=RATE)
+    section = results_section(tmp_path / "out")
+    players = next(part for part in section.parts if isinstance(part, Players))
+    assert players.parts == {source: source for source in sources}
+    mix, reference, oracle = players.songs[0].signals
+    assert (list(mix.sounds), list(reference.sounds), list(oracle.sounds)) == (["kick"], [*sources], [*sources])
+    page = render("pieces", [section])
+    assert [f'data-what="{source}" aria-pressed' in page for source in sources] == [True] * 3
+    assert "Spectrogram of song: irm1 (oracle), snare" in page
 
 
 def test_the_table_has_the_means(results: Path, evaluation: Section) -> None:

@@ -43,6 +43,20 @@ def test_a_hi_hat_is_open_as_far_as_its_pedal_and_closed_by_it(tmp_path: Path) -
     assert half.opening == 0.35  # and this one's closed
 
 
+def test_a_beater_that_bounces_is_no_stroke_and_fast_kicks_and_soft_snares_are(tmp_path: Path) -> None:
+    beat = 1 / 0.5  # beats a second at 120
+    played = [
+        note(0.0, 0.05, 36, 100, 9), note(0.06 * beat, 0.05, 36, 11, 9),  # a bounce
+        note(0.5 * beat, 0.05, 36, 100, 9), note(0.57 * beat, 0.05, 36, 60, 9),  # two strokes
+        note(1.0 * beat, 0.05, 36, 100, 9), note(1.1 * beat, 0.05, 36, 11, 9),  # a soft one in time
+        note(1.5 * beat, 0.05, 38, 100, 9), note(1.53 * beat, 0.05, 38, 11, 9),  # a drag on the snare drum
+        note(2.0 * beat, 0.05, 36, 10, 9), note(2.03 * beat, 0.05, 36, 100, 9),  # a flam
+    ]  # fmt: skip
+    hits = strokes_of(read_midi(write_midi(tmp_path / "a.mid", [message for pair in played for message in pair])))
+    times = [round(hit.start_seconds, 2) for hit in hits]
+    assert times == [0.0, 0.5, 0.57, 1.0, 1.1, 1.5, 1.53, 2.0, 2.03]
+
+
 def test_a_table_tells_styles_and_leaves_fills_out(tmp_path: Path) -> None:
     for name in ("drummer1/a.mid", "drummer1/b.mid", "c.mid", "short.mid"):
         drum_loop(tmp_path / name)

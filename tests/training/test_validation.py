@@ -91,6 +91,9 @@ def test_where_nothing_is_called_drums_the_mean_decides(bundled: Dataset) -> Non
     alone = Validation(replace(pieces, valid=snareless), model, 5.0)
     found = alone.run()
     assert alone.decisive(found) == pytest.approx(found["usdr/kick"])
+    struck_model = build_separator("unet", {**small, "sources": ["kick", "other"]}).eval()
+    struck = Validation(replace(pieces, sources=("kick", "other")), struck_model, 5.0, "onset_f1")
+    assert struck.decisive(scores := struck.run()) == scores["onset_f1/mean"] == scores["onset_f1/kick"]
     # and of songs the mean may be asked for
     assert Validation(bundled, independent(0), 5.0, "usdr/mean").monitored == "usdr/mean"
     titles = [Monitored.parse(text).of(sources).title for text, sources in (

@@ -105,7 +105,7 @@ class Signal:
         name: as it is shown.
         score: as it is shown beside the name; "" for none.
         is_method: it takes part in the blind test.
-        sounds: by "target" and "rest"; the mix has one sound for both.
+        sounds: by the keys of `Players.parts`; the mix has the first one's alone.
     """
 
     name: str
@@ -135,13 +135,13 @@ class Players:
 
     Args:
         title: heading.
-        target: the source that was to be found.
+        parts: the sources that were to be found and, of one, what is left without it: labels by key.
         songs: to listen to.
         blind: two methods or more, so that there is something to choose from.
     """
 
     title: str
-    target: str
+    parts: Mapping[str, str]
     songs: Sequence[PlayableSong]
     template: str = "players.html"
 

@@ -59,7 +59,7 @@
 
     heard(row, what) {
       const known = [...row.querySelectorAll("script")].map((script) => script.dataset.what);
-      return row === this.chosen && what === (known.includes(this.group.what) ? this.group.what : "target");
+      return row === this.chosen && what === (known.includes(this.group.what) ? this.group.what : known[0]);
     }
 
     async toggle() {
@@ -146,10 +146,10 @@
   class Group {
     constructor(element) {
       this.element = element;
-      this.what = "target";
       this.choices = memory.read();
       this.songs = [...element.querySelectorAll(".song")].map((song) => new Song(song, this));
       const pressed = element.querySelectorAll(".what button");
+      this.what = pressed[0].dataset.what;
       pressed.forEach((button) => button.addEventListener("click", () => {
         this.what = button.dataset.what;
         pressed.forEach((other) => other.setAttribute("aria-pressed", String(other === button)));
@@ -224,7 +224,7 @@
     prefer(song, row) {
       const choice = {
         song: song.element.dataset.name,
-        heard: this.what === "target" ? this.element.dataset.target : `without ${this.element.dataset.target}`,
+        heard: this.element.querySelector(".what [aria-pressed=true]").textContent,
         choice: row.querySelector(".name").dataset.name,
         among: song.rows.filter((other) => other.classList.contains("method"))
           .map((other) => other.querySelector(".name").dataset.name),
