@@ -13,12 +13,12 @@ SETTINGS: dict[str, Any] = {
 }  # fmt: skip
 CRITICS: dict[str, dict[str, Any]] = {
     "paper": {
-        "critic.name": "strided", "critic_steps": 2, "feature_matching": 0.0,
+        "critic.name": "strided", "critic.preset": "tiny", "critic_steps": 2, "feature_matching": 0.0,
         "critic_augment": {"loudness": False, "augment": False, "silence_db": -400.0},
     },
     "modern": {
-        "critic.name": "multi_resolution", "critic_steps": 1, "feature_matching": 1.0, "critic_learning_rate": 3e-4,
-        "adversarial_loss.name": "hinge",
+        "critic.name": "multi_resolution", "critic.preset": "tiny", "critic_steps": 1, "feature_matching": 1.0,
+        "critic_learning_rate": 3e-4, "adversarial_loss.name": "hinge",
     },
 }  # fmt: skip
 BY_CRITIC = {critics["critic.name"]: critics for critics in CRITICS.values()}

@@ -18,6 +18,7 @@ _SPOKEN_OF = (
     "midi",
     "synthetic",
     "export",
+    "app",
     "live",
     "demucs",
     "msst",
@@ -29,6 +30,8 @@ _PACKAGES = {
     "fluidsynth": "pyfluidsynth",
     "pyworld": "pyworld-prebuilt",
     "pymss_core": "pymss-core",
+    "python_multipart": "python-multipart",
+    "starlette": "fastapi",
     "visqol": "visqol-python",
 }
 

@@ -9,6 +9,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
+from browser import browser  # noqa: F401 - a fixture
 from needs import need
 from numpy.typing import NDArray
 

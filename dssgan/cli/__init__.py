@@ -13,11 +13,24 @@ from dssgan.errors import DssganError, RayEndedError, TrainingInterruptedError, 
 from dssgan.extras import explain_missing
 from dssgan.parallel.processes import exit_on_signals
 
-COMMANDS = ("demo", "data", "train", "sweep", "ensemble", "evaluate", "report", "separate", "live", "models", "export")
+COMMANDS = (
+    "demo",
+    "data",
+    "train",
+    "sweep",
+    "ensemble",
+    "evaluate",
+    "report",
+    "separate",
+    "app",
+    "live",
+    "models",
+    "export",
+)
 # the extra that installs what a command needs beyond separation
 _EXTRAS = {
     "data": "train", "train": "train", "sweep": "sweep", "ensemble": "sweep", "evaluate": "evaluate",
-    "report": "report", "separate": "sweep", "live": "live", "export": "export",
+    "report": "report", "separate": "sweep", "app": "app", "live": "live", "export": "export",
 }  # fmt: skip
 
 

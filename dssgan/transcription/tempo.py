@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dssgan.extras import import_from
+from dssgan.synthesis.midi_file import read_midi
 from dssgan.synthesis.score import Hit
 from dssgan.transcription.spectra import FRAME_RATE, SAMPLE_RATE
 
@@ -112,3 +114,24 @@ def _is_even(beats: NDArray[np.float64], strokes: Sequence[Hit]) -> bool:
     times = np.array([hit.start_seconds for hit in strokes])
     struck = np.abs(times[None] - beats[:, None]).min(axis=1) <= _NEAR_SECONDS
     return float(np.quantile(uneven, 0.9)) <= _MOST_UNEVEN and float(struck.mean()) >= _LEAST_STRUCK
+
+
+def beats_in(path: Path, seconds: float) -> list[float]:
+    """Return the beats of a MIDI file that has a tempo for each of them, as `DrumScore` writes where it finds a beat.
+
+    Args:
+        path: the file.
+        seconds: length of its song.
+
+    Returns:
+        Times, seconds, rising; none where the file has one tempo throughout.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    tempos = dict(read_midi(path).tempos)  # what a file sets at its beginning replaces what holds without it
+    if len(tempos) < 2:
+        return []
+    beats = list(tempos)
+    last = beats[-1] + 60 / tempos[beats[-1]]
+    return [*beats, last] if last < seconds else beats

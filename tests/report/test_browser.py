@@ -1,58 +1,20 @@
 """The page in a real browser: it draws, it plays in step, keys work, and who cannot see it can read it."""
 
 import json
-import shutil
 import time
-from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from needs import need
+from browser import DESKTOP, PHONE, axe, look
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
 pytestmark = pytest.mark.xdist_group("report")
-PHONE, DESKTOP = (390, 844), (1280, 900)
 SYNC_SECONDS = 0.02
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    need(None if CHROMIUM and DRIVER else "needs Chromium and its driver (Debian: chromium, chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    folder = tmp_path_factory.mktemp("downloads")
-    # as root there is no sandbox; a container's /dev/shm is small; scripts that play are no gestures of a user
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-dev-shm-usage",
-        "--disable-gpu",
-        "--autoplay-policy=no-user-gesture-required",
-    ):
-        options.add_argument(argument)
-    options.add_experimental_option("prefs", {"download.default_directory": str(folder)})
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
-    driver.set_script_timeout(60)
-    driver.downloads = folder
-    yield driver
-    driver.quit()
-
-
-def look(browser: webdriver.Chrome, size: tuple[int, int], scheme: str = "light") -> None:
-    metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": size == PHONE}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    feature = {"name": "prefers-color-scheme", "value": scheme}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
 
 
 @pytest.fixture
@@ -104,10 +66,7 @@ def test_everything_is_drawn_and_readable(
     assert page.execute_script("return window.broken") is None
     unnamed = "return [...document.querySelectorAll('img, [role=img]')].filter(e => !(e.alt ?? e.ariaLabel)).length"
     assert page.execute_script(unnamed) == 0
-    page.execute_script(resources.files("axe_core_python").joinpath("axe.min.js").read_text("utf-8"))
-    found = page.execute_async_script("const done = arguments[0]; axe.run().then(done)")
-    assert [(rule["id"], node["html"][:200]) for rule in found["violations"] for node in rule["nodes"]] == []
-    assert "color-contrast" in [rule["id"] for rule in found["passes"]]
+    assert axe(page) == []
 
 
 def test_another_metric_is_drawn_when_it_is_chosen(page: webdriver.Chrome) -> None:
@@ -125,10 +84,14 @@ def test_signals_play_in_step(page: webdriver.Chrome) -> None:
     record = """
         await song.play();
         await new Promise((resolve) => setTimeout(resolve, 200));
-        const nodes = song.playing.nodes.filter((node) => node.what === "drums" || node.row === song.rows[0]);
-        const context = nodes[0].source.context;
+        const first = new Set(song.rows.map((row) => `${row.dataset.number} drums`));
+        const inputs = new Map(
+            song.transport.nodes.filter(({ name }) => first.has(name)).map((one) => [one.name, one.input])
+        );
+        const nodes = [...inputs.keys()].sort().map((name) => ({ input: inputs.get(name) }));
+        const context = song.transport.context;
         const merger = new ChannelMergerNode(context, { numberOfInputs: nodes.length });
-        nodes.forEach(({ source }, index) => source.connect(merger, 0, index));
+        nodes.forEach(({ input }, index) => input.connect(merger, 0, index));
         const processor = context.createScriptProcessor(4096, nodes.length, 1);
         const blocks = nodes.map(() => []);
         const recorded = new Promise((resolve) => {
@@ -140,7 +103,7 @@ def test_signals_play_in_step(page: webdriver.Chrome) -> None:
         merger.connect(processor).connect(context.destination);
         await recorded;
         processor.disconnect();
-        return { rate: context.sampleRate, blocks, names: nodes.map(({ row }) => row.innerText) };
+        return { rate: context.sampleRate, blocks };
     """
     for place in (0.0, 1.5):
         page.execute_script(f"dssganSongs[0].seek({place})")
@@ -161,28 +124,26 @@ def test_switching_keeps_the_place(page: webdriver.Chrome) -> None:
     heard = run(page, """
         await song.play();
         await new Promise((resolve) => setTimeout(resolve, 300));
-        const context = song.playing.nodes[0].source.context;
+        const context = song.transport.context;
         const place = song.position(), now = context.currentTime;
         song.rows[2].querySelector(".pick").click();
         await new Promise((resolve) => setTimeout(resolve, 300));
         const moved = song.position() - place, passed = context.currentTime - now;
-        const loud = song.playing.nodes.filter(({ gain }) => gain.gain.value > 0.99)
-            .map(({ row }) => song.rows.indexOf(row));
-        const quiet = song.playing.nodes.filter(({ gain }) => gain.gain.value < 0.01).length;
-        return { moved, passed, loud, quiet, all: song.playing.nodes.length };
+        const levels = new Map(song.transport.nodes.map(({ name, gain }) => [name, gain.gain.value]));
+        const loud = [...levels].filter(([, level]) => level > 0.99).map(([name]) => name);
+        const quiet = [...levels].filter(([, level]) => level < 0.01).length;
+        return { moved, passed, loud, quiet, all: levels.size };
     """)  # fmt: skip
     assert isinstance(heard, dict), heard
     assert heard["passed"] > 0.2
     assert heard["moved"] == pytest.approx(heard["passed"], abs=SYNC_SECONDS)
-    assert heard["loud"] == [2]
+    assert heard["loud"] == ["2 drums"]
     assert heard["quiet"] == heard["all"] - 1
 
 
 def test_keys(page: webdriver.Chrome) -> None:
     page.find_element(By.CSS_SELECTOR, ".song .pick").click()
-    state = (
-        "const song = dssganSongs[0]; return [song.playing !== null, song.rows.indexOf(song.chosen), song.position()]"
-    )
+    state = "const song = dssganSongs[0]; return [song.playing, song.rows.indexOf(song.chosen), song.position()]"
     press(page, "3", Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_LEFT)
     assert page.execute_script(state) == [False, 2, 1]
     press(page, Keys.ARROW_DOWN)
@@ -219,15 +180,18 @@ def test_without_drums_is_heard_and_seen(page: webdriver.Chrome) -> None:
     page.find_elements(By.CSS_SELECTOR, ".song .pick")[1].click()
     heard = run(page, """
         await song.play();
-        const loud = song.playing.nodes.filter(({ gain }) => gain.gain.value > 0).map(({ what }) => what);
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        const heard = () => [...new Set(
+            song.transport.nodes.filter(({ gain }) => gain.gain.value > 0.9).map(({ name }) => name)
+        )];
+        const loud = heard();
         song.rows[0].querySelector(".pick").click();
         await new Promise((resolve) => setTimeout(resolve, 300));
-        const mix = song.playing.nodes.filter(({ gain }) => gain.gain.value > 0.9)
-            .map(({ row }) => song.rows.indexOf(row));
+        const mix = heard();
         const shown = [...song.rows[1].querySelectorAll("img:not([hidden])")].map((image) => image.dataset.what);
         return { loud, mix, shown };
     """)  # fmt: skip
-    assert heard == {"loud": ["rest"], "mix": [0], "shown": ["rest"]}
+    assert heard == {"loud": ["1 rest"], "mix": ["0 drums"], "shown": ["rest"]}
 
 
 def test_a_blind_test_hides_names_and_keeps_choices(page: webdriver.Chrome, report: Path) -> None:

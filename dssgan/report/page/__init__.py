@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from dssgan import web
 from dssgan.runs.record import RunRecord
 
 
@@ -187,7 +188,9 @@ def render(title: str, sections: Sequence[Section]) -> str:
     parts = [part for section in sections for part in section.parts]
     needs_plotly = any(isinstance(part, Plot | PlotMenu) for part in parts)
     return _environment().get_template("page.html").render(
-        title=title, sections=sections, style=_text("page.css"), plots=_text("plots.js"), player=_text("player.js"),
+        title=title, sections=sections, style=Markup(web.read("theme.css")) + _text("page.css"),
+        plots=_text("plots.js"), transport=Markup(web.read_joined("stretch.js", "transport.js")),
+        player=_text("player.js"),
         plotly=Markup(_plotly()) if needs_plotly else "",
     )  # fmt: skip
 

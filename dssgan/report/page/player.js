@@ -1,7 +1,6 @@
 "use strict";
-// Plays the signals of a song in step and makes one of them heard; nothing is started anew when another is chosen.
+// Makes one of the signals of a song heard, which all play in step; nothing is started anew when another is chosen.
 (() => {
-  const FADE_SECONDS = 0.01;
   let context = null;
   let current = null; // the song that keys go to
 
@@ -9,17 +8,17 @@
     const bytes = Uint8Array.from(atob(uri.slice(uri.indexOf(",") + 1)), (character) => character.charCodeAt(0));
     return context.decodeAudioData(bytes.buffer);
   };
+  const nameOf = (row, what) => `${row.dataset.number} ${what}`;
 
   class Song {
     constructor(element, group) {
       this.element = element;
       this.group = group;
       this.rows = [...element.querySelectorAll(".signal")];
+      this.rows.forEach((row, number) => { row.dataset.number = number; });
       this.chosen = this.rows[0];
-      this.place = 0;
-      this.seconds = 10;
-      this.sounds = null; // by row, by what: the decoded buffer
-      this.playing = null; // {nodes, when, place} while it plays
+      this.place = 0; // until there is a transport
+      this.transport = null;
       this.button = element.querySelector(".play");
       this.bar = element.querySelector(".seek");
       this.clock = element.querySelector(".time");
@@ -35,29 +34,44 @@
       });
     }
 
+    get seconds() { return this.transport?.seconds ?? 10; }
+
+    get playing() { return this.transport?.playing ?? false; }
+
     async load() {
       context ??= new AudioContext();
       await context.resume();
-      this.sounds ??= (async () => {
-        const sounds = new Map();
-        await Promise.all(this.rows.flatMap((row) => [...row.querySelectorAll("script")].map(async (script) => {
-          const buffer = await decode(JSON.parse(script.textContent));
-          sounds.set(row, { ...sounds.get(row), [script.dataset.what]: buffer });
-        })));
-        this.seconds = Math.min(...[...sounds.values()].flatMap(Object.values).map((buffer) => buffer.duration));
-        this.bar.max = this.seconds;
-        return sounds;
-      })();
-      return this.sounds;
+      this.loading ??= this.decode();
+      await this.loading;
+      return this.transport;
     }
 
-    position() {
-      if (!this.playing) return this.place;
-      const passed = Math.max(0, context.currentTime - this.playing.when);
-      return (this.playing.place + passed) % this.seconds;
+    async decode() {
+      const sounds = new Map();
+      await Promise.all(this.rows.flatMap((row) => [...row.querySelectorAll("script")].map(async (script) => {
+        sounds.set(nameOf(row, script.dataset.what), await decode(JSON.parse(script.textContent)));
+      })));
+      const buffers = [...sounds.values()];
+      const read = async (names, first, frames) => new Map(names.map((name) => {
+        const buffer = sounds.get(name);
+        const channels = Array.from({ length: buffer.numberOfChannels }, (_, number) => buffer.getChannelData(number));
+        return [name, channels.map((channel) => channel.subarray(first, first + frames))];
+      }));
+      this.transport = new Transport({
+        names: [...sounds.keys()], sampleRate: context.sampleRate, context: () => context, read,
+        numFrames: Math.min(...buffers.map((buffer) => buffer.length)),
+        channels: Math.max(...buffers.map((buffer) => buffer.numberOfChannels)),
+      });
+      this.transport.setLoop(0, this.transport.seconds);
+      this.transport.seek(this.place);
+      this.bar.max = this.seconds;
+      this.mix();
+      this.transport.addEventListener("change", () => this.changed());
     }
 
-    heard(row, what) {
+    position() { return this.transport?.position ?? this.place; }
+
+    isHeard(row, what) {
       const known = [...row.querySelectorAll("script")].map((script) => script.dataset.what);
       return row === this.chosen && what === (known.includes(this.group.what) ? this.group.what : known[0]);
     }
@@ -70,40 +84,24 @@
     async play() {
       current = this;
       songs.forEach((song) => song !== this && song.pause());
-      const sounds = await this.load();
-      if (this.playing) return;
-      const when = context.currentTime + 0.05; // all begin at this sample
-      const nodes = [];
-      sounds.forEach((byWhat, row) => Object.entries(byWhat).forEach(([what, buffer]) => {
-        const gain = new GainNode(context, { gain: this.heard(row, what) ? 1 : 0 });
-        const source = new AudioBufferSourceNode(context, { buffer, loop: true, loopEnd: this.seconds });
-        source.connect(gain).connect(context.destination);
-        source.start(when, this.place);
-        nodes.push({ row, what, source, gain });
-      }));
-      this.playing = { nodes, when, place: this.place };
-      this.button.textContent = "Pause";
-      this.button.setAttribute("aria-label", `Pause ${this.element.dataset.name}`);
-      this.follow();
+      await this.load();
+      this.transport.play();
     }
 
-    pause() {
-      if (!this.playing) return;
-      this.place = this.position();
-      this.playing.nodes.forEach(({ source }) => source.stop());
-      this.playing = null;
-      this.button.textContent = "Play";
-      this.button.setAttribute("aria-label", `Play ${this.element.dataset.name}`);
-      this.show();
-    }
+    pause() { this.transport?.pause(); }
 
     seek(place) {
       current = this;
-      const goesOn = this.playing !== null;
-      this.pause();
       this.place = ((place % this.seconds) + this.seconds) % this.seconds;
+      this.transport?.seek(this.place);
       this.show();
-      if (goesOn) this.play();
+    }
+
+    changed() {
+      const verb = this.playing ? "Pause" : "Play";
+      this.button.textContent = verb;
+      this.button.setAttribute("aria-label", `${verb} ${this.element.dataset.name}`);
+      this.follow();
     }
 
     choose(row) {
@@ -114,16 +112,15 @@
     }
 
     mix() {
-      this.playing?.nodes.forEach(({ row, what, gain }) => {
-        gain.gain.cancelScheduledValues(0);
-        gain.gain.setTargetAtTime(this.heard(row, what) ? 1 : 0, context.currentTime, FADE_SECONDS / 3);
-      });
+      if (!this.transport) return;
+      this.rows.forEach((row) => row.querySelectorAll("script").forEach(({ dataset }) => {
+        this.transport.setLevel(nameOf(row, dataset.what), { gain: this.isHeard(row, dataset.what) ? 1 : 0 });
+      }));
     }
 
     follow() {
-      if (!this.playing) return;
       this.show();
-      requestAnimationFrame(() => this.follow());
+      if (this.playing) requestAnimationFrame(() => this.follow());
     }
 
     show() {

@@ -1,0 +1,1 @@
+if (location.hash === "#wrong") document.querySelector("#alert").hidden = false;

@@ -1,0 +1,16 @@
+"""What the pages of the report and of the app share: the player, and how they look."""
+
+from importlib import resources
+
+FILES = ("transport.js", "stretch.js", "theme.css")
+
+
+def read(name: str) -> str:
+    """Return the text of one of `FILES`."""
+    return (resources.files(__name__) / name).read_text("utf-8")
+
+
+def read_joined(*names: str) -> str:
+    """Return modules of `FILES` as one script, for a page without further files: each before those that import it."""
+    lines = (line for name in names for line in read(name).splitlines() if not line.startswith("import "))
+    return "\n".join(line.removeprefix("export ") for line in lines)
