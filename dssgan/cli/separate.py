@@ -45,6 +45,12 @@ DEFAULT = "default"  # of the shipped models
     "--drums", is_flag=True, help="The recordings are drums already; with --pieces, or a model that takes drums."
 )
 @click.option("--midi", is_flag=True, help="Also write the drums as MIDI, drums.mid.")
+@click.option(
+    "--samples",
+    type=click.Path(path_type=Path),
+    metavar="OUT",
+    help="Also write the drums as samples, with kits that play them, to OUT/TRACK.",
+)
 @click.option("--two-stems", metavar="STEM", help="Write this stem and all others together, as no_STEM.")
 @click.option("--stems", metavar="STEM,...", help="Write these stems only.")
 @click.option("--filename", help="Names of the files, of {track}, {stem} and {ext}.  [default: {track}/{stem}.{ext}]")
@@ -108,6 +114,7 @@ def command(
     pieces: bool,
     drums: bool,
     midi: bool,
+    samples: Path | None,
     two_stems: str | None,
     stems: str | None,
     filename: str | None,
@@ -147,6 +154,8 @@ def command(
     _refuse_both("--int24", int24, "--float32", float32)
     _refuse_both("--skip-existing", skip_existing, "--overwrite", overwrite)
     _refuse_both("--two-stems", two_stems is not None, "--midi", midi)
+    _refuse_both("--two-stems", two_stems is not None, "--samples", samples is not None)
+    _refuse_both("--address", address is not None, "--samples", samples is not None)
     _refuse_both("--address", address is not None, "-j", jobs > 1)
     _refuse_both("--address", address is not None, "--engine", engine != "torch")
     if out is None:
@@ -172,9 +181,10 @@ def command(
     )  # fmt: skip
     if address is not None and precision == "auto":
         precision = "float32"  # the processors of other machines may be slower with bf16
-    if drums and (pieces or midi) and model == DEFAULT:
+    takes_apart = pieces or midi or samples is not None
+    if drums and takes_apart and model == DEFAULT:
         model = PIECES
-    then = PIECES if (pieces or midi) and not drums else None
+    then = PIECES if takes_apart and not drums else None
     _require_input(model, DRUMS if drums else None)
     separator = Separator.load(
         model, device if address is None else "cpu", then=then, overlap=overlap, segment_seconds=segment, shifts=shifts,
@@ -182,11 +192,10 @@ def command(
         audio_track=audio_track,
         two_stems=two_stems,
     )  # fmt: skip
-    if midi:
+    if midi or samples is not None:
         DrumScore(separator.sources, separator.sample_rate)  # refused here, once, and not with every track
-        output = replace(
-            output, midi=True, stems=separator.wholes if output.stems is None and not pieces else output.stems
-        )
+        wholes = separator.wholes if output.stems is None and not pieces else output.stems
+        output = replace(output, midi=midi, samples=samples, stems=wholes)
     terminal = Terminal(quiet=quiet or out == _STANDARD)
     with ExitStack() as stack:
         if _STANDARD in tracks:

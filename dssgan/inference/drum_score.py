@@ -1,13 +1,14 @@
 """The drums of a song as MIDI, found in the stream of its stems."""
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 from dssgan.errors import ConfigError
 from dssgan.extras import import_from
 from dssgan.separators.loading import shipped_strokes
 from dssgan.synthesis.midi_file import write_drums
+from dssgan.synthesis.score import Hit
 from dssgan.transcription.network import STEM_NAMES
 from dssgan.transcription.strokes import StrokeModel, StrokeStream, strokes_of
 from dssgan.transcription.tempo import tempo_map
@@ -47,13 +48,17 @@ class DrumScore:
         """Take a block of all estimates, (sources, channels, samples)."""
         self._stream.push(estimates[self._positions])
 
+    @cached_property
+    def strokes(self) -> list[Hit]:
+        """All strokes, in order, once all blocks were taken."""
+        return strokes_of(self._stream.finish(), self._model)
+
     def write(self, path: Path) -> None:
         """Write the MIDI file once all blocks were taken."""
-        strokes = strokes_of(self._stream.finish(), self._model)
-        tempos = tempo_map(strokes)
-        write_drums(path, strokes, tempos=tempos.tempos)
+        tempos = tempo_map(self.strokes)
+        write_drums(path, self.strokes, tempos=tempos.tempos)
         beat = f"at {tempos.typical:.1f} beats a minute" if tempos.found else "no even beat, so the file is at 120"
-        self.summary = f"{len(strokes)} strokes, {beat}"
+        self.summary = f"{len(self.strokes)} strokes, {beat}"
 
 
 @cache

@@ -27,6 +27,8 @@ class OutputSettings(Encoding):
         clip_mode: what happens where a stem would clip: "rescale" turns all of them down by one gain, "clamp" cuts its
             peaks off, "none" refuses to write it. Floats never clip.
         midi: whether the drums are written as MIDI, too, which takes a model that gives their pieces.
+        samples: folder in which each song gets one with samples of its drums, which takes such a model, too; None for
+            none.
         tags: whether text tags and cover art carry over.
         replaces: whether stems that are there already are replaced.
 
@@ -38,6 +40,7 @@ class OutputSettings(Encoding):
     filename: str | None = None
     clip_mode: str = "rescale"
     midi: bool = False
+    samples: Path | None = None
     tags: bool = True
     replaces: bool = True
 

@@ -18,6 +18,7 @@ from dssgan.inference.drum_score import DrumScore
 from dssgan.inference.engines import with_engine
 from dssgan.inference.level import Level, measure_level
 from dssgan.inference.live import LiveSeparator
+from dssgan.inference.one_shots import OneShots
 from dssgan.inference.output import MIDI, OutputSettings
 from dssgan.inference.overlap_add import SeparationSettings
 from dssgan.inference.precision import choose_precision
@@ -281,7 +282,14 @@ class Separator:
             blocks_to_measure = read_blocks(path, _BLOCK_SAMPLES, stem=stream, on_truncated=lambda *_: None)
             level = measure_level(blocks_to_measure, info.sample_rate)
         promised: list[float] = []
-        score = DrumScore(self.sources, info.sample_rate) if MIDI in paths else None
+        wants_strokes = MIDI in paths or output.samples is not None
+        score = DrumScore(self.sources, info.sample_rate) if wants_strokes else None
+        one_shots = None
+        if output.samples is not None:
+            kit = output.samples / (track or path.stem)
+            if kit.exists() and not output.replaces:
+                raise AudioError(f"{kit}: is there already; add --overwrite, or choose another --samples")
+            one_shots = OneShots(kit, self.sources, info.sample_rate, info.channels)
 
         def reporting() -> Iterator[tuple[Audio, Audio]]:
             num_frames = 0
@@ -295,23 +303,32 @@ class Separator:
             for mix, estimates in stems:
                 if score is not None:
                     score.push(estimates)
+                if one_shots is not None:
+                    one_shots.push(mix, estimates)
                 yield mix, estimates
                 num_frames += mix.shape[-1]
                 if progress is not None:
                     progress(min(num_frames / info.sample_rate, info.seconds), info.seconds)
 
-        written = write_stems(
-            reporting(),
-            files,
-            self.sources,
-            sums=model.sums,
-            sample_rate=info.sample_rate,
-            channels=info.channels,
-            output=output,
-            tags=read_tags(path) if output.tags else None,
-            beside={} if score is None else {paths[MIDI]: score.write},
-            expected_frames=info.num_frames,
-        )
+        found = ""
+        try:
+            written = write_stems(
+                reporting(),
+                files,
+                self.sources,
+                sums=model.sums,
+                sample_rate=info.sample_rate,
+                channels=info.channels,
+                output=output,
+                tags=read_tags(path) if output.tags else None,
+                beside={paths[MIDI]: score.write} if score is not None and MIDI in paths else {},
+                expected_frames=info.num_frames,
+            )
+            if one_shots is not None and score is not None:
+                found = f"{len(one_shots.write(score.strokes))} samples"
+        finally:
+            if one_shots is not None:
+                one_shots.close()
         return SeparatedFile(
             track=path,
             paths=dict(paths),
@@ -324,7 +341,7 @@ class Separator:
             model=self.name,
             elapsed_seconds=time.monotonic() - begun,
             promised_seconds=promised[0] if promised else None,
-            note="; ".join(filter(None, (info.note, "" if score is None else score.summary))),
+            note="; ".join(filter(None, (info.note, "" if score is None else score.summary, found))),
         )
 
 

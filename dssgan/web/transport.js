@@ -4,7 +4,7 @@ import { Stretcher } from "./stretch.js";
 const FIRST_SECONDS = 0.5; // a short first excerpt, so that a seek is heard at once
 const EXCERPT_SECONDS = 2;
 const AHEAD_SECONDS = 3;
-const LEAD_SECONDS = 0.03;
+const LEAD_SECONDS = 0.015;
 const FADE_SECONDS = 0.01;
 
 // Events: "change" where it began or ended to play, "error" with the error as `detail`.

@@ -1,10 +1,13 @@
 """The beat of strokes as a tempo map."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from dssgan.synthesis.midi_file import write_drums
 from dssgan.synthesis.score import Hit
-from dssgan.transcription.tempo import WITHOUT_BEAT, tempo_map
+from dssgan.transcription.tempo import WITHOUT_BEAT, beats_in, tempo_map
 
 
 def rock(beats: np.ndarray) -> list[Hit]:
@@ -42,3 +45,16 @@ def test_without_an_even_beat_it_is_120() -> None:
     for strokes in ([], rock(np.arange(3) * 0.5), [Hit(float(at), "crash", 0.9) for at in times]):
         found = tempo_map(strokes)
         assert (found.tempos, found.found) == (((0.0, WITHOUT_BEAT),), False)
+
+
+def test_beats_are_read_back_from_the_file(tmp_path: Path) -> None:
+    played = 0.4 + np.arange(32) * 0.5
+    found = tempo_map(rock(played))
+    write_drums(tmp_path / "a.mid", rock(played), tempos=found.tempos)
+    beats = beats_in(tmp_path / "a.mid", 20.0)
+    assert len(beats) > 30
+    assert np.all(np.diff(beats) > 0)
+    np.testing.assert_allclose(beats[-20:], played[-20:], atol=0.012)
+    assert beats_in(tmp_path / "a.mid", beats[-1]) == beats[:-1]  # none after the song's end
+    write_drums(tmp_path / "b.mid", rock(played), tempos=tempo_map([]).tempos)
+    assert beats_in(tmp_path / "b.mid", 20.0) == []
