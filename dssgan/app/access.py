@@ -46,8 +46,8 @@ def is_strong(password: str) -> bool:
 class Guard:
     """Lets requests through that have the token and come from the app's own page or from no page.
 
-    A browser sends the cookie with every request, so where a page of another site makes one, its `Origin` tells; and a
-    site whose name leads to this machine (DNS rebinding) has another `Host`.
+    A browser sends the cookie with every request, so requests that pages of other sites make are recognised by `Origin`;
+    and a site whose name leads to this machine (DNS rebinding) has another `Host`.
 
     Args:
         app: what is guarded.
@@ -133,10 +133,10 @@ class Guard:
     def _open(self, token: str) -> Response:
         if not _same(token, self.token):
             return _error(401, "this link is old; open the one that dssgan app printed last")
-        return self.let_in(RedirectResponse("/", 303))
+        return self.set_cookie(RedirectResponse("/", 303))
 
-    def let_in(self, response: Response) -> Response:
-        """Give a browser the cookie."""
+    def set_cookie(self, response: Response) -> Response:
+        """Add the cookie to a response, and return it."""
         response.set_cookie(self.cookie, self.token, httponly=True, samesite="strict", max_age=400 * 24 * 3600)
         return response
 

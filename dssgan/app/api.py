@@ -118,7 +118,7 @@ class State:
     Args:
         library: the songs.
         queue: what separates them.
-        events: who is told of changes.
+        events: passes changes on to those who follow them.
         models: what may be asked for, with a line about each.
         with_page: whether the page is served, too.
     """
@@ -223,7 +223,7 @@ def _add_songs(app: FastAPI, state: State) -> None:
 
     @app.post("/songs/{song_id}/cancel", tags=["songs"])
     def cancel(song_id: str) -> Song:
-        """Take a song from the queue, or stop its separation."""
+        """Remove a song from the queue, or stop its separation."""
         queue.cancel(_find(state, song_id))
         return _find(state, song_id)
 
@@ -255,7 +255,7 @@ def _add_songs(app: FastAPI, state: State) -> None:
 
     @app.get("/songs/{song_id}/events", tags=["songs"], response_class=StreamingResponse)
     def events_of(song_id: str) -> StreamingResponse:
-        """Follow one song by server-sent events; the first one says how it is."""
+        """Follow one song by server-sent events; the first one is its present state."""
         _find(state, song_id)
         return _event_stream(state.events.listen(song_id, lambda: library.find(song_id)))
 
@@ -334,7 +334,7 @@ def _add_exports(app: FastAPI, state: State) -> None:
 
     @app.get("/songs/{song_id}/stems/{stem}", tags=["files"], response_class=FileResponse)
     def stem(song_id: str, stem: str, kind: Kind = "wav", bits: Bits = None, kbps: Kbps = None) -> FileResponse:
-        """Take a stem with you: byte for byte what `dssgan separate` writes with the same options."""
+        """Download a stem: byte for byte what `dssgan separate` writes with the same options."""
         song = _find(state, song_id)
         files = export_stems(library, song, settings_of(kind, bits=bits, kbps=kbps))
         if stem not in files:
@@ -348,7 +348,7 @@ def _add_exports(app: FastAPI, state: State) -> None:
             str | None, Query(description="Up to four, with commas between them; all if there are so few.")
         ] = None,
     ) -> FileResponse:
-        """Take all stems with you in one file for DJ software, .stem.mp4."""
+        """Download all stems in one file for DJ software, .stem.mp4."""
         song = _find(state, song_id)
         chosen = None if stems is None else stems.split(",")
         if chosen is None and len(song.stems) > 4:
@@ -361,7 +361,7 @@ def _add_exports(app: FastAPI, state: State) -> None:
         song_id: str, kind: Kind = "wav", bits: Bits = None, kbps: Kbps = None,
         stems: Annotated[str | None, Query(description="With commas between them; all by default.")] = None,
     ) -> FileResponse:  # fmt: skip
-        """Take stems with you in one zip, with the MIDI file where there is one."""
+        """Download stems in one zip, with the MIDI file where there is one."""
         song = _find(state, song_id)
         files = export_stems(library, song, settings_of(kind, bits=bits, kbps=kbps))
         names = list(files) if stems is None else stems.split(",")
@@ -374,7 +374,7 @@ def _add_exports(app: FastAPI, state: State) -> None:
 
     @app.get("/songs/{song_id}/midi", tags=["files"], response_class=FileResponse)
     def midi(song_id: str) -> FileResponse:
-        """Take the drums with you as MIDI."""
+        """Download the drums as MIDI."""
         song = _find(state, song_id)
         path = library.midi_of(song)
         if song.state != "done" or not path.exists():
@@ -394,7 +394,7 @@ def _add_exports(app: FastAPI, state: State) -> None:
 
     @app.get("/songs/{song_id}/mixes/{mix_id}", tags=["files"], response_class=FileResponse)
     def mixed(song_id: str, mix_id: str) -> FileResponse:
-        """Take a mix with you that was made before."""
+        """Download a mix that was made before."""
         song = _find(state, song_id)
         found = []
         if re.fullmatch(r"mix-[0-9a-f]{16}", mix_id):
@@ -461,7 +461,7 @@ def add_login(app: FastAPI, guard: Guard) -> None:
         if not guard.accepts(given):
             await anyio.sleep(1.0)  # who guesses is slow
             return RedirectResponse("/login#wrong", 303)
-        return guard.let_in(RedirectResponse("/", 303))
+        return guard.set_cookie(RedirectResponse("/", 303))
 
 
 def _form_value(form: str, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Changes of the library, sent to every page and program that listens."""
+"""Changes of the library as server-sent events."""
 
 import asyncio
 import threading
@@ -12,14 +12,14 @@ _KEEP_ALIVE_SECONDS = 15.0
 
 @dataclass
 class Events:
-    """Passes changes from any thread to those who listen; of changes of a song that wait to be read, the latest."""
+    """Passes changes from any thread to every listener; of changes of a song that wait to be read, the latest."""
 
     _listeners: set["_Listener"] = field(default_factory=set, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
     _is_closed: bool = field(default=False, init=False)
 
     def publish(self, change: Song | str) -> None:
-        """Tell all who listen of a song that is new or has changed, or of the identifier of one that was removed."""
+        """Pass on a song that is new or has changed, or the identifier of one that was removed."""
         identifier = change if isinstance(change, str) else change.id
         with self._lock:
             listeners = list(self._listeners)
@@ -27,7 +27,7 @@ class Events:
             listener.put(identifier, change)
 
     def close(self) -> None:
-        """End all who listen."""
+        """End all streams of events."""
         with self._lock:
             self._is_closed = True
             listeners = list(self._listeners)

@@ -1,4 +1,4 @@
-"""Files that users take with them: stems as `dssgan separate` writes them, mixes of their own, and archives."""
+"""Exported files: stems as `dssgan separate` writes them, mixes of their own, and archives."""
 
 import hashlib
 import json
@@ -264,24 +264,24 @@ def _mixed(
     library: Library, song: Song, levels: Mapping[str, Level], track: ClickTrack | None, click: Level | None, lead: int
 ) -> Iterator[Audio]:
     sound = Sound(library, song)
-    heard = {name: level for name, level in levels.items() if level.factor > 0}
+    audible = {name: level for name, level in levels.items() if level.factor > 0}
     blocks: Iterator[tuple[Audio, ...]]
-    blocks = zip(*(sound.blocks(name, _BLOCK_FRAMES) for name in heard), strict=True)
-    if not heard:  # the click alone
+    blocks = zip(*(sound.blocks(name, _BLOCK_FRAMES) for name in audible), strict=True)
+    if not audible:  # the click alone
         blocks = ((np.zeros_like(block),) for block in sound.blocks(MIX, _BLOCK_FRAMES))
     silence = np.zeros((song.channels, lead), np.float32)
     position = 0
-    for block in _with_lead(silence, heard, blocks):
+    for block in _with_lead(silence, audible, blocks):
         if track is not None and click is not None:
             block = block + click.factor * track.read(position, block.shape[1])
         position += block.shape[1]
         yield np.asarray(block, np.float32)
 
 
-def _with_lead(silence: Audio, heard: Mapping[str, Level], blocks: Iterator[tuple[Audio, ...]]) -> Iterator[Audio]:
+def _with_lead(silence: Audio, audible: Mapping[str, Level], blocks: Iterator[tuple[Audio, ...]]) -> Iterator[Audio]:
     if silence.shape[1]:
         yield silence
-    levels = list(heard.values()) or [Level()]
+    levels = list(audible.values()) or [Level()]
     for parts in blocks:
         placed = [_panned(part, level) for part, level in zip(parts, levels, strict=True)]
         yield np.sum(placed, axis=0, dtype=np.float32)

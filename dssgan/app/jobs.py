@@ -17,7 +17,7 @@ from dssgan.app.worker import Job
 
 _CORES_A_JOB = 4  # a second song at a time pays only where the first one cannot use all cores
 _STOP_SECONDS = 5.0
-_LAST_WORDS_BYTES = 2000
+_TAIL_BYTES = 2000
 
 
 def jobs_for(num_cores: int) -> int:
@@ -65,7 +65,7 @@ class Queue:
             self._changed.notify()
 
     def cancel(self, song: Song) -> None:
-        """Take a song from the queue, or stop its separation."""
+        """Remove a song from the queue, or stop its separation."""
         with self._changed:
             if song.id in self._waiting:
                 self._waiting.remove(song.id)
@@ -115,10 +115,10 @@ class Queue:
             max(1, (os.cpu_count() or 1) // self.num_jobs), self.device,
         )  # fmt: skip
         began = time.monotonic()
-        with TemporaryFile("w+b") as complaints:
+        with TemporaryFile("w+b") as errors:
             process = subprocess.Popen(
                 [sys.executable, "-m", "dssgan.app.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=complaints, text=True, encoding="utf-8", start_new_session=True,
+                stderr=errors, text=True, encoding="utf-8", start_new_session=True,
             )  # fmt: skip
             with self._changed:
                 self._running[song.id] = process
@@ -145,7 +145,7 @@ class Queue:
             elif self._is_closed:
                 library.change(song.id, state="queued", done_seconds=0.0, left_seconds=None)
             else:
-                error = outcome.get("error") or _last_words(process.returncode, complaints)
+                error = outcome.get("error") or _reason(process.returncode, errors)
                 shown = error.replace(str(library.source_of(song)), song.name)
                 library.change(song.id, state="failed", error=shown, left_seconds=None)
 
@@ -167,16 +167,16 @@ class Queue:
                 left = elapsed * (total - done) / done if done > 0 else None
                 self.library.change(song.id, is_written=False, done_seconds=done, left_seconds=left)
             process.stdin.close()
-        except BrokenPipeError:  # it ended before it was told what to do
+        except BrokenPipeError:  # it ended before it could read its job
             pass
         return outcome
 
 
-def _last_words(returncode: int, complaints: Any) -> str:
-    """Say why a process ended without a message."""
+def _reason(returncode: int, errors: Any) -> str:
+    """Return why a process ended without a message: its last line on standard error, or its exit code."""
     if returncode < 0:
         return f"the separation was ended by signal {-returncode}, perhaps for want of memory; try again"
-    complaints.seek(0, os.SEEK_END)
-    complaints.seek(max(complaints.tell() - _LAST_WORDS_BYTES, 0))
-    lines = [line.strip() for line in complaints.read().decode(errors="replace").splitlines() if line.strip()]
+    errors.seek(0, os.SEEK_END)
+    errors.seek(max(errors.tell() - _TAIL_BYTES, 0))
+    lines = [line.strip() for line in errors.read().decode(errors="replace").splitlines() if line.strip()]
     return f"the separation ended unexpectedly ({lines[-1] if lines else f'exit code {returncode}'}); try again"

@@ -250,10 +250,10 @@ class Library:
             parts = [one.id for one in self._songs.values() if one.passage and one.passage.song == identifier]
             song = self._songs.pop(identifier, None)
             if song is not None:
-                doomed = self.folder / f".{identifier}.removed"
+                removed = self.folder / f".{identifier}.removed"
                 with suppress(OSError):  # renamed first: a crash leaves no half of a song
-                    self.folder_of(song).rename(doomed)
-                shutil.rmtree(doomed, ignore_errors=True)
+                    self.folder_of(song).rename(removed)
+                shutil.rmtree(removed, ignore_errors=True)
         for part in parts:
             self.remove(part)
         self.on_change(identifier)

@@ -40,7 +40,7 @@ class LoudnessMeter:
         self._rest = np.zeros((self.channels, 0))
 
     def push(self, block: Audio) -> None:
-        """Take the next samples, (channels, samples)."""
+        """Add the next samples, (channels, samples)."""
         if block.size == 0:
             return
         self.peak = max(self.peak, float(np.abs(block).max()))

@@ -1,4 +1,4 @@
-"""What is heard and seen of a song: its signals by excerpt, its waveform and its spectrogram."""
+"""The signals of a song by excerpt, their waveforms and spectrograms."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -42,7 +42,7 @@ def command(
     no_browser: bool,
     device: str,
 ) -> None:  # fmt: skip
-    """Open a page in the browser to separate songs, listen, and take away what one wants.
+    """Open a page in the browser to separate songs, listen, and export stems, mixes and MIDI.
 
     Everything stays on this machine: nothing is sent anywhere, and only this machine reaches the page. What is queued
     goes on after the page was closed and, with the next start, after the program was.

@@ -23,7 +23,7 @@ _LONGEST_SECONDS = {"kick": 1.0, "snare": 1.0, "toms": 1.5, "hihat": 1.5, "cymba
 _SHORTEST_SECONDS = 0.1
 _BEFORE_SECONDS = 0.004  # strokes are found to within some milliseconds
 _FADE_IN_SECONDS, _FADE_OUT_SECONDS = 0.001, 0.03
-_HEARD_SECONDS = 0.15  # of a stroke, in which it is told from others and from what covers it
+_MEASURED_SECONDS = 0.15  # of a stroke, by which it is compared with others and with what covers it
 _SILENT_DB = -60.0  # against the stroke's peak, from where on it is over
 _ALIKE_DB = 5.0  # mean difference between the bands of strokes that are one sound, loud bands counting most
 _NUM_BANDS, _LOWEST_HZ, _RANGE_DB = 24, 40.0, 40.0
@@ -107,7 +107,7 @@ class OneShots:
             raise WriteError(f"{folder}: cannot be written ({error.strerror}); choose another --samples") from error
 
     def push(self, mix: Audio, estimates: Audio) -> None:
-        """Take a block of the song, (channels, samples), and of all estimates, (sources, channels, samples)."""
+        """Add a block of the song, (channels, samples), and of all estimates, (sources, channels, samples)."""
         # (pieces, channels, samples) -> (samples, pieces, channels), so that blocks follow each other
         self._pieces.write(np.ascontiguousarray(estimates[self._positions].transpose(2, 0, 1), np.float32).data)
         self._mix.write(np.ascontiguousarray(mix.T, np.float32).data)
@@ -174,13 +174,13 @@ class OneShots:
             end = min(end, round((following - _BEFORE_SECONDS) * self._rate))
         if end - start < _SHORTEST_SECONDS * self._rate:
             return None
-        heard = slice(start, min(end, start + round(_HEARD_SECONDS * self._rate)))
-        energy = float(np.square(signal[heard], dtype=np.float64).sum())
-        rest = float(np.square(mix[heard] - signal[heard], dtype=np.float64).sum())
+        measured = slice(start, min(end, start + round(_MEASURED_SECONDS * self._rate)))
+        energy = float(np.square(signal[measured], dtype=np.float64).sum())
+        rest = float(np.square(mix[measured] - signal[measured], dtype=np.float64).sum())
         if energy <= 1e-9:
             return None
         clean_db = float(10 * np.log10(energy / (energy + rest)))
-        shape = _shape(signal[heard].mean(axis=1), self._rate)
+        shape = _shape(signal[measured].mean(axis=1), self._rate)
         return _Stroke(hit, clean_db, (end - start) / longest, shape, start, end - start)
 
     def _finished(self, audio: Audio) -> Audio:
@@ -211,9 +211,9 @@ def _distance_db(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
 
 
 def _sounds(strokes: Sequence[_Stroke]) -> list[list[_Stroke]]:
-    """Group strokes that sound alike, the commonest sound first; what is heard seldom is no sound of its own."""
+    """Group strokes that sound alike, the commonest sound first; rare ones are no sound of their own."""
     groups: list[list[_Stroke]] = []
-    for stroke in sorted(strokes, key=lambda one: -one.clean_db):  # the cleanest of a group stands for it
+    for stroke in sorted(strokes, key=lambda one: -one.clean_db):  # a group is compared by its cleanest stroke
         near = [_distance_db(stroke.shape, group[0].shape) for group in groups]
         if near and min(near) <= _ALIKE_DB:
             groups[int(np.argmin(near))].append(stroke)

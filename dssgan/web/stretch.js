@@ -14,7 +14,7 @@ export class Stretcher {
     this.window = Float32Array.from({ length: 2 * HOP }, (_, index) => 0.5 - 0.5 * Math.cos((Math.PI * index) / HOP));
   }
 
-  // How many frames are read at a time: whole hops of what is heard.
+  // Return how many frames are read at a time: whole hops of the output.
   static round(frames, speed) {
     const step = Stretcher.HOP * speed;
     return Math.max(1, Math.round(frames / step)) * step;

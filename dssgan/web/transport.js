@@ -1,7 +1,7 @@
 // Plays the signals of a song on one clock, in step to the sample, from excerpts that are read as they are needed.
 import { Stretcher } from "./stretch.js";
 
-const FIRST_SECONDS = 0.5; // a short first excerpt, so that a seek is heard at once
+const FIRST_SECONDS = 0.5; // a short first excerpt, so that a seek sounds at once
 const EXCERPT_SECONDS = 2;
 const AHEAD_SECONDS = 3;
 const LEAD_SECONDS = 0.015;

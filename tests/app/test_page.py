@@ -1,4 +1,4 @@
-"""The page in a real browser: from a dropped file to what is taken away."""
+"""The page in a real browser: from a dropped file to its export."""
 
 import json
 import os
@@ -261,7 +261,7 @@ def test_half_speed_keeps_the_pitch(opened: webdriver.Chrome) -> None:
         assert level == pytest.approx(np.sqrt(0.5), rel=0.1)
 
 
-def test_what_is_taken_away_is_what_the_api_gives(opened: webdriver.Chrome, app: RunningApp, separated: Any) -> None:
+def test_exports_are_those_of_the_api(opened: webdriver.Chrome, app: RunningApp, separated: Any) -> None:
     folder = Path(opened.downloads)  # type: ignore[attr-defined]
     page_format = find(opened, "select[name=format]")
     opened.execute_script("arguments[0].value = 'flac'; arguments[0].dispatchEvent(new Event('change'))", page_format)

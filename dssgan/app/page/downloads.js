@@ -1,5 +1,5 @@
-// What one can take away: stems, a mix as it is heard, MIDI.
-import { button, make, remember, remembered, say, trying } from "./elements.js";
+// Exports: stems, a mix with the levels of the player, MIDI.
+import { announce, button, make, remember, remembered, trying } from "./elements.js";
 import { shown } from "./player.js";
 import { send } from "./server.js";
 
@@ -27,15 +27,15 @@ export class Downloads {
     withClick.hidden = !song.beats;
     this.result = make("p", { class: "note", role: "status" });
     this.element = make(
-      "section", { class: "panel", "aria-labelledby": "take-title" },
-      make("h3", { id: "take-title", text: "Take away" }),
+      "section", { class: "panel", "aria-labelledby": "export-title" },
+      make("h3", { id: "export-title", text: "Export" }),
       make("div", { class: "controls" }, make("label", {}, "Format ", this.format)),
       make("div", { class: "links" },
         ...stems.map((name) => button(NAMES[name] ?? shown(name), () => this.take(`stems/${name}`), { "data-stem": name })),
         button("All as zip", () => this.take("stems.zip"), { "data-stem": "zip" }),
         button("One file for DJ software", () => follow(`/songs/${song.id}/stem-file`), { "data-stem": "stem.mp4" }),
         ...(song.options.midi ? [button("MIDI of the drums", () => follow(`/songs/${song.id}/midi`), { "data-stem": "midi" })] : [])),
-      make("div", { class: "links" }, button("The mix as it is heard", trying(() => this.mix()), { class: "play", "data-stem": "mix" }), withClick),
+      make("div", { class: "links" }, button("Mix with these levels", trying(() => this.mix()), { class: "play", "data-stem": "mix" }), withClick),
       this.result,
     );
   }
@@ -46,14 +46,14 @@ export class Downloads {
   }
 
   take(path) {
-    say("The file is being made.");
+    announce("The file is being made.");
     follow(`/songs/${this.view.song.id}/${path}?${new URLSearchParams(this.chosen)}`);
   }
 
   async mix() {
     const { song, tracks } = this.view;
-    const heard = tracks.filter((track) => track.name !== "click" && track.gain > 0);
-    const levels = Object.fromEntries(heard.map((track) => [track.name, { gain_db: track.gainDb, pan: track.pan }]));
+    const audible = tracks.filter((track) => track.name !== "click" && track.gain > 0);
+    const levels = Object.fromEntries(audible.map((track) => [track.name, { gain_db: track.gainDb, pan: track.pan }]));
     const click = tracks.find((track) => track.name === "click");
     this.result.textContent = "The mix is being made.";
     try {

@@ -29,8 +29,9 @@ export const remember = (key, value) => {
 };
 
 let hiding = null;
-// Shows what went wrong, or what was done, and says it to screen readers.
-export const say = (text) => { document.querySelector("#status").textContent = text; };
+// Announces to screen readers what was done.
+export const announce = (text) => { document.querySelector("#status").textContent = text; };
+// Shows what went wrong, for a while.
 export const warn = (error) => {
   const alert = document.querySelector("#alert");
   alert.textContent = error.message ?? String(error);

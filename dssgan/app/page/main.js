@@ -1,5 +1,5 @@
 // The page: songs come in, the list shows how far they are, and one of them is open in the player.
-import { remember, remembered, say, trying, warn } from "./elements.js";
+import { announce, remember, remembered, trying, warn } from "./elements.js";
 import { PlayerView } from "./player.js";
 import { getJson, send, upload } from "./server.js";
 import { SongList } from "./songs.js";
@@ -42,7 +42,7 @@ const add = (files) => {
     warn(new Error(files.length ? "There is no sound among these files." : "There are no files in it."));
     return;
   }
-  if (chosen.length < files.length) say(`${files.length - chosen.length} files are no sound and were left out.`);
+  if (chosen.length < files.length) announce(`${files.length - chosen.length} files are no sound and were left out.`);
   const options = readOptions();
   chosen.forEach((file) => {
     const waiting = list.addWaiting(file.name);
@@ -50,7 +50,7 @@ const add = (files) => {
     sending = sending.then(trying(async () => {
       try {
         const song = await upload(file, options, (share) => waiting.show(share));
-        say(`${song.name} was added.`);
+        announce(`${song.name} was added.`);
       } finally {
         waiting.remove();
       }
@@ -109,8 +109,8 @@ const changed = (song) => {
   }
   const before = list.find(song.id);
   list.put(song);
-  if (before && before.state !== song.state && song.state === "done") say(`${song.name} is separated.`);
-  if (before && before.state !== song.state && song.state === "failed") say(`${song.name}: ${song.error}`);
+  if (before && before.state !== song.state && song.state === "done") announce(`${song.name} is separated.`);
+  if (before && before.state !== song.state && song.state === "failed") announce(`${song.name}: ${song.error}`);
   if (new URLSearchParams(location.hash.slice(1)).get("song") === song.id) player.show(song);
 };
 const follow = () => {

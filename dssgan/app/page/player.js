@@ -49,12 +49,12 @@ class Track {
     this.view.mixed();
   }
 
-  get isHeard() {
+  get isAudible() {
     if (this.isMuted) return false;
     return this.isSolo || !this.view.tracks.some((track) => track.isSolo);
   }
 
-  get gain() { return this.isHeard && this.gainDb > QUIETEST_DB ? 10 ** (this.gainDb / 20) : 0; }
+  get gain() { return this.isAudible && this.gainDb > QUIETEST_DB ? 10 ** (this.gainDb / 20) : 0; }
 
   show() {
     this.mute.setAttribute("aria-pressed", String(this.isMuted));

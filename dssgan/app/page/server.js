@@ -26,7 +26,7 @@ export const send = async (method, path, body) => {
   return answer.status === 204 ? null : answer.json();
 };
 
-// Sends a file; XMLHttpRequest, for fetch does not say how much has gone.
+// Sends a file; by XMLHttpRequest, since fetch does not report progress.
 export const upload = (file, options, onProgress) => new Promise((resolve, reject) => {
   const query = new URLSearchParams({ name: file.name, ...options });
   const sending = new XMLHttpRequest();
