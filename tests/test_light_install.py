@@ -73,6 +73,7 @@ def test_separation_needs_the_plain_package_alone(tmp_path: Path) -> None:
         ("sweep", ("ensemble", "nowhere", "-o", "e.yaml")), ("train", ("data", "check", "nowhere")),
         ("synthetic", ("data", "synth", "songs", "--songs", "1", "--seconds", "1")),
         ("export", ("export", "nowhere", "-o", "a.onnx")), ("all", ("demo", "--help")),
+        ("app", ("app", "--library", "songs", "--host", "203.0.113.1", "--password", "cannot be listened on")),
     ],
 )  # fmt: skip
 def test_each_extra_is_enough_and_named_where_it_is_missing(
@@ -93,6 +94,7 @@ def test_each_extra_is_enough_and_named_where_it_is_missing(
         (("report", "results"), "pip install 'dssgan[report]'"),
         (("ensemble", "x", "-o", "e.yaml"), "pip install 'dssgan[sweep]'"),
         (("demo",), "pip install 'dssgan[all]'"),
+        (("app", "--library", "songs"), "app needs starlette, which is not installed; pip install 'dssgan[app]'"),
         (("separate", SONG, "--address", "auto"), "needs ray, which is not installed; pip install 'dssgan[sweep]'"),
         (("separate", SONG, "-m", "demucs:a.th"), "pip install 'dssgan[demucs]'"),
     ],

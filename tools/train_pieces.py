@@ -105,7 +105,7 @@ def write_model(bundle: Path, output: Path) -> None:
     """Write the separator in half precision, and an ensemble of it alone."""
     description = read_description(bundle)
     metadata = {
-        key: description[key] for key in ("from", "seed", "settings", "data", "validation") if key in description
+        key: description[key] for key in ("from", "config", "data", "parents", "validation") if key in description
     }
     folder = output.with_suffix("") / "member_1"
     save_bundle(

@@ -46,8 +46,8 @@ def is_strong(password: str) -> bool:
 class Guard:
     """Lets requests through that have the token and come from the app's own page or from no page.
 
-    A browser sends the cookie with every request, so requests that pages of other sites make are recognised by `Origin`;
-    and a site whose name leads to this machine (DNS rebinding) has another `Host`.
+    A browser sends the cookie with every request, so requests from pages of other sites are recognised by `Origin`, and
+    sites whose name leads to this machine (DNS rebinding) by `Host`.
 
     Args:
         app: what is guarded.
