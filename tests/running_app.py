@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -91,8 +90,7 @@ def start(library: Path, *options: str, headless: bool = True) -> RunningApp:
     command = [str(PROGRAM), "app", "--no-browser", "--library", str(library), "--port", "0", *options]
     if headless:
         command.append("--headless")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.stdout is not None
     line = process.stdout.readline()
     assert line.startswith("dssgan app: "), line + process.stdout.read()

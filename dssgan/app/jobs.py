@@ -110,10 +110,8 @@ class Queue:
         library = self.library
         num_sources = 6 if song.options.takes_apart else 2
         library.require_space(song.seconds * song.sample_rate * song.channels * 4 * num_sources)
-        job = Job(
-            library.source_of(song), library.stems_of(song), song.options,
-            max(1, (os.cpu_count() or 1) // self.num_jobs), self.device,
-        )  # fmt: skip
+        num_threads = None if self.num_jobs == 1 else max(1, (os.cpu_count() or 1) // self.num_jobs)
+        job = Job(library.source_of(song), library.stems_of(song), song.options, num_threads, self.device)
         began = time.monotonic()
         with TemporaryFile("w+b") as errors:
             process = subprocess.Popen(

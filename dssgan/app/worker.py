@@ -29,14 +29,15 @@ class Job:
         source: the song.
         folder: where its estimates are written, a wav of floats for each source.
         options: how it is separated.
-        num_threads: processor cores that it may use.
+        num_threads: processor cores that it may use; None for as many as `dssgan separate` uses, since the last bits of
+            stems depend on it.
         device: "auto", "cpu", "cuda" or "mps".
     """
 
     source: Path
     folder: Path
     options: Options
-    num_threads: int
+    num_threads: int | None
     device: str
 
     def to_line(self) -> str:
@@ -90,7 +91,8 @@ def separate(job: Job, progress: Callable[[float, float], None]) -> dict[str, An
 
     from dssgan import OutputSettings, Separator
 
-    torch.set_num_threads(job.num_threads)
+    if job.num_threads is not None:
+        torch.set_num_threads(job.num_threads)
     options = job.options
     then = "pieces" if options.takes_apart and not options.drums else None
     model = "pieces" if options.drums and options.takes_apart and options.model == "default" else options.model

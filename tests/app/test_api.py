@@ -285,6 +285,7 @@ def _kill_workers(app: RunningApp) -> None:
         os.kill(worker, signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_what_was_begun_goes_on_after_kill_9(tmp_path: Path, tiny: Path, beat: Path, noise: Path) -> None:
     app = start(tmp_path / "library", "--model", str(tiny))
     done = app.wait(app.add(noise, model=str(tiny)))
