@@ -1,13 +1,13 @@
 """The HTTP API, of which the page is one user."""
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote
 
 import anyio.to_thread
 from fastapi import FastAPI, HTTPException, Query, Request
@@ -23,14 +23,13 @@ from dssgan.app.jobs import Queue
 from dssgan.app.library import Library
 from dssgan.app.song import MIX, Options, Passage, Song
 from dssgan.app.sound import NUM_BANDS, PEAK_FRAMES, SCALE, Sound, to_bytes
-from dssgan.app.uploads import UploadEndedError, receive
-from dssgan.errors import AudioError, ConfigError, DssganError, WriteError
+from dssgan.app.uploads import receive
+from dssgan.errors import ConfigError, DssganError, WriteError
 
 _MEDIA_TYPES = {
     "wav": "audio/wav", "flac": "audio/flac", "mp3": "audio/mpeg", "ogg": "audio/ogg", "opus": "audio/ogg",
     "m4a": "audio/mp4", "stem.mp4": "audio/mp4", "zip": "application/zip", "mid": "audio/midi",
 }  # fmt: skip
-_STATUS: dict[type[DssganError], int] = {AudioError: 400, ConfigError: 400, WriteError: 507, UploadEndedError: 400}
 _MAX_EXCERPT_SECONDS = 30.0
 _MAX_WIDTH = 4000
 _MAX_NAME_BYTES = 200
@@ -160,8 +159,7 @@ def make_app(state: State) -> FastAPI:
 def _report_errors(app: FastAPI) -> None:
     @app.exception_handler(DssganError)
     async def on_error(_request: Request, error: Exception) -> JSONResponse:
-        status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
-        return JSONResponse({"error": str(error)}, status)
+        return JSONResponse({"error": str(error)}, 507 if isinstance(error, WriteError) else 400)
 
     @app.exception_handler(HTTPException)
     async def on_http_error(_request: Request, error: Exception) -> JSONResponse:
@@ -415,12 +413,8 @@ def _answer(song: Song, made: MixedFile) -> MixAnswer:
 
 def _add_pages(app: FastAPI, state: State) -> None:
     page = resources.files("dssgan.app") / "page"
-    assets: dict[str, Callable[[], str]] = {
-        one.name: lambda one=one: one.read_text("utf-8")  # type: ignore[misc]
-        for one in page.iterdir()
-        if one.name.endswith((".js", ".css", ".svg"))
-    }
-    assets |= {name: lambda name=name: web.read(name) for name in web.FILES}  # type: ignore[misc]
+    assets = {one.name: one for one in page.iterdir() if one.name.endswith((".js", ".css", ".svg"))}
+    assets |= {name: web.find(name) for name in web.FILES}
     kinds = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
 
     @app.get("/assets/{name}", include_in_schema=False)
@@ -428,7 +422,9 @@ def _add_pages(app: FastAPI, state: State) -> None:
         if name not in assets:
             raise HTTPException(404, "no such file")
         kind = kinds[name.rpartition(".")[2]]
-        return Response(assets[name](), media_type=f"{kind}; charset=utf-8", headers={"cache-control": "no-cache"})
+        return Response(
+            assets[name].read_text("utf-8"), media_type=f"{kind}; charset=utf-8", headers={"cache-control": "no-cache"}
+        )
 
     def html(name: str) -> HTMLResponse:
         return HTMLResponse((page / name).read_text("utf-8"), headers={"cache-control": "no-cache"})
@@ -457,17 +453,10 @@ def add_login(app: FastAPI, guard: Guard) -> None:
     @app.post("/login", include_in_schema=False)
     async def login(request: Request) -> Response:
         form = (await request.body())[:4096].decode("utf-8", errors="replace")
-        given = _form_value(form, "password")
-        if not guard.accepts(given):
+        if not guard.accepts(parse_qs(form).get("password", [""])[0]):
             await anyio.sleep(1.0)  # who guesses is slow
             return RedirectResponse("/login#wrong", 303)
         return guard.set_cookie(RedirectResponse("/", 303))
-
-
-def _form_value(form: str, name: str) -> str:
-    from urllib.parse import parse_qs
-
-    return parse_qs(form).get(name, [""])[0]
 
 
 def _find(state: State, song_id: str) -> Song:

@@ -7,7 +7,7 @@ import threading
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from dssgan.app.loudness import LoudnessMeter
 from dssgan.app.song import MIX, Song
 from dssgan.app.sound import Sound
 from dssgan.atomic import replacing, replacing_folder
+from dssgan.audio import formats
 from dssgan.audio.encoder import open_writer
 from dssgan.audio.files import read_blocks
 from dssgan.audio.formats import STEM_MP4, Encoding
@@ -27,7 +28,7 @@ from dssgan.inference.output import OutputSettings
 from dssgan.inference.stem_writer import write_stems
 from dssgan.types import Audio
 
-FORMATS = ("wav", "flac", "mp3", "ogg", "opus", "m4a", "stem.mp4")
+FORMATS = tuple(suffix.removeprefix(".") for suffix in formats.FORMATS)
 _BLOCK_FRAMES = 1 << 16
 _TOP = 1 - 2**-15
 _NUM_KEPT = 3  # sets of exported files that a song keeps, the latest ones
@@ -70,8 +71,9 @@ class MixedFile:
     gain_db: float
 
 
-def settings_of(kind: str, *, bits: int | None = None, kbps: int | None = None, stems: Sequence[str] | None = None,
-                midi: bool = False) -> OutputSettings:  # fmt: skip
+def settings_of(
+    kind: str, *, bits: int | None = None, kbps: int | None = None, stems: Sequence[str] | None = None
+) -> OutputSettings:
     """Return the settings that the options of `dssgan separate` of the same names stand for.
 
     Raises:
@@ -85,7 +87,7 @@ def settings_of(kind: str, *, bits: int | None = None, kbps: int | None = None, 
     filename = "{track}.{ext}" if kind == "stem.mp4" else "{stem}.{ext}"
     return OutputSettings(
         suffix=f".{kind}", subtype=subtypes[bits], kbps=kbps, stems=None if stems is None else tuple(stems),
-        filename=filename, midi=midi,
+        filename=filename,
     )  # fmt: skip
 
 
@@ -110,21 +112,19 @@ def export_stems(library: Library, song: Song, output: OutputSettings) -> dict[s
     every = (*song.sources, *song.sums)
     chosen = output.stems or song.stems
     key = _key(output.suffix, output.subtype, output.kbps, output.codec, *chosen)
-    track = f"{song.id}"  # names of every script and length become names only where they are sent
     with _kept(library, song, f"stems-{key}") as (folder, is_made):
-        paths = OutputSettings(suffix=output.suffix, stems=tuple(chosen), filename=output.filename).paths(
-            folder, track, every
-        )
+        # names of every script and length become names only where they are sent
+        paths = replace(output, stems=chosen).paths(folder, song.id, every)
         if is_made:
             return paths
         output.check(library.source_of(song), song.channels)
-        library.require_space(song.seconds * song.sample_rate * song.channels * 4 * (len(song.sources) + len(paths)))
+        library.require_space(song.num_frames * song.channels * 4 * (len(song.sources) + len(paths)))
         source = library.source_of(song)
         with replacing_folder(folder) as draft:
             write_stems(
                 _estimates(library, song), {name: draft / path.relative_to(folder) for name, path in paths.items()},
                 song.sources, sums=song.sums, sample_rate=song.sample_rate, channels=song.channels, output=output,
-                tags=read_tags(source), expected_frames=round(song.seconds * song.sample_rate),
+                tags=read_tags(source), expected_frames=song.num_frames,
             )  # fmt: skip
         return paths
 
@@ -170,7 +170,7 @@ def export_mix(
         path, facts = folder / f"mix{output.suffix}", folder / "mix.json"
         if not is_made:
             output.check(library.source_of(song), song.channels)
-            library.require_space((song.seconds * song.sample_rate + lead) * song.channels * 4)
+            library.require_space((song.num_frames + lead) * song.channels * 4)
             with replacing_folder(folder) as draft:
                 measured = _write_mix(library, song, levels, output, draft / path.name, track, click, lead)
                 (draft / facts.name).write_text(json.dumps(measured), "utf-8")
@@ -242,11 +242,8 @@ def _write_mix(
     meter = LoudnessMeter(song.sample_rate, song.channels)
     for block in _mixed(library, song, levels, track, click, lead):
         meter.push(block)
-    is_float = bool(output.format.subtypes) and output.bits == 0
-    factor = 1.0 if is_float or meter.peak <= _TOP else _TOP / meter.peak
-    with open_writer(
-        path, song.sample_rate, song.channels, output, expected_frames=round(song.seconds * song.sample_rate) + lead
-    ) as writer:
+    factor = 1.0 if output.bits == 0 or meter.peak <= _TOP else _TOP / meter.peak
+    with open_writer(path, song.sample_rate, song.channels, output, expected_frames=song.num_frames + lead) as writer:
         for block in _mixed(library, song, levels, track, click, lead):
             writer.write(np.asarray(block * np.float32(factor), np.float32))
     write_tags(path, read_tags(library.source_of(song)))

@@ -108,10 +108,12 @@ class Queue:
 
     def _separate(self, song: Song) -> None:
         library = self.library
-        num_sources = 6 if song.options.takes_apart else 2
-        library.require_space(song.seconds * song.sample_rate * song.channels * 4 * num_sources)
+        library.require_space(song.stems_bytes)
         num_threads = None if self.num_jobs == 1 else max(1, (os.cpu_count() or 1) // self.num_jobs)
-        job = Job(library.source_of(song), library.stems_of(song), song.options, num_threads, self.device)
+        job = Job(
+            source=library.source_of(song), folder=library.stems_of(song), options=song.options,
+            num_threads=num_threads, device=self.device,
+        )  # fmt: skip
         began = time.monotonic()
         with TemporaryFile("w+b") as errors:
             process = subprocess.Popen(
@@ -153,7 +155,7 @@ class Queue:
         assert process.stdout is not None
         outcome: dict[str, Any] = {}
         try:
-            process.stdin.write(job.to_line())
+            process.stdin.write(job.model_dump_json() + "\n")
             process.stdin.flush()
             for line in process.stdout:
                 message = json.loads(line)

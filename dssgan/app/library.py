@@ -22,9 +22,7 @@ from dssgan.extras import import_from
 _RECORD = "song.json"
 _TOKEN = "token"
 _ID_BYTES = 6
-_FLOAT_BYTES = 4
 _SPARE_BYTES = 200 * 2**20  # left for everything else on the disk
-_MOST_SOURCES = 6
 
 
 @dataclass(frozen=True)
@@ -161,18 +159,16 @@ class Library:
             )
 
     def require_size(self, num_bytes: float) -> None:
-        """Refuse a file that is larger than the limit, or than the disk has room for.
+        """Refuse a file that is larger than the limit.
 
         Raises:
             AudioError: it is too large.
-            WriteError: the disk has no room for it.
         """
         if num_bytes > self.limits.megabytes * 1e6:
             raise AudioError(
                 f"the file has more than {self.limits.megabytes:g} MB; send a shorter one, or start the app with a "
                 "larger --max-megabytes"
             )
-        self.require_space(num_bytes)
 
     def add(self, file: Path, name: str, options: Options, passage: Passage | None = None) -> Song:
         """Add a song.
@@ -204,13 +200,11 @@ class Library:
                 f"{shown}: lasts {info.seconds / 60:.0f} minutes, and the limit is {self.limits.minutes:g}; send a "
                 "shorter one, or start the app with a larger --max-minutes"
             )
-        self.require_space(
-            info.num_frames * info.channels * _FLOAT_BYTES * (_MOST_SOURCES if options.takes_apart else 2)
-        )
         song = Song(
             id=secrets.token_hex(_ID_BYTES), name=shown, file=named.name, added=time.time(), seconds=info.seconds,
             sample_rate=info.sample_rate, channels=info.channels, options=options, passage=passage,
         )  # fmt: skip
+        self.require_space(song.stems_bytes)
         folder = self.folder_of(song)
         folder.mkdir()
         named.rename(folder / named.name)

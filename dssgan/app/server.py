@@ -1,5 +1,6 @@
 """Starting the app, and ending it."""
 
+import os
 import socket
 import threading
 import webbrowser
@@ -84,7 +85,7 @@ def serve(settings: AppSettings, on_ready: Callable[[str], None]) -> None:
         events = Events()
         library = Library(settings.library, settings.limits, events.publish)
         with closing(library):
-            jobs = settings.jobs or jobs_for(_num_cores())
+            jobs = settings.jobs or jobs_for(os.cpu_count() or 1)
             queue = Queue(library, jobs, settings.device)
             models = _MODELS | dict.fromkeys(settings.models, "chosen with --model")
             app = make_app(State(library, queue, events, models, with_page=not settings.headless))
@@ -146,9 +147,3 @@ def _listen(settings: AppSettings) -> socket.socket:
         f"{settings.host}:{first}: cannot be listened on ({error.strerror if error else ''}); choose another --port or "
         "--host"
     )
-
-
-def _num_cores() -> int:
-    import os
-
-    return os.cpu_count() or 1

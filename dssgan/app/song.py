@@ -12,6 +12,8 @@ OPEN: frozenset[State] = frozenset({"queued", "separating"})
 
 MIX = "mix"
 CLICK = "click"
+_FLOAT_BYTES = 4
+_MOST_SOURCES = 6  # the pieces of a kit, and everything else
 _MAX_NAME = 200  # characters; file systems take 255 bytes
 
 
@@ -87,6 +89,16 @@ class Song(BaseModel):
     sums: dict[str, tuple[str, ...]] = {}
     beats: int = 0
     passage: Passage | None = None
+
+    @property
+    def num_frames(self) -> int:
+        """Samples a channel."""
+        return round(self.seconds * self.sample_rate)
+
+    @property
+    def stems_bytes(self) -> int:
+        """What its estimates take on the disk, as floats."""
+        return self.num_frames * self.channels * _FLOAT_BYTES * (_MOST_SOURCES if self.options.takes_apart else 2)
 
     @property
     def is_open(self) -> bool:

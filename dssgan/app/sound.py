@@ -72,7 +72,7 @@ class Sound:
             AudioError: its file cannot be read.
         """
         self.require(name)
-        num_frames = max(0, min(num_frames, self.num_frames - start_frame))
+        num_frames = max(0, min(num_frames, self.song.num_frames - start_frame))
         if num_frames == 0:
             return np.zeros((self.song.channels, 0), np.float32)
         if name == CLICK:
@@ -96,17 +96,12 @@ class Sound:
         """
         self.require(name)
         if name == CLICK:
-            for start in range(0, self.num_frames, num_frames):
+            for start in range(0, self.song.num_frames, num_frames):
                 yield self.excerpt(name, start, num_frames)
             return
         readers = [read_blocks(path, num_frames, on_truncated=lambda *_: None) for path in self._paths(name)]
         for parts in zip(*readers, strict=True):
             yield parts[0] if len(parts) == 1 else np.sum(parts, axis=0, dtype=np.float32)
-
-    @property
-    def num_frames(self) -> int:
-        """Samples a channel."""
-        return round(self.song.seconds * self.song.sample_rate)
 
     def click(self) -> ClickTrack:
         """Return the click on the song's beats."""

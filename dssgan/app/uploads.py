@@ -50,7 +50,9 @@ async def receive(request: Request, library: Library, folder: Path, name: str | 
         UploadEndedError: the client has gone.
     """
     promised = request.headers.get("content-length", "")
-    library.require_size(int(promised) if promised.isdigit() else 0)
+    num_bytes = int(promised) if promised.isdigit() else 0
+    library.require_size(num_bytes)
+    library.require_space(num_bytes)
     is_form = request.headers.get("content-type", "").lower().startswith("multipart/form-data")
     try:
         return await (_form if is_form else _body)(request, library, folder, name)
@@ -69,7 +71,7 @@ async def _body(request: Request, library: Library, folder: Path, name: str | No
     with path.open("wb") as file:
         async for chunk in request.stream():
             size += len(chunk)
-            library.require_size(size) if size > library.limits.megabytes * 1e6 else None
+            library.require_size(size)
             file.write(chunk)
     if size == 0:
         raise AudioError(f"{name}: is empty (0 bytes); send an intact copy")
@@ -93,8 +95,7 @@ async def _form(request: Request, library: Library, folder: Path, _name: str | N
         parser = python_multipart.create_form_parser(headers, keep_field, files.append, config=dict(config))
         async for chunk in request.stream():
             size += len(chunk)
-            if size > library.limits.megabytes * 1e6:
-                library.require_size(size)
+            library.require_size(size)
             parser.write(chunk)
         parser.finalize()
         parser.close()

@@ -10,9 +10,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+
+from pydantic import BaseModel
 
 from dssgan.app.song import Options
 from dssgan.atomic import write_text
@@ -21,8 +22,7 @@ from dssgan.errors import DssganError
 _PROGRESS_EVERY_SECONDS = 0.2
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(BaseModel):
     """What a worker does.
 
     Attributes:
@@ -40,23 +40,6 @@ class Job:
     num_threads: int | None
     device: str
 
-    def to_line(self) -> str:
-        """Write it as one line."""
-        values = {
-            "source": str(self.source), "folder": str(self.folder), "options": self.options.model_dump(),
-            "num_threads": self.num_threads, "device": self.device,
-        }  # fmt: skip
-        return json.dumps(values) + "\n"
-
-    @classmethod
-    def from_line(cls, line: str) -> "Job":
-        """Read what `to_line` wrote."""
-        values = json.loads(line)
-        return cls(
-            Path(values["source"]), Path(values["folder"]), Options.model_validate(values["options"]),
-            values["num_threads"], values["device"],
-        )  # fmt: skip
-
 
 def main() -> None:
     """Do the job on standard input."""
@@ -67,7 +50,7 @@ def main() -> None:
         messages.write(json.dumps(message) + "\n")
         messages.flush()
 
-    job = Job.from_line(sys.stdin.readline())
+    job = Job.model_validate_json(sys.stdin.readline())
     threading.Thread(target=_end_with, args=(sys.stdin,), daemon=True).start()
     try:
         send(done=separate(job, lambda done, total: send(progress=[done, total])))
@@ -90,12 +73,12 @@ def separate(job: Job, progress: Callable[[float, float], None]) -> dict[str, An
     import torch
 
     from dssgan import OutputSettings, Separator
+    from dssgan.separators.loading import models_for
 
     if job.num_threads is not None:
         torch.set_num_threads(job.num_threads)
     options = job.options
-    then = "pieces" if options.takes_apart and not options.drums else None
-    model = "pieces" if options.drums and options.takes_apart and options.model == "default" else options.model
+    model, then = models_for(options.model, takes_apart=options.takes_apart, drums=options.drums)
     separator = Separator.load(model, job.device, then=then, precision=options.precision, shifts=options.shifts)
     output = OutputSettings(
         suffix=".wav", subtype="float32", stems=separator.sources, midi=options.midi, tags=False,

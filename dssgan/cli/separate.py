@@ -169,7 +169,7 @@ def command(
     from dssgan.inference.drum_score import DrumScore
     from dssgan.inference.output import OutputSettings
     from dssgan.inference.separator import Separator
-    from dssgan.separators.loading import PIECES
+    from dssgan.separators.loading import models_for
     from dssgan.types import DRUMS
 
     keep_freed_memory()
@@ -181,10 +181,7 @@ def command(
     )  # fmt: skip
     if address is not None and precision == "auto":
         precision = "float32"  # the processors of other machines may be slower with bf16
-    takes_apart = pieces or midi or samples is not None
-    if drums and takes_apart and model == DEFAULT:
-        model = PIECES
-    then = PIECES if takes_apart and not drums else None
+    model, then = models_for(model, takes_apart=pieces or midi or samples is not None, drums=drums)
     _require_input(model, DRUMS if drums else None)
     separator = Separator.load(
         model, device if address is None else "cpu", then=then, overlap=overlap, segment_seconds=segment, shifts=shifts,

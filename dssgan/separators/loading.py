@@ -28,6 +28,7 @@ from dssgan.separators.hpss import HPSS
 Reference = TypeVar("Reference", str, Path, str | Path)
 
 BUILT_IN: dict[str, Callable[[], SeparatorModel]] = {"hpss": HPSS}
+DEFAULT = "default"  # the shipped model that separates songs
 PIECES = "pieces"  # the shipped model that takes drums apart
 KEPT = "by_others.json"  # marks a folder that a third-party separator was copied into
 
@@ -468,6 +469,19 @@ def shipped_ensembles() -> dict[str, Path]:
 def shipped_strokes() -> Path:
     """Return the file of the shipped model that finds strokes in the pieces of a kit."""
     return shipped_ensembles()[PIECES].with_suffix("") / "strokes.safetensors"
+
+
+def models_for(model: str, *, takes_apart: bool, drums: bool) -> tuple[str, str | None]:
+    """Return which model separates a recording, and which one takes its drums apart behind it.
+
+    Args:
+        model: the model that was asked for.
+        takes_apart: whether the drums become pieces.
+        drums: whether the recording is drums already.
+    """
+    if drums and takes_apart and model == DEFAULT:
+        model = PIECES
+    return model, PIECES if takes_apart and not drums else None
 
 
 def find_model(reference: str | Path, beside: Path | None = None, *, above: tuple[Path, ...] = ()) -> StoredModel:
