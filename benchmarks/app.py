@@ -13,7 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urlencode
 
 import numpy as np
@@ -27,6 +29,7 @@ from dssgan.audio.files import read_blocks
 from dssgan.data.loading import load_dataset
 
 RATE, MINUTES = 44100, 5
+Note = Callable[[str, float], None]  # called with what was measured, and the figure
 LEAD_MS = 15  # of what is scheduled, see transport.js
 PACKAGES = "import fastapi, uvicorn, python_multipart, numpy, soundfile"
 
@@ -66,14 +69,14 @@ def make_song(folder: Path) -> Path:
     return folder / "song.mp3"
 
 
-def timed(act: object) -> float:
+def timed(act: Callable[[], object]) -> float:
     """Return how long a call takes, seconds."""
     begun = time.perf_counter()
-    act()  # type: ignore[operator]
+    act()
     return time.perf_counter() - begun
 
 
-def measure(library: Path, song: Path, note: object) -> None:
+def measure(library: Path, song: Path, note: Note) -> None:
     """Start the app once, use it, and note every figure."""
     program = Path(sys.executable).with_name("dssgan")
     begun = time.perf_counter()
@@ -87,17 +90,17 @@ def measure(library: Path, song: Path, note: object) -> None:
             app.terminate()
 
 
-def use(link: str, process: int, song: Path, begun: float, note: object) -> None:
+def use(link: str, process: int, song: Path, begun: float, note: Note) -> None:
     """Do what a person does."""
     port, token = int(link.split(":")[2].split("/")[0]), link.rpartition("=")[2]
 
-    def ask(method: str, path: str, body: object = None) -> http.client.HTTPResponse:
+    def ask(method: str, path: str, body: BinaryIO | None = None) -> http.client.HTTPResponse:
         connection = http.client.HTTPConnection("127.0.0.1", port)
-        connection.request(method, path, body, {"Authorization": f"Bearer {token}"})  # type: ignore[arg-type]
+        connection.request(method, path, body, {"Authorization": f"Bearer {token}"})
         return connection.getresponse()
 
     ask("GET", "/").read()
-    note("page answers after the command, s", time.perf_counter() - begun)  # type: ignore[operator]
+    note("page answers after the command, s", time.perf_counter() - begun)
     memory = psutil.Process(process).memory_info
     before = memory().rss
     begun = time.perf_counter()
@@ -106,19 +109,19 @@ def use(link: str, process: int, song: Path, begun: float, note: object) -> None
         added = json.loads(ask("POST", f"/songs?{query}", file).read())
     answer = ask("GET", f"/songs/{added['id']}/waveform/mix")
     answer.read(2048)
-    note("first waveform after the drop, s", time.perf_counter() - begun)  # type: ignore[operator]
+    note("first waveform after the drop, s", time.perf_counter() - begun)
     answer.read()
-    note("whole waveform after the drop, s", time.perf_counter() - begun)  # type: ignore[operator]
+    note("whole waveform after the drop, s", time.perf_counter() - begun)
     while json.loads(ask("GET", f"/songs/{added['id']}").read())["state"] != "done":
         time.sleep(0.2)
     query = urlencode({"signals": "drums,other", "start": 100 * RATE, "frames": RATE // 2})
-    note("half a second read, ms", 1000 * timed(lambda: ask("GET", f"/songs/{added['id']}/audio?{query}").read()))  # type: ignore[operator]
+    note("half a second read, ms", 1000 * timed(lambda: ask("GET", f"/songs/{added['id']}/audio?{query}").read()))
     look(link, added["id"], note)
     ask("GET", f"/songs/{added['id']}/stems.zip?format=flac").read()
-    note("memory that a song adds, MB", (memory().rss - before) / 1e6)  # type: ignore[operator]
+    note("memory that a song adds, MB", (memory().rss - before) / 1e6)
 
 
-def look(link: str, song: str, note: object) -> None:
+def look(link: str, song: str, note: Note) -> None:
     """Open the song in a browser, and measure how soon a seek and a solo are heard."""
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium") or ""
@@ -157,8 +160,8 @@ def look(link: str, song: str, note: object) -> None:
             })();
         """)
         for milliseconds in seeks[:-1]:
-            note("seek until it sounds, ms", milliseconds + LEAD_MS)  # type: ignore[operator]
-        note("solo, ms", seeks[-1] + 10)  # type: ignore[operator]
+            note("seek until it sounds, ms", milliseconds + LEAD_MS)
+        note("solo, ms", seeks[-1] + 10)
     finally:
         browser.quit()
 
