@@ -7,6 +7,7 @@ import webbrowser
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,7 +79,9 @@ def serve(settings: AppSettings, on_ready: Callable[[str], None]) -> None:
     """
     import uvicorn
 
-    from dssgan.app.api import State, add_login, make_app
+    from dssgan.app.api import make_app
+    from dssgan.app.routes.pages import add_login
+    from dssgan.app.routes.state import State
 
     with closing(_listen(settings)) as listener:
         port = listener.getsockname()[1]
@@ -130,6 +133,7 @@ def _announce(server: "uvicorn.Server", link: str, settings: AppSettings, on_rea
     on_ready(link)
     if settings.opens_browser and not settings.headless:
         webbrowser.open(link)
+    import_module("dssgan.app.exports")  # what the first song needs is loaded while the page opens
 
 
 def _listen(settings: AppSettings) -> socket.socket:

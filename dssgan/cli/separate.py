@@ -170,7 +170,6 @@ def command(
     from dssgan.inference.output import OutputSettings
     from dssgan.inference.separator import Separator
     from dssgan.separators.loading import models_for
-    from dssgan.types import DRUMS
 
     keep_freed_memory()
     output = OutputSettings(
@@ -182,7 +181,6 @@ def command(
     if address is not None and precision == "auto":
         precision = "float32"  # the processors of other machines may be slower with bf16
     model, then = models_for(model, takes_apart=pieces or midi or samples is not None, drums=drums)
-    _require_input(model, DRUMS if drums else None)
     separator = Separator.load(
         model, device if address is None else "cpu", then=then, overlap=overlap, segment_seconds=segment, shifts=shifts,
         channel_swap=channel_swap, polarity=polarity, batch_size=batch_size, precision=precision, engine=engine,
@@ -224,20 +222,6 @@ def command(
 def _refuse_both(one: str, one_given: bool, other: str, other_given: bool) -> None:
     if one_given and other_given:
         raise ConfigError(f"{one} and {other}: choose one of them")
-
-
-def _require_input(model: str, given: str | None) -> None:
-    """Refuse songs for a model that takes a stem of songs apart, and the other way round."""
-    from dssgan.separators.loading import find_model
-    from dssgan.types import DRUMS
-
-    takes = find_model(model).takes
-    if takes == given:
-        return
-    if takes is None:
-        raise ConfigError(f"--drums: {model} separates songs; leave --drums out or choose a model that takes drums")
-    alone = "add --drums where the recordings are drums, or " if takes == DRUMS else ""
-    raise ConfigError(f"{model}: separates {takes}, not songs; {alone}name it under then in an ensemble's file")
 
 
 def _keep_new(requests: "list[Request]", terminal: "Terminal", *, skips: bool, replaces: bool) -> "list[Request]":

@@ -24,6 +24,7 @@ from dssgan.separators.cascade import Cascade
 from dssgan.separators.ensemble import Ensemble, Recipe
 from dssgan.separators.external import EXTERNAL, FAMILIES, Family, parse_reference
 from dssgan.separators.hpss import HPSS
+from dssgan.types import DRUMS
 
 Reference = TypeVar("Reference", str, Path, str | Path)
 
@@ -478,9 +479,22 @@ def models_for(model: str, *, takes_apart: bool, drums: bool) -> tuple[str, str 
         model: the model that was asked for.
         takes_apart: whether the drums become pieces.
         drums: whether the recording is drums already.
+
+    Raises:
+        ConfigError: the model separates something else.
+        ModelError: there is no such model.
     """
     if drums and takes_apart and model == DEFAULT:
         model = PIECES
+    takes = find_model(model).takes
+    if takes is None and drums:
+        raise ConfigError(
+            f"{model}: separates songs, not drums; leave --drums out, add --pieces to the default model, or choose "
+            "another one"
+        )
+    if takes is not None and not (drums and takes == DRUMS):
+        alone = "add --drums where the recordings are drums, or " if takes == DRUMS else ""
+        raise ConfigError(f"{model}: separates {takes}, not songs; {alone}name it under then in an ensemble's file")
     return model, PIECES if takes_apart and not drums else None
 
 

@@ -230,6 +230,30 @@ def test_keys_loop_half_speed_and_zoom(opened: webdriver.Chrome) -> None:
     assert opened.execute_script(state)[2:] == [None, 1, pytest.approx(8, abs=0.01)]
 
 
+def test_four_beats_are_counted_in(opened: webdriver.Chrome, app: RunningApp, separated: Any) -> None:
+    beats = app.ask("GET", f"/songs/{separated['id']}/beats").json
+    here = (beats[1] + beats[2]) / 2
+    delays = []
+    for counts in (False, True):
+        opened.execute_script("document.querySelector('input[name=counts]').checked = arguments[0]", counts)
+        delays.append(run(opened, f"""
+            const {{ transport }} = player;
+            await player.prepareCount();
+            transport.seek({here});
+            await transport.context.resume();
+            const begun = transport.context.currentTime;
+            transport.play();
+            while (transport.position < {here} + 0.05) await new Promise((go) => setTimeout(go, 2));
+            const delay = transport.context.currentTime - begun - (transport.position - {here});
+            transport.pause();
+            return delay;
+        """))  # fmt: skip
+    opened.execute_script("document.querySelector('input[name=counts]').checked = false; dssganPlayer.prepareCount()")
+    assert delays[0] < 0.2
+    # the fourth click is one beat before the next beat of the song
+    assert delays[1] == pytest.approx(4 * (beats[3] - beats[2]) - (beats[2] - here), abs=0.2)
+
+
 def test_half_speed_keeps_the_pitch(opened: webdriver.Chrome) -> None:
     # two tones of one second, stretched: twice as long, and of the same frequencies
     script = web.read_joined("stretch.js")

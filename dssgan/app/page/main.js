@@ -20,7 +20,11 @@ const readOptions = () => Object.fromEntries(Object.keys(DEFAULTS).map((name) =>
   return [name, field.type === "checkbox" ? field.checked : field.value];
 }));
 showOptions(remembered("options", DEFAULTS));
-form.addEventListener("change", () => remember("options", readOptions()));
+form.addEventListener("change", ({ target }) => {
+  // drums are taken apart, or there is nothing to separate
+  if (target.name === "drums" && target.checked && !form.elements.midi.checked) form.elements.pieces.checked = true;
+  remember("options", readOptions());
+});
 form.addEventListener("submit", (event) => event.preventDefault());
 
 const player = new PlayerView(document.querySelector("#player"), { models });
