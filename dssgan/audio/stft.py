@@ -5,6 +5,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dssgan.errors import ConfigError
+
 
 class STFT(nn.Module):
     """Transform waveforms to complex spectrograms and back without loss.
@@ -82,3 +84,23 @@ def magnitude(spectrogram: Tensor) -> Tensor:
         sqrt(|spectrogram|^2 + 1e-12), the same shape, real.
     """
     return (spectrogram.real.square() + spectrogram.imag.square() + 1e-12).sqrt()
+
+
+def bands_of_bins(edges_hz: tuple[float, ...], n_fft: int, sample_rate: int) -> Tensor:
+    """Return the index of the band that each STFT bin belongs to.
+
+    Args:
+        edges_hz: lower edges of the bands, Hz, rising from 0.
+        n_fft: STFT window, samples.
+        sample_rate: samples per second.
+
+    Returns:
+        Band indices, (bins,), int64.
+
+    Raises:
+        ConfigError: the edges do not rise from 0.
+    """
+    if not edges_hz or edges_hz[0] != 0 or list(edges_hz) != sorted(set(edges_hz)):
+        raise ConfigError(f"band edges {list(edges_hz)}: must rise, from 0 Hz")
+    frequencies = torch.arange(n_fft // 2 + 1) * (sample_rate / n_fft)
+    return torch.bucketize(frequencies, torch.tensor(edges_hz[1:], dtype=torch.float32), right=True)

@@ -17,7 +17,6 @@ from dssgan.inference.overlap_add import DEFAULT_SETTINGS, SeparationSettings, s
 from dssgan.separators import SeparatorModel
 from dssgan.separators.consistency import mixture_consistency
 from dssgan.separators.ensemble import HOP_SAMPLES, N_FFT
-from dssgan.separators.postprocess import bands_of_bins
 from dssgan.types import Audio
 
 _FORMAT = 3

@@ -10,12 +10,12 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from dssgan.atomic import write_text
-from dssgan.audio.stft import STFT
+from dssgan.audio.stft import STFT, bands_of_bins
 from dssgan.configurable import build
 from dssgan.errors import ModelError
 from dssgan.separators.adapted import adapt
 from dssgan.separators.base import SeparatorModel, Starts
-from dssgan.separators.postprocess import STEPS, bands_of_bins
+from dssgan.separators.postprocess import STEPS
 
 # Bands are weighted on a long window: it parts low frequencies, and no mask changes with time, so nothing smears.
 N_FFT, HOP_SAMPLES = 4096, 1024

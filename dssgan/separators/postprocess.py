@@ -4,11 +4,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dssgan.audio.stft import STFT
+from dssgan.audio.stft import STFT, bands_of_bins
 from dssgan.errors import ConfigError
 from dssgan.separators.base import require_positive
 from dssgan.separators.consistency import mixture_consistency
 from dssgan.separators.hpss import check_medians, percussive_mask
+from dssgan.separators.strokes import StrokeRepair
 from dssgan.separators.wiener import multichannel_wiener
 
 
@@ -153,25 +154,6 @@ STEPS: dict[str, type[nn.Module]] = {
     "bleed_gate": BleedGate,
     "hpss": PercussivePart,
     "mixture_consistency": MixtureConsistency,
+    "strokes": StrokeRepair,
     "wiener": Wiener,
 }
-
-
-def bands_of_bins(edges_hz: tuple[float, ...], n_fft: int, sample_rate: int) -> Tensor:
-    """Return the index of the band that each STFT bin belongs to.
-
-    Args:
-        edges_hz: lower edges of the bands, Hz, rising from 0.
-        n_fft: STFT window, samples.
-        sample_rate: samples per second.
-
-    Returns:
-        Band indices, (bins,), int64.
-
-    Raises:
-        ConfigError: the edges do not rise from 0.
-    """
-    if not edges_hz or edges_hz[0] != 0 or list(edges_hz) != sorted(set(edges_hz)):
-        raise ConfigError(f"band edges {list(edges_hz)}: must rise, from 0 Hz")
-    frequencies = torch.arange(n_fft // 2 + 1) * (sample_rate / n_fft)
-    return torch.bucketize(frequencies, torch.tensor(edges_hz[1:], dtype=torch.float32), right=True)

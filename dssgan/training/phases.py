@@ -114,7 +114,10 @@ def train(
         TrainingInterruptedError: `notice` said so; what was done is in the checkpoint.
     """
     training = _Training(config, dataset, Path(folder), report, world or World(), shared_phases, notice, command)
-    return training.run(resume_from)
+    try:
+        return training.run(resume_from)
+    finally:
+        training.logbook.close()
 
 
 class _Training:
@@ -207,7 +210,6 @@ class _Training:
             labelled = self.boosting.begin(self.best_weights, self.position.phase_one_score, self._decisive_score)
             self.batches.add_pseudo_labelled(labelled)
         self._run_phase(last_epoch, steps)
-        self.logbook.close()
         if self.world.is_main_process:
             shutil.rmtree(self.folder / SONGS, ignore_errors=True)
         if self.boosting is not None:

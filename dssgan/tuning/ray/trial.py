@@ -17,6 +17,7 @@ from dssgan.runs.store import Store
 from dssgan.training.checkpoint import find_position
 from dssgan.training.config import TrainConfig, phase_one_key
 from dssgan.training.distributed import Workers, train_distributed
+from dssgan.training.memory import return_free_memory
 from dssgan.training.notice import StopNotice
 from dssgan.training.phases import TrainingResult, train
 from dssgan.training.settings import make_config
@@ -85,6 +86,7 @@ def run_trial(trial: dict[str, Any], *, plan: TrialPlan) -> None:
         plan: what the trials share.
     """
     name = trial_name(trial["number"])
+    return_free_memory()  # of the trial before in this process
     _report(Placed(_describe_machine(plan.workers)))
     try:
         given_up = plan.store.read_text(f"{name}/{GIVEN_UP}")
