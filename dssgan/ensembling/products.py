@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from dssgan.atomic import replacing
+from dssgan.audio.stft import bands_of_bins
 from dssgan.inference.overlap_add import DEFAULT_SETTINGS, SeparationSettings, separate_blocks
 from dssgan.separators import SeparatorModel
 from dssgan.separators.consistency import mixture_consistency
