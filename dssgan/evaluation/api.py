@@ -34,7 +34,7 @@ def evaluate(
     """Score separators on a partition of a data set, as `dssgan evaluate` does.
 
     >>> from dssgan import evaluate, load_dataset
-    >>> result = evaluate(["mix"], load_dataset(), "results", partition="valid", sample_rate=8000, num_workers=1)
+    >>> result = evaluate(["mix"], load_dataset(), "results", partition="valid", bss="fast", num_workers=1)
     >>> list(result.summary.columns[:2])
     ['method', 'target']
 

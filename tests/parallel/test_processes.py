@@ -70,6 +70,7 @@ def test_work_that_a_script_defines_itself_is_found_there(tmp_path: Path) -> Non
     assert (done.returncode, done.stdout.split()) == (0, ["[0.5,", "1.0]"]), done.stderr
 
 
+@pytest.mark.slow
 def test_training_and_fitting_in_a_script_without_a_guard(tmp_path: Path) -> None:
     (tmp_path / "cache").mkdir()
     done = subprocess.run(

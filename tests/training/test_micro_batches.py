@@ -174,6 +174,7 @@ def step_with_little_memory(rank: int, port: int, refused_bytes: int, folder: st
     os._exit(0)  # without waiting for the other
 
 
+@pytest.mark.slow
 def test_processes_that_train_together_do_not_try_again(refused_bytes: int, tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
