@@ -11,6 +11,7 @@ from dssgan.data.audio_file import fit_length
 from dssgan.errors import ModelError
 from dssgan.separators.base import SeparatorModel, Starts
 from dssgan.separators.consistency import mixture_consistency
+from dssgan.separators.upper_band import UpperBand
 
 
 def adapt(model: SeparatorModel, sample_rate: int, channels: int) -> SeparatorModel:
@@ -32,7 +33,7 @@ def adapt(model: SeparatorModel, sample_rate: int, channels: int) -> SeparatorMo
 
 class Adapted(SeparatorModel):
     """Resample the mix to a separator's rate and its estimates back; frequencies above the separator's range are shared
-    equally.
+    as it shares those just below (see `UpperBand`).
 
     A mono separator gets each channel by itself; a stereo one gets mono on both sides.
 
@@ -55,6 +56,8 @@ class Adapted(SeparatorModel):
         self.inner = inner
         self.segment_seconds, self.max_segment_seconds = inner.segment_seconds, inner.max_segment_seconds
         self.separates_by_sound = inner.separates_by_sound
+        hears_all = inner.sample_rate >= sample_rate
+        self.upper_band = None if hears_all else UpperBand(cutoff_hz=inner.sample_rate / 2, sample_rate=sample_rate)
 
     def forward(self, mix: Tensor) -> Tensor:
         """Separate; see `SeparatorModel.forward`."""
@@ -83,7 +86,8 @@ class Adapted(SeparatorModel):
             estimates = estimates.mean(dim=2, keepdim=True)
         elif self.inner.channels == 1:
             estimates = estimates.unflatten(0, (batch, channels))[:, :, :, 0].transpose(1, 2)
-        return mixture_consistency(estimates, mix)
+        estimates = mixture_consistency(estimates, mix)
+        return estimates if self.upper_band is None else self.upper_band(estimates, mix)
 
     @staticmethod
     def _at_rate(wave: Tensor, from_rate: int, to_rate: int, num_samples: int | None = None) -> Tensor:

@@ -10,6 +10,7 @@ from dssgan.separators.base import require_positive
 from dssgan.separators.consistency import mixture_consistency
 from dssgan.separators.hpss import check_medians, percussive_mask
 from dssgan.separators.strokes import StrokeRepair
+from dssgan.separators.upper_band import UpperBand
 from dssgan.separators.wiener import multichannel_wiener
 
 
@@ -151,6 +152,7 @@ class Wiener(nn.Module):
 
 
 STEPS: dict[str, type[nn.Module]] = {
+    "bandwidth": UpperBand,
     "bleed_gate": BleedGate,
     "hpss": PercussivePart,
     "mixture_consistency": MixtureConsistency,

@@ -8,9 +8,10 @@ import torch
 from dssgan.errors import ConfigError
 from dssgan.separators.hpss import HPSS, percussive_mask
 from dssgan.separators.postprocess import STEPS, BleedGate, PercussivePart, Wiener
+from dssgan.separators.upper_band import UpperBand
 from dssgan.separators.wiener import multichannel_wiener
 
-SETTINGS: dict[str, dict[str, float]] = {"bleed_gate": {"threshold_db": -20.0}}
+SETTINGS: dict[str, dict[str, float]] = {"bandwidth": {"cutoff_hz": 8000.0}, "bleed_gate": {"threshold_db": -20.0}}
 
 
 def noise(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -104,6 +105,20 @@ def test_sources_at_different_places_are_parted_by_place() -> None:
     assert torch.isfinite(Wiener(iterations=3)(mono, mono.sum(dim=1))).all()
 
 
+def test_the_upper_band_is_shared_as_the_band_below() -> None:
+    time = torch.arange(44100) / 44100
+    low, high = (0.2 * torch.sin(2 * math.pi * hertz * time) for hertz in (7000.0, 12000.0))
+    first = torch.cat([low[:22050], 0.5 * low[22050:]])
+    second = torch.cat([torch.zeros(22050), 0.5 * low[22050:]])
+    estimates = torch.stack([first, second])[None, :, None]
+    mix = (low + high)[None, None]
+    shared = UpperBand(cutoff_hz=8000.0)(estimates, mix)[0, :, 0]
+    for part, share in ((slice(4000, 18000), 1.0), (slice(26000, 40000), 0.5)):
+        torch.testing.assert_close(shared[0, part], first[part] + share * high[part], atol=1e-3, rtol=0)
+        torch.testing.assert_close(shared[1, part], second[part] + (1 - share) * high[part], atol=1e-3, rtol=0)
+    torch.testing.assert_close(shared.sum(dim=0)[4000:-4000], mix[0, 0, 4000:-4000], atol=1e-3, rtol=0)
+
+
 def sdr(estimate: torch.Tensor, reference: torch.Tensor) -> float:
     return float(10 * torch.log10(reference.square().sum() / (estimate - reference).square().sum()))
 
@@ -111,6 +126,7 @@ def sdr(estimate: torch.Tensor, reference: torch.Tensor) -> float:
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
+        ("bandwidth", {"cutoff_hz": 30000.0}, "cutoff_hz=30000: must be from 200 to half of the sample rate, 22050"),
         ("bleed_gate", {"threshold_db": -20.0, "smoothing_frames": 2}, "smoothing_frames=2"),
         ("hpss", {"strength": 1.5}, "strength=1.5"),
         ("hpss", {"bins": 4}, "bins=4: must be odd"),
