@@ -39,7 +39,7 @@ class Queue:
     num_jobs: int = 1
     device: str = "auto"
     _waiting: deque[str] = field(default_factory=deque, init=False)
-    _running: dict[str, "subprocess.Popen[str]"] = field(default_factory=dict, init=False)
+    _running: dict[str, "subprocess.Popen[str] | None"] = field(default_factory=dict, init=False)
     _cancelled: set[str] = field(default_factory=set, init=False)
     _changed: threading.Condition = field(default_factory=threading.Condition, init=False)
     _is_closed: bool = field(default=False, init=False)
@@ -69,11 +69,12 @@ class Queue:
         with self._changed:
             if song.id in self._waiting:
                 self._waiting.remove(song.id)
-            process = self._running.get(song.id)
-            if process is not None:
+            is_taken = song.id in self._running
+            if is_taken:
                 self._cancelled.add(song.id)
+            if (process := self._running.get(song.id)) is not None:
                 process.terminate()
-        if process is None and song.is_open:
+        if not is_taken and song.is_open:
             self.library.change(song.id, state="cancelled", left_seconds=None)
 
     def close(self) -> None:
@@ -81,14 +82,17 @@ class Queue:
         with self._changed:
             self._is_closed = True
             self._waiting.clear()
-            for process in self._running.values():
+            for process in self._processes():
                 process.terminate()
             self._changed.notify_all()
         for thread in self._threads:
             thread.join(_STOP_SECONDS)
         with self._changed:
-            for process in self._running.values():
+            for process in self._processes():
                 process.kill()
+
+    def _processes(self) -> "list[subprocess.Popen[str]]":
+        return [process for process in self._running.values() if process is not None]
 
     def _work(self) -> None:
         while True:
@@ -98,13 +102,17 @@ class Queue:
                 if self._is_closed:
                     return
                 identifier = self._waiting.popleft()
-            song = self.library.find(identifier)
-            if song is None:
-                continue
+                self._running[identifier] = None  # its process is about to start
             try:
-                self._separate(song)
+                song = self.library.find(identifier)
+                if song is not None:
+                    self._separate(song)
             except Exception as error:  # one song's fault must not end the queue
                 self.library.change(identifier, state="failed", error=describe_error(error), left_seconds=None)
+            finally:
+                with self._changed:
+                    self._running.pop(identifier, None)
+                    self._cancelled.discard(identifier)
 
     def _separate(self, song: Song) -> None:
         library = self.library
@@ -122,6 +130,8 @@ class Queue:
             )  # fmt: skip
             with self._changed:
                 self._running[song.id] = process
+                if song.id in self._cancelled:
+                    process.terminate()
             try:
                 library.change(song.id, state="separating")
                 outcome = self._follow(song, process, job, began)

@@ -117,18 +117,27 @@ const changed = (song) => {
   if (before && before.state !== song.state && song.state === "failed") announce(`${song.name}: ${song.error}`);
   if (new URLSearchParams(location.hash.slice(1)).get("song") === song.id) player.show(song);
 };
+const removed = (id) => {
+  list.drop(id);
+  if (new URLSearchParams(location.hash.slice(1)).get("song") === id) open(null);
+};
 const follow = () => {
   const events = new EventSource("/events");
+  let later = null; // changes that come while the list is on its way are newer than it
+  const receive = (act) => {
+    act();
+    later?.push(act);
+  };
   events.addEventListener("open", trying(async () => {
+    const since = [];
+    later = since;
     list.replace(await getJson("/songs"));
+    since.forEach((act) => act());
+    if (later === since) later = null;
     showOpen();
   }));
-  events.addEventListener("song", ({ data }) => changed(JSON.parse(data)));
-  events.addEventListener("removed", ({ data }) => {
-    const { id } = JSON.parse(data);
-    list.drop(id);
-    if (new URLSearchParams(location.hash.slice(1)).get("song") === id) open(null);
-  });
+  events.addEventListener("song", ({ data }) => receive(() => changed(JSON.parse(data))));
+  events.addEventListener("removed", ({ data }) => receive(() => removed(JSON.parse(data).id)));
 };
 document.querySelector("#search").addEventListener("input", ({ target }) => list.filter(target.value));
 addEventListener("hashchange", showOpen);
