@@ -105,16 +105,16 @@ class Queue:
                 self._running[identifier] = None  # its process is about to start
             try:
                 song = self.library.find(identifier)
-                if song is not None:
-                    self._separate(song)
+                outcome = {} if song is None else self._separate(song)
             except Exception as error:  # one song's fault must not end the queue
-                self.library.change(identifier, state="failed", error=describe_error(error), left_seconds=None)
-            finally:
-                with self._changed:
-                    self._running.pop(identifier, None)
-                    self._cancelled.discard(identifier)
+                outcome = {"state": "failed", "error": describe_error(error), "left_seconds": None}
+            with self._changed:  # before its state says that it may be queued again
+                del self._running[identifier]
+                self._cancelled.discard(identifier)
+            self.library.change(identifier, **outcome)
 
-    def _separate(self, song: Song) -> None:
+    def _separate(self, song: Song) -> dict[str, Any]:
+        """Separate a song in a process of its own, and return how the library is to change by what came of it."""
         library = self.library
         library.require_space(song.stems_bytes)
         num_threads = None if self.num_jobs == 1 else max(1, (os.cpu_count() or 1) // self.num_jobs)
@@ -136,10 +136,6 @@ class Queue:
                 library.change(song.id, state="separating")
                 outcome = self._follow(song, process, job, began)
             finally:
-                with self._changed:
-                    del self._running[song.id]
-                    was_cancelled = song.id in self._cancelled
-                    self._cancelled.discard(song.id)
                 if process.poll() is None:
                     process.kill()
                 process.wait()
@@ -147,17 +143,17 @@ class Queue:
                 assert process.stdout is not None
                 process.stdout.close()
             if "done" in outcome:
-                library.change(
-                    song.id, state="done", done_seconds=outcome["done"]["seconds"], left_seconds=None, **outcome["done"]
-                )
-            elif was_cancelled:
-                library.change(song.id, state="cancelled", left_seconds=None)
-            elif self._is_closed:
-                library.change(song.id, state="queued", done_seconds=0.0, left_seconds=None)
-            else:
-                error = outcome.get("error") or _reason(process.returncode, errors)
-                shown = error.replace(str(library.source_of(song)), song.name)
-                library.change(song.id, state="failed", error=shown, left_seconds=None)
+                done = outcome["done"]
+                return {"state": "done", "done_seconds": done["seconds"], "left_seconds": None, **done}
+            with self._changed:
+                was_cancelled = song.id in self._cancelled
+            if was_cancelled:
+                return {"state": "cancelled", "left_seconds": None}
+            if self._is_closed:
+                return {"state": "queued", "done_seconds": 0.0, "left_seconds": None}
+            error = outcome.get("error") or _reason(process.returncode, errors)
+            shown = error.replace(str(library.source_of(song)), song.name)
+            return {"state": "failed", "error": shown, "left_seconds": None}
 
     def _follow(self, song: Song, process: "subprocess.Popen[str]", job: Job, began: float) -> dict[str, Any]:
         """Send the job, pass its progress on, and return its last message; {} where the process ended without one."""

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -87,7 +88,12 @@ def keep_freed_memory() -> None:
     fifth of a training step on a processor. The process then holds its peak until it ends. Does nothing where the C
     library has no `mallopt`.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    mallopt = of_glibc("mallopt")
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, 1 << 30)
         mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
+
+
+def of_glibc(name: str) -> Any:
+    """Return a function of this process's C library; None where that is not Linux's, or has none of this name."""
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None

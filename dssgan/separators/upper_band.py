@@ -1,5 +1,7 @@
 """The band above what a separator hears, shared as it shares the band below."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -36,7 +38,7 @@ class UpperBand(nn.Module):
             raise ConfigError(
                 f"cutoff_hz={cutoff_hz:g}: must be from 200 to half of the sample rate, {sample_rate / 2:g}"
             )
-        n_fft = 2 ** round(torch.tensor(_WINDOW_SECONDS * sample_rate).log2().item())
+        n_fft = 2 ** round(math.log2(_WINDOW_SECONDS * sample_rate))
         self.stft = STFT(n_fft, n_fft // 4)
         hertz = torch.arange(self.stft.num_bins) * (sample_rate / n_fft)
         known = (hertz >= _HIGHEST * cutoff_hz * 2**-_OCTAVES) & (hertz < _HIGHEST * cutoff_hz)

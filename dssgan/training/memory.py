@@ -1,9 +1,7 @@
 """Room in memory: whether a step finds it, estimated before it is taken, and what is free returned to the system."""
 
-import ctypes
 import gc
 import math
-import os
 from pathlib import Path
 from typing import cast
 
@@ -12,6 +10,7 @@ import torch
 from torch import Tensor
 
 from dssgan.errors import ConfigError
+from dssgan.inference.device import of_glibc
 from dssgan.separators import SeparatorModel
 
 _CGROUP = Path("/sys/fs/cgroup")
@@ -97,6 +96,5 @@ def return_free_memory() -> None:
     themselves.
     """
     gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
-    if trim is not None:
+    if (trim := of_glibc("malloc_trim")) is not None:
         trim(0)

@@ -28,6 +28,7 @@ form.addEventListener("change", ({ target }) => {
 form.addEventListener("submit", (event) => event.preventDefault());
 
 const player = new PlayerView(document.querySelector("#player"), { models });
+const opened = () => new URLSearchParams(location.hash.slice(1)).get("song");
 const open = (song) => { location.hash = song ? `song=${song.id}` : ""; };
 const list = new SongList(document.querySelector("#songs"), {
   open,
@@ -101,7 +102,7 @@ addEventListener("drop", async (event) => {
 // what changes
 
 const showOpen = () => {
-  const id = new URLSearchParams(location.hash.slice(1)).get("song");
+  const id = opened();
   const song = list.find(id);
   list.mark(song?.id ?? null);
   player.show(song ?? null);
@@ -115,11 +116,11 @@ const changed = (song) => {
   list.put(song);
   if (before && before.state !== song.state && song.state === "done") announce(`${song.name} is separated.`);
   if (before && before.state !== song.state && song.state === "failed") announce(`${song.name}: ${song.error}`);
-  if (new URLSearchParams(location.hash.slice(1)).get("song") === song.id) player.show(song);
+  if (opened() === song.id) player.show(song);
 };
 const removed = (id) => {
   list.drop(id);
-  if (new URLSearchParams(location.hash.slice(1)).get("song") === id) open(null);
+  if (opened() === id) open(null);
 };
 const follow = () => {
   const events = new EventSource("/events");
